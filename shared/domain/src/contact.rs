@@ -1,0 +1,147 @@
+//! Friends, groups, members and official accounts.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::puid::Puid;
+
+/// What a contact is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContactKind {
+    /// The account itself; shown first among its friends, as the predecessor did.
+    Myself,
+    Friend,
+    Group,
+    /// 公众号.
+    OfficialAccount,
+    /// Known from a group only, or from a message by someone who is no friend.
+    Stranger,
+}
+
+/// A contact as WeChat tells it during one login, text already unescaped. Absent and empty are both `None`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Card {
+    /// WeChat's name for it during this login only: `@hex`, `@@hex` for a group, or a word such as `filehelper`.
+    pub user_name: String,
+    pub kind: ContactKind,
+    pub nick_name: String,
+    pub remark_name: Option<String>,
+    /// The name a group shows for this member.
+    pub display_name: Option<String>,
+    pub signature: Option<String>,
+    /// 1 male, 2 female; `None` where it is not told (WeChat says 0).
+    pub sex: Option<u8>,
+    pub province: Option<String>,
+    pub city: Option<String>,
+    /// The WeChat id, where the person chose one and WeChat tells it.
+    pub alias: Option<String>,
+    /// The account's permanent number; WeChat tells it for few contacts but the account itself.
+    pub uin: Option<u64>,
+    /// `seq` of `HeadImgUrl`: changes with the picture, survives logins.
+    pub picture_seq: Option<u64>,
+    /// Path (and query) of the picture on the account's host.
+    pub head_img_url: Option<String>,
+    /// A group's people; empty for anyone else, and for a group whose members were not asked for yet.
+    pub members: Vec<Card>,
+    /// How many people a group has, as told; the members may not be known yet.
+    pub member_count: u32,
+    /// The token with which WeChat answers for members of a group (`EncryChatRoomId`).
+    pub encry_chat_room_id: Option<String>,
+    /// The user name of a group's owner or of an official account's owner, where told.
+    pub owner: Option<String>,
+}
+
+impl Card {
+    /// A card with nothing known but the name.
+    pub fn bare(user_name: impl Into<String>, kind: ContactKind) -> Self {
+        Self {
+            user_name: user_name.into(),
+            kind,
+            nick_name: String::new(),
+            remark_name: None,
+            display_name: None,
+            signature: None,
+            sex: None,
+            province: None,
+            city: None,
+            alias: None,
+            uin: None,
+            picture_seq: None,
+            head_img_url: None,
+            members: Vec::new(),
+            member_count: 0,
+            encry_chat_room_id: None,
+            owner: None,
+        }
+    }
+}
+
+/// A contact as the ledger keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contact {
+    pub puid: Puid,
+    pub kind: ContactKind,
+    /// This login's name for it.
+    pub user_name: String,
+    pub nick_name: String,
+    pub remark_name: Option<String>,
+    pub signature: Option<String>,
+    pub sex: Option<u8>,
+    pub province: Option<String>,
+    pub city: Option<String>,
+    pub alias: Option<String>,
+    pub uin: Option<u64>,
+    pub picture_seq: Option<u64>,
+    /// People of a group, as told.
+    pub member_count: u32,
+    /// The person who owns an official account, where told.
+    pub owner: Option<String>,
+    /// False once WeChat has told that the contact was deleted, or a full listing no longer had it.
+    pub present: bool,
+    pub insert_time: Timestamp,
+    pub update_time: Timestamp,
+}
+
+impl Contact {
+    /// A contact first seen at `at`.
+    pub fn of(card: &Card, puid: Puid, at: Timestamp) -> Self {
+        Self {
+            puid,
+            kind: card.kind,
+            user_name: card.user_name.clone(),
+            nick_name: card.nick_name.clone(),
+            remark_name: card.remark_name.clone(),
+            signature: card.signature.clone(),
+            sex: card.sex,
+            province: card.province.clone(),
+            city: card.city.clone(),
+            alias: card.alias.clone(),
+            uin: card.uin,
+            picture_seq: card.picture_seq,
+            member_count: card.member_count,
+            owner: card.owner.clone(),
+            present: true,
+            insert_time: at,
+            update_time: at,
+        }
+    }
+
+    /// What a person would call it: the remark, else the nickname.
+    pub fn name(&self) -> &str {
+        self.remark_name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&self.nick_name)
+    }
+
+    /// Where its picture is, or will be: the predecessor's path.
+    pub fn avatar(&self) -> String {
+        format!("/media/image/avatar/{}.jpg", self.puid)
+    }
+}
+
+/// One person of a group: who, and what the group calls them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    #[serde(flatten)]
+    pub contact: Contact,
+    pub display_name: Option<String>,
+}

@@ -1,0 +1,120 @@
+//! What the worker is asked to do. A job is moved by conditional writes only, so that a repeated envelope or a retried
+//! request does nothing twice.
+//!
+//! ```text
+//! queued ─claim─▶ sending ─▶ sent
+//!                    │  └──▶ failed
+//!                    └ crash: claimed again, `uncertain`, repeated with the same client id
+//! ```
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{app::AppId, puid::Puid};
+
+/// 32 lower-case hex digits.
+pub type JobId = String;
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "do")]
+pub enum Command {
+    /// Begin (or join) a login.
+    Login,
+    /// End the session at WeChat and here.
+    Logout,
+    /// Send text into a chat.
+    SendText { to: Puid, text: String },
+}
+
+/// How far it got.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum JobState {
+    Queued,
+    /// A worker has it. `uncertain` once an earlier attempt may have reached WeChat without an answer.
+    Sending {
+        uncertain: bool,
+    },
+    /// Done; for a message, with WeChat's number for it.
+    Sent {
+        message_id: Option<i64>,
+    },
+    Failed {
+        why: String,
+    },
+}
+
+impl JobState {
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Sending { .. } => "sending",
+            Self::Sent { .. } => "sent",
+            Self::Failed { .. } => "failed",
+        }
+    }
+
+    /// Whether nothing more will happen.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Sent { .. } | Self::Failed { .. })
+    }
+}
+
+/// A job as the ledger keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    pub id: JobId,
+    pub app: AppId,
+    pub shard: u16,
+    pub command: Command,
+    pub state: JobState,
+    pub created: Timestamp,
+    pub updated: Timestamp,
+}
+
+impl Job {
+    pub fn queued(id: JobId, app: AppId, shard: u16, command: Command, at: Timestamp) -> Self {
+        Self { id, app, shard, command, state: JobState::Queued, created: at, updated: at }
+    }
+
+    /// The number WeChat knows an attempt by (`ClientMsgId`): digits, and the same whenever the attempt is repeated.
+    pub fn client_id(&self) -> String {
+        let digest = Sha256::digest(self.id.as_bytes());
+        let number = digest.iter().take(8).fold(0u64, |number, byte| number << 8 | u64::from(*byte));
+        // 17 digits, as WeChat's own page makes them.
+        format!("{:017}", number % 100_000_000_000_000_000)
+    }
+}
+
+/// The id of a job that something else determines: the same parts give the same id, so that making it twice makes one.
+pub fn derived_id(parts: &[&str]) -> JobId {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    data_encoding::HEXLOWER.encode(&hash.finalize()[..16])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn derived_ids_depend_on_every_part_and_its_place() {
+        assert_eq!(derived_id(&["a", "b"]), derived_id(&["a", "b"]));
+        assert_ne!(derived_id(&["a", "b"]), derived_id(&["ab", ""]));
+        assert_ne!(derived_id(&["a", "b"]), derived_id(&["b", "a"]));
+        assert_eq!(derived_id(&["a"]).len(), 32);
+    }
+
+    #[test]
+    fn a_client_id_is_seventeen_digits_and_stays() {
+        let job = Job::queued("j".into(), "a".into(), 0, Command::Login, Timestamp::UNIX_EPOCH);
+        assert_eq!(job.client_id().len(), 17);
+        assert!(job.client_id().bytes().all(|byte| byte.is_ascii_digit()));
+        assert_eq!(job.client_id(), job.clone().client_id());
+    }
+}

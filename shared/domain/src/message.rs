@@ -1,0 +1,193 @@
+//! A row of the message log.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{delivery::Delivery, puid::Puid};
+
+/// The type a client sees in `type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Kind {
+    Text,
+    Map,
+    Card,
+    Note,
+    Sharing,
+    Picture,
+    Recording,
+    Attachment,
+    Video,
+    Friends,
+    System,
+}
+
+impl Kind {
+    /// The name in `type`, also accepted as a filter.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "Text",
+            Self::Map => "Map",
+            Self::Card => "Card",
+            Self::Note => "Note",
+            Self::Sharing => "Sharing",
+            Self::Picture => "Picture",
+            Self::Recording => "Recording",
+            Self::Attachment => "Attachment",
+            Self::Video => "Video",
+            Self::Friends => "Friends",
+            Self::System => "System",
+        }
+    }
+}
+
+/// Who moved the message: someone to the account, or the account to someone (from its phone or through the relay).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    In,
+    Out,
+}
+
+/// What a message says, by kind; field names are the contract's. Media paths are `None` until the bytes are stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum Content {
+    Text {
+        text: String,
+    },
+    /// A location: `x` is the latitude and `y` the longitude, in degrees, as WeChat names them.
+    Map {
+        x: f64,
+        y: f64,
+        scale: Option<u32>,
+        label: Option<String>,
+        maptype: Option<String>,
+        poiname: Option<String>,
+        poiid: Option<String>,
+        url: Option<String>,
+        text: Option<String>,
+    },
+    /// A shared contact card.
+    Card {
+        username: String,
+        nickname: String,
+        alias: Option<String>,
+        province: Option<String>,
+        city: Option<String>,
+        sign: Option<String>,
+        sex: Option<u8>,
+        avatar: Option<String>,
+    },
+    /// A notice inside a chat; a recall names the recalled message.
+    Note {
+        text: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        revoked: Option<i64>,
+    },
+    Sharing {
+        url: String,
+        text: String,
+    },
+    Picture {
+        image: Option<String>,
+        img_height: Option<u32>,
+        img_width: Option<u32>,
+    },
+    /// A voice message; `voice_length` in milliseconds.
+    Recording {
+        record: Option<String>,
+        voice_length: Option<u32>,
+    },
+    /// A file; `file_size` in bytes.
+    Attachment {
+        file: Option<String>,
+        file_name: String,
+        file_size: Option<u64>,
+    },
+    /// A video; `play_length` in seconds.
+    Video {
+        video: Option<String>,
+        play_length: Option<u32>,
+    },
+    /// A friend request, with the ticket to accept it with.
+    Friends {
+        username: String,
+        nickname: String,
+        text: String,
+        ticket: String,
+        sex: Option<u8>,
+        province: Option<String>,
+        city: Option<String>,
+    },
+    /// Anything else, kept as it came.
+    System {
+        text: String,
+    },
+}
+
+impl Content {
+    /// The kind that goes with this content.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Text { .. } => Kind::Text,
+            Self::Map { .. } => Kind::Map,
+            Self::Card { .. } => Kind::Card,
+            Self::Note { .. } => Kind::Note,
+            Self::Sharing { .. } => Kind::Sharing,
+            Self::Picture { .. } => Kind::Picture,
+            Self::Recording { .. } => Kind::Recording,
+            Self::Attachment { .. } => Kind::Attachment,
+            Self::Video { .. } => Kind::Video,
+            Self::Friends { .. } => Kind::Friends,
+            Self::System { .. } => Kind::System,
+        }
+    }
+}
+
+/// A message as the log keeps it. Everyone in it is named by puid.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// Place in the app's log: 1, 2, 3, … without holes.
+    pub seq: u64,
+    /// WeChat's 64-bit message number (`NewMsgId`).
+    pub id: i64,
+    pub direction: Direction,
+    /// The friend, group or official account the conversation is with.
+    pub chat: Puid,
+    /// Who wrote it, also inside a group.
+    pub send_user: Option<Puid>,
+    /// The group it was written in.
+    pub send_group: Option<Puid>,
+    /// The official account (公众号) it came from.
+    pub maps: Option<Puid>,
+    /// The person or official account it went to.
+    pub receiver: Option<Puid>,
+    /// The group it went to.
+    pub receiver_group: Option<Puid>,
+    /// The logged-in account.
+    pub owner: Puid,
+    /// Whether the account was mentioned; `None` outside groups.
+    pub is_at: Option<bool>,
+    /// When WeChat says it was written (whole seconds).
+    pub create_time: Timestamp,
+    /// When the worker received it.
+    pub receive_time: Timestamp,
+    /// When the row was last changed; equal to `receive_time` until then.
+    pub update_time: Timestamp,
+    pub content: Content,
+    pub delivery: Delivery,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_survives_json_and_names_its_kind() {
+        let note = Content::Note { text: "recalled".into(), revoked: Some(6_050_338_562_629_220_245) };
+        let json = serde_json::to_string(&note).unwrap();
+        assert_eq!(json, r#"{"type":"Note","text":"recalled","revoked":6050338562629220245}"#);
+        assert_eq!(serde_json::from_str::<Content>(&json).unwrap(), note);
+        assert_eq!(note.kind().as_str(), "Note");
+    }
+}

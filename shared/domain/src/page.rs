@@ -1,0 +1,99 @@
+//! Pages of lists: `page` counts from 1, `page_size` is 20 unless asked, and 100 at most.
+
+use std::ops::RangeInclusive;
+
+use url::Url;
+
+/// The page size where none is asked for, in rows.
+pub const DEFAULT_SIZE: u32 = 20;
+/// The largest page, in rows.
+pub const MAX_SIZE: u32 = 100;
+
+/// Which page is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageRequest {
+    /// From 1.
+    pub page: u64,
+    /// Rows, 1 to [`MAX_SIZE`].
+    pub size: u32,
+}
+
+impl Default for PageRequest {
+    fn default() -> Self {
+        Self { page: 1, size: DEFAULT_SIZE }
+    }
+}
+
+impl PageRequest {
+    /// Rows before this page; saturates, so that an absurd page number is merely past the end.
+    pub fn offset(self) -> u64 {
+        (self.page - 1).saturating_mul(u64::from(self.size))
+    }
+
+    /// Whether the page is within `count` rows; the first page of an empty list is.
+    pub fn exists(self, count: u64) -> bool {
+        self.page == 1 || self.offset() < count
+    }
+
+    /// Whether another page follows.
+    pub fn has_next(self, count: u64) -> bool {
+        self.offset().saturating_add(u64::from(self.size)) < count
+    }
+
+    /// The sequence numbers this page spans in a dense log whose newest row is `head`, newest first; `None` past the
+    /// end.
+    pub fn of_log(self, head: u64) -> Option<RangeInclusive<u64>> {
+        let newest = head.checked_sub(self.offset()).filter(|newest| *newest > 0)?;
+        let oldest = newest.saturating_sub(u64::from(self.size) - 1).max(1);
+        Some(oldest..=newest)
+    }
+}
+
+/// One page of rows with what surrounds it, as the contract shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<Row> {
+    /// Rows that match, on all pages.
+    pub count: u64,
+    pub rows: Vec<Row>,
+}
+
+/// `url` with its query as it was and only `page` set to `page`; page 1 is named by leaving it out.
+pub fn link(url: &Url, page: u64) -> String {
+    let others: Vec<(String, String)> =
+        url.query_pairs().filter(|(key, _)| key != "page").map(|(key, value)| (key.into(), value.into())).collect();
+    let mut link = url.clone();
+    link.set_query(None);
+    if !others.is_empty() || page > 1 {
+        let mut query = link.query_pairs_mut();
+        query.extend_pairs(&others);
+        if page > 1 {
+            query.append_pair("page", &page.to_string());
+        }
+    }
+    link.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dense_log_gives_any_page_by_arithmetic() {
+        let page = |page, size| PageRequest { page, size };
+        assert_eq!(page(1, 20).of_log(45), Some(26..=45));
+        assert_eq!(page(3, 20).of_log(45), Some(1..=5));
+        assert_eq!(page(4, 20).of_log(45), None);
+        assert_eq!(page(1, 20).of_log(0), None);
+        assert_eq!(page(u64::MAX, 100).of_log(45), None);
+        assert!(page(1, 20).exists(0) && !page(2, 20).exists(20) && page(2, 20).exists(21));
+        assert!(page(2, 20).has_next(41) && !page(2, 20).has_next(40));
+    }
+
+    #[test]
+    fn a_link_keeps_the_callers_query_and_changes_the_page() {
+        let url = Url::parse("http://host:1/friends?app_id=a&page=2&search=%E6%9D%8E").unwrap();
+        assert_eq!(link(&url, 3), "http://host:1/friends?app_id=a&search=%E6%9D%8E&page=3");
+        assert_eq!(link(&url, 1), "http://host:1/friends?app_id=a&search=%E6%9D%8E");
+        assert_eq!(link(&Url::parse("http://host/friends?page=2").unwrap(), 1), "http://host/friends");
+    }
+}

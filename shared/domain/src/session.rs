@@ -1,0 +1,136 @@
+//! The states of a login and of a session.
+//!
+//! ```text
+//! offline ─login─▶ starting ─▶ waiting ─scan─▶ scanned ─confirm─▶ online ─▶ offline
+//!                     │           └────────────┴── expired, cancelled ─▶ offline
+//!                     └─ push login: waits for the phone without a code
+//! ```
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{puid::Puid, secret::Sealed};
+
+/// Where an app's session stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Nobody is logged in.
+    Offline,
+    /// A login was asked for; the worker has not begun it yet.
+    Starting,
+    /// The QR code waits to be scanned (or, for a push login, the phone to be answered).
+    Waiting,
+    /// Scanned, to be confirmed on the phone.
+    Scanned,
+    /// Logged in; messages flow.
+    Online,
+}
+
+impl State {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Offline => "offline",
+            Self::Starting => "starting",
+            Self::Waiting => "waiting",
+            Self::Scanned => "scanned",
+            Self::Online => "online",
+        }
+    }
+
+    /// Whether a login is under way, which a second `GET /login` joins.
+    pub fn logging_in(self) -> bool {
+        matches!(self, Self::Starting | Self::Waiting | Self::Scanned)
+    }
+}
+
+/// Why a login or a session ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "why")]
+pub enum Ending {
+    /// The QR code was not scanned, or not confirmed, in time, or refused on the phone.
+    Expired,
+    /// Asked for through the API.
+    LoggedOut,
+    /// WeChat ended it: another login, the phone, or the cookie's age.
+    EndedByWeChat { code: i64 },
+    /// Another account than the one the app is bound to logged in; it was logged out at once.
+    AccountMismatch,
+    /// WeChat does not let this account log in this way.
+    Refused { reason: String },
+    /// The login could not be begun or finished.
+    Failed { reason: String },
+}
+
+/// The login attempt that a page or a program follows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Login {
+    /// WeChat's name for the attempt; what `check-login` asks for.
+    pub uuid: String,
+    /// What the QR code encodes; `None` for a push login.
+    pub qr_content: Option<String>,
+    /// WeChat's own page with the QR picture.
+    pub qr_url: String,
+    /// The picture of who scanned, a data URI.
+    pub avatar: Option<String>,
+    pub expires: Timestamp,
+}
+
+/// Who is logged in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    pub uin: u64,
+    pub puid: Puid,
+    /// This login's user name.
+    pub user_name: String,
+    pub nick_name: String,
+}
+
+/// How far the reading of contacts has come, in contacts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    pub done: u32,
+    pub total: u32,
+}
+
+/// An app's session as the ledger keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Session {
+    pub state: State,
+    /// When `state` was entered.
+    pub since: Timestamp,
+    /// Counts logins; a cursor belongs to the login it came from.
+    pub login_number: u64,
+    pub login: Option<Login>,
+    pub user: Option<User>,
+    /// Keys and cookies; kept past the end of a session for a push login.
+    pub keys: Option<Sealed>,
+    /// Where the stream of messages began at this login (the channel's cursor as JSON). Later cursors ride on the
+    /// log's rows.
+    pub cursor: Option<String>,
+    pub ending: Option<Ending>,
+    /// The last failure that did not end the session, as one sentence.
+    pub last_error: Option<String>,
+    pub contacts: Progress,
+    /// When contacts were last read in full.
+    pub last_sync: Option<Timestamp>,
+}
+
+impl Session {
+    /// What an app has before its first login.
+    pub fn offline(at: Timestamp) -> Self {
+        Self {
+            state: State::Offline,
+            since: at,
+            login_number: 0,
+            login: None,
+            user: None,
+            keys: None,
+            cursor: None,
+            ending: None,
+            last_error: None,
+            contacts: Progress::default(),
+            last_sync: None,
+        }
+    }
+}

@@ -1,0 +1,446 @@
+//! The contacts of an account. Generated ones are computed when asked for: a bench has a thousand
+//! accounts of two thousand friends.
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+
+use crate::account::AccountSpec;
+use crate::person::{Group, Member, Person};
+
+/// The names that WeChat keeps for itself; they are the same in every session.
+const SPECIAL: [&str; 5] = ["filehelper", "fmessage", "weixin", "newsapp", "medianote"];
+
+/// Whom an account talks to, independent of user names, which change at every login. Displayed,
+/// and accepted wherever a name is, as `friend/0`, `group/2`, `official/1`, `stranger/2/5`,
+/// `myself` or a special name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ContactRef {
+    Myself,
+    /// By position: generated friends first, then named ones.
+    Friend(u32),
+    Group(u32),
+    OfficialAccount(u32),
+    /// A member of a group who is no friend: the group and the position in it.
+    Stranger {
+        group: u32,
+        index: u32,
+    },
+    /// `filehelper`, `fmessage` and the like.
+    Special(&'static str),
+}
+
+impl fmt::Display for ContactRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Myself => f.write_str("myself"),
+            Self::Friend(index) => write!(f, "friend/{index}"),
+            Self::Group(index) => write!(f, "group/{index}"),
+            Self::OfficialAccount(index) => write!(f, "official/{index}"),
+            Self::Stranger { group, index } => write!(f, "stranger/{group}/{index}"),
+            Self::Special(name) => f.write_str(name),
+        }
+    }
+}
+
+impl serde::Serialize for ContactRef {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl ContactRef {
+    pub(crate) const FILE_HELPER: Self = Self::Special("filehelper");
+
+    pub(crate) fn special(name: &str) -> Option<Self> {
+        SPECIAL.iter().find(|special| **special == name).map(|special| Self::Special(special))
+    }
+
+    /// A number that names the contact; special names have none of their own.
+    pub(crate) fn code(self) -> u64 {
+        match self {
+            Self::Myself | Self::Special(_) => 0,
+            Self::Friend(index) => 1 << 60 | u64::from(index),
+            Self::Group(index) => 2 << 60 | u64::from(index),
+            Self::OfficialAccount(index) => 3 << 60 | u64::from(index),
+            Self::Stranger { group, index } => {
+                4 << 60 | u64::from(group & 0x0fff_ffff) << 32 | u64::from(index)
+            }
+        }
+    }
+
+    pub(crate) fn from_code(code: u64) -> Option<Self> {
+        let low = u32::try_from(code & 0xffff_ffff).ok()?;
+        let middle = u32::try_from((code >> 32) & 0x0fff_ffff).ok()?;
+        match (code >> 60, middle) {
+            (0, 0) if low == 0 => Some(Self::Myself),
+            (1, 0) => Some(Self::Friend(low)),
+            (2, 0) => Some(Self::Group(low)),
+            (3, 0) => Some(Self::OfficialAccount(low)),
+            (4, group) => Some(Self::Stranger { group, index: low }),
+            _ => None,
+        }
+    }
+
+    fn parse(key: &str) -> Option<Self> {
+        let mut parts = key.split('/');
+        let kind = parts.next()?;
+        let mut number = || parts.next()?.parse().ok();
+        match kind {
+            "myself" => Some(Self::Myself),
+            "friend" => Some(Self::Friend(number()?)),
+            "group" => Some(Self::Group(number()?)),
+            "official" => Some(Self::OfficialAccount(number()?)),
+            "stranger" => Some(Self::Stranger { group: number()?, index: number()? }),
+            _ => Self::special(kind),
+        }
+    }
+}
+
+/// A member of a group as the group's list has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seat {
+    pub(crate) contact: ContactRef,
+    pub(crate) display_name: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct Book {
+    myself: Person,
+    generated_friends: u32,
+    generated_groups: u32,
+    generated_official: u32,
+    members_per_group: u32,
+    named_friends: Vec<Person>,
+    named_groups: Vec<Group>,
+    named_official: Vec<Person>,
+    /// What became of generated people, and of named ones, since.
+    edited: HashMap<ContactRef, Person>,
+    edited_groups: HashMap<u32, Group>,
+    removed: BTreeSet<ContactRef>,
+}
+
+impl Book {
+    pub(crate) fn new(spec: AccountSpec) -> Self {
+        let myself = Person {
+            nick_name: spec.nick_name,
+            sex: spec.sex,
+            signature: spec.signature,
+            uin: spec.uin,
+            ..Person::default()
+        };
+        Self {
+            myself,
+            generated_friends: spec.friends,
+            generated_groups: spec.groups,
+            generated_official: spec.official_accounts,
+            members_per_group: spec.members_per_group.max(1),
+            named_friends: spec.named_friends,
+            named_groups: spec.named_groups,
+            named_official: spec.named_official_accounts,
+            edited: HashMap::new(),
+            edited_groups: HashMap::new(),
+            removed: BTreeSet::new(),
+        }
+    }
+
+    /// Friends and official accounts and saved groups, in the order of webwxgetcontact.
+    pub(crate) fn saved(&self) -> impl Iterator<Item = ContactRef> + '_ {
+        let official = (0..self.official_count()).map(ContactRef::OfficialAccount);
+        let friends = (0..self.friend_count()).map(ContactRef::Friend);
+        let groups = (0..self.group_count()).filter(|&group| self.is_saved(group)).map(ContactRef::Group);
+        std::iter::once(ContactRef::Myself)
+            .chain(official)
+            .chain(friends)
+            .chain(groups)
+            .filter(|contact| !self.removed.contains(contact))
+    }
+
+    /// The chats that webwxinit and a message of type 51 tell about.
+    pub(crate) fn recent(&self) -> Vec<ContactRef> {
+        const MANY: u32 = 5;
+        let unsaved = (0..self.group_count()).filter(|&group| !self.is_saved(group));
+        let saved = (0..self.group_count()).filter(|&group| self.is_saved(group)).take(2);
+        std::iter::once(ContactRef::FILE_HELPER)
+            .chain((0..self.friend_count().min(MANY)).map(ContactRef::Friend))
+            .chain((0..self.official_count().min(1)).map(ContactRef::OfficialAccount))
+            .chain(unsaved.chain(saved).map(ContactRef::Group))
+            .filter(|contact| !self.removed.contains(contact))
+            .collect()
+    }
+
+    pub(crate) fn friend_count(&self) -> u32 {
+        self.generated_friends + small(self.named_friends.len())
+    }
+
+    pub(crate) fn group_count(&self) -> u32 {
+        self.generated_groups + small(self.named_groups.len())
+    }
+
+    fn official_count(&self) -> u32 {
+        self.generated_official + small(self.named_official.len())
+    }
+
+    pub(crate) fn is_saved(&self, group: u32) -> bool {
+        if let Some(edited) = self.edited_groups.get(&group) {
+            return edited.saved;
+        }
+        match group.checked_sub(self.generated_groups) {
+            None => true,
+            Some(index) => self.named_groups.get(large(index)).is_some_and(|group| group.saved),
+        }
+    }
+
+    pub(crate) fn person(&self, contact: ContactRef) -> Option<Cow<'_, Person>> {
+        if self.removed.contains(&contact) {
+            return None;
+        }
+        if let Some(person) = self.edited.get(&contact) {
+            return Some(Cow::Borrowed(person));
+        }
+        match contact {
+            ContactRef::Myself => Some(Cow::Borrowed(&self.myself)),
+            ContactRef::Friend(index) => match index.checked_sub(self.generated_friends) {
+                None => Some(Cow::Owned(generated_friend(index))),
+                Some(index) => self.named_friends.get(large(index)).map(Cow::Borrowed),
+            },
+            ContactRef::OfficialAccount(index) => match index.checked_sub(self.generated_official) {
+                None => Some(Cow::Owned(Person {
+                    signature: "news every day".into(),
+                    ..Person::new(format!("Official {}", index + 1))
+                })),
+                Some(index) => self.named_official.get(large(index)).map(Cow::Borrowed),
+            },
+            ContactRef::Stranger { group, index } => {
+                let group = self.group(group)?;
+                let member = group.members.get(large(index.checked_sub(1)?))?;
+                Some(Cow::Owned(member.person.clone()))
+            }
+            ContactRef::Group(_) | ContactRef::Special(_) => None,
+        }
+    }
+
+    /// The group with its members but the account itself.
+    pub(crate) fn group(&self, group: u32) -> Option<Cow<'_, Group>> {
+        if let Some(edited) = self.edited_groups.get(&group) {
+            return Some(Cow::Borrowed(edited));
+        }
+        match group.checked_sub(self.generated_groups) {
+            None => Some(Cow::Owned(self.generated_group(group))),
+            Some(index) => self.named_groups.get(large(index)).map(Cow::Borrowed),
+        }
+    }
+
+    /// The members, the account itself first.
+    pub(crate) fn seats(&self, group: u32) -> Vec<Seat> {
+        let Some(found) = self.group(group) else { return Vec::new() };
+        let myself = Seat {
+            contact: ContactRef::Myself,
+            display_name: found.my_display_name.clone(),
+        };
+        let others = (1..).zip(&found.members).map(|(index, member)| Seat {
+            contact: self
+                .friend_called(&member.person.nick_name)
+                .unwrap_or(ContactRef::Stranger { group, index }),
+            display_name: member.display_name.clone(),
+        });
+        std::iter::once(myself).chain(others).collect()
+    }
+
+    /// What the contact calls itself.
+    pub(crate) fn nick_name(&self, contact: ContactRef) -> String {
+        match contact {
+            ContactRef::Group(group) => {
+                self.group(group).map_or_else(String::new, |group| group.nick_name.clone())
+            }
+            ContactRef::Special("filehelper") => "文件传输助手".into(),
+            ContactRef::Special("fmessage") => "朋友推荐消息".into(),
+            ContactRef::Special(name) => name.into(),
+            person => self.person(person).map_or_else(String::new, |person| person.nick_name.clone()),
+        }
+    }
+
+    /// A friend by key, nickname or remark.
+    pub(crate) fn friend(&self, name: &str) -> Option<ContactRef> {
+        match ContactRef::parse(name) {
+            Some(found @ ContactRef::Friend(_)) => self.person(found).map(|_| found),
+            _ => self.friend_called(name),
+        }
+    }
+
+    pub(crate) fn official_account(&self, name: &str) -> Option<ContactRef> {
+        if let Some(found @ ContactRef::OfficialAccount(_)) = ContactRef::parse(name) {
+            return self.person(found).map(|_| found);
+        }
+        (0..self.official_count())
+            .map(ContactRef::OfficialAccount)
+            .find(|contact| self.person(*contact).is_some_and(|person| person.nick_name == name))
+    }
+
+    pub(crate) fn group_called(&self, name: &str) -> Option<u32> {
+        if let Some(ContactRef::Group(group)) = ContactRef::parse(name) {
+            return (group < self.group_count()).then_some(group);
+        }
+        let generated = generated_index(name, "Group ").filter(|&index| index < self.generated_groups);
+        if let Some(index) = generated.filter(|index| !self.edited_groups.contains_key(index)) {
+            return Some(index);
+        }
+        (self.generated_groups..self.group_count())
+            .chain(self.edited_groups.keys().copied())
+            .find(|&group| self.group(group).is_some_and(|group| group.nick_name == name))
+    }
+
+    /// A member by key, nickname or name within the group.
+    pub(crate) fn member(&self, group: u32, name: &str) -> Option<ContactRef> {
+        let key = ContactRef::parse(name);
+        self.seats(group)
+            .into_iter()
+            .find(|seat| {
+                key == Some(seat.contact)
+                    || (!name.is_empty() && seat.display_name == name)
+                    || self.person(seat.contact).is_some_and(|person| person.nick_name == name)
+            })
+            .map(|seat| seat.contact)
+    }
+
+    /// Anybody one can write to.
+    pub(crate) fn find(&self, name: &str) -> Option<ContactRef> {
+        ContactRef::parse(name)
+            .filter(|contact| match contact {
+                ContactRef::Group(group) => *group < self.group_count(),
+                ContactRef::Special(_) => true,
+                other => self.person(*other).is_some(),
+            })
+            .or_else(|| self.friend(name))
+            .or_else(|| self.group_called(name).map(ContactRef::Group))
+            .or_else(|| self.official_account(name))
+            .or_else(|| (self.myself.nick_name == name).then_some(ContactRef::Myself))
+    }
+
+    /// Replaces what is known of a friend or official account.
+    pub(crate) fn edit(&mut self, contact: ContactRef, person: Person) {
+        self.edited.insert(contact, person);
+    }
+
+    pub(crate) fn edit_group(&mut self, group: u32, with: Group) {
+        self.edited_groups.insert(group, with);
+    }
+
+    pub(crate) fn add_friend(&mut self, person: Person) -> ContactRef {
+        self.named_friends.push(person);
+        ContactRef::Friend(self.friend_count() - 1)
+    }
+
+    pub(crate) fn add_group(&mut self, group: Group) -> u32 {
+        self.named_groups.push(group);
+        self.group_count() - 1
+    }
+
+    pub(crate) fn remove(&mut self, contact: ContactRef) {
+        self.removed.insert(contact);
+    }
+
+    fn friend_called(&self, name: &str) -> Option<ContactRef> {
+        let answers_to = |person: &Person| person.nick_name == name || person.remark_name == name;
+        let generated = generated_index(name, "Friend ")
+            .or_else(|| generated_index(name, "Remark "))
+            .filter(|&index| index < self.generated_friends)
+            .map(ContactRef::Friend);
+        generated
+            .into_iter()
+            .chain((self.generated_friends..self.friend_count()).map(ContactRef::Friend))
+            .chain(self.edited.keys().copied().filter(|key| matches!(key, ContactRef::Friend(_))))
+            .find(|contact| self.person(*contact).is_some_and(|person| answers_to(&person)))
+    }
+
+    /// Half of a generated group's members are friends, as far as there are friends.
+    fn generated_group(&self, group: u32) -> Group {
+        let others = self.members_per_group - 1;
+        let friends = self.generated_friends.min(others / 2);
+        let number = group + 1;
+        let members = (0..others).map(|index| {
+            if index < friends {
+                Member { person: generated_friend(index), display_name: String::new() }
+            } else {
+                Member::new(format!("Member {number}-{}", index + 1))
+            }
+        });
+        Group { members: members.collect(), ..Group::new(format!("Group {number}")) }
+    }
+}
+
+fn generated_friend(index: u32) -> Person {
+    const PLACES: [(&str, &str); 4] = [("广东", "深圳"), ("浙江", "杭州"), ("上海", "浦东新区"), ("", "")];
+    let (province, city) = PLACES[large(index) % PLACES.len()];
+    let number = index + 1;
+    Person {
+        remark_name: if number.is_multiple_of(5) { format!("Remark {number}") } else { String::new() },
+        signature: format!("signature {number}"),
+        ..Person::new(format!("Friend {number}"))
+    }
+    .from_city(province, city)
+    .sex(u8::try_from(index % 3).unwrap_or(0))
+}
+
+fn generated_index(name: &str, prefix: &str) -> Option<u32> {
+    name.strip_prefix(prefix)?.parse::<u32>().ok()?.checked_sub(1)
+}
+
+fn small(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+fn large(index: u32) -> usize {
+    usize::try_from(index).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn book() -> Book {
+        let family = Group::new("家").members(["李雷", "三叔"]).unsaved();
+        Book::new(
+            AccountSpec::new(1, "me")
+                .friends(10)
+                .groups(2, 7)
+                .official_accounts(1)
+                .friend(Person::new("李雷").remark("老李"))
+                .group(family),
+        )
+    }
+
+    #[test]
+    fn contacts_are_found_by_key_and_by_name() {
+        let book = book();
+        assert_eq!(book.find("Friend 3"), Some(ContactRef::Friend(2)));
+        assert_eq!(book.find("Remark 5"), Some(ContactRef::Friend(4)));
+        assert_eq!(book.find("老李"), Some(ContactRef::Friend(10)));
+        assert_eq!(book.find("friend/10"), Some(ContactRef::Friend(10)));
+        assert_eq!(book.find("家"), Some(ContactRef::Group(2)));
+        assert_eq!(book.find("Official 1"), Some(ContactRef::OfficialAccount(0)));
+        assert_eq!(book.find("filehelper"), Some(ContactRef::FILE_HELPER));
+        assert_eq!(book.find("Friend 11"), None);
+    }
+
+    #[test]
+    fn friends_in_groups_are_the_same_contact() {
+        let book = book();
+        let contacts = |group| book.seats(group).into_iter().map(|seat| seat.contact).collect::<Vec<_>>();
+        assert_eq!(
+            contacts(2),
+            [ContactRef::Myself, ContactRef::Friend(10), ContactRef::Stranger { group: 2, index: 2 }]
+        );
+        assert_eq!(contacts(0).len(), 7);
+        assert_eq!(contacts(0)[1], ContactRef::Friend(0));
+        assert_eq!(book.member(0, "Member 1-6"), Some(ContactRef::Stranger { group: 0, index: 6 }));
+    }
+
+    #[test]
+    fn groups_that_are_not_saved_are_recent_only() {
+        let book = book();
+        let family = ContactRef::Group(2);
+        assert!(!book.saved().any(|contact| contact == family));
+        assert!(book.recent().contains(&family));
+    }
+}

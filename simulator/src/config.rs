@@ -1,0 +1,68 @@
+//! What can be set about the server, at the start or while it runs.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// How the server behaves towards every client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// How long `login` and `synccheck` wait before they answer "nothing". WeChat: 25 s.
+    pub long_poll: Duration,
+    /// Added to every answer of WeChat's endpoints.
+    pub latency: Duration,
+    /// Contacts a page of webwxgetcontact.
+    pub contact_page: usize,
+    /// Messages an answer of webwxsync; when there are more, ContinueFlag is 1.
+    pub sync_batch: usize,
+    /// What webwxnewloginpage answers after a good login: `None` is 301 in desktop mode and 200
+    /// otherwise; never with a Location.
+    pub login_status: Option<u16>,
+    /// Seeds keys and names; `None` draws one, so that two runs share no user name.
+    pub seed: Option<u64>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            long_poll: Duration::from_secs(25),
+            latency: Duration::ZERO,
+            contact_page: 500,
+            sync_batch: 50,
+            login_status: None,
+            seed: None,
+        }
+    }
+}
+
+/// Changes to a running server's [`Config`]; what is absent stays. The body of
+/// `POST /_sim/config`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    pub long_poll_ms: Option<u64>,
+    pub latency_ms: Option<u64>,
+    pub contact_page: Option<usize>,
+    pub sync_batch: Option<usize>,
+    pub login_status: Option<u16>,
+}
+
+impl Settings {
+    pub(crate) fn apply(&self, config: &mut Config) {
+        if let Some(ms) = self.long_poll_ms {
+            config.long_poll = Duration::from_millis(ms);
+        }
+        if let Some(ms) = self.latency_ms {
+            config.latency = Duration::from_millis(ms);
+        }
+        if let Some(size) = self.contact_page {
+            config.contact_page = size.max(1);
+        }
+        if let Some(size) = self.sync_batch {
+            config.sync_batch = size.max(1);
+        }
+        if self.login_status.is_some() {
+            config.login_status = self.login_status;
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Identifiers that look random, differ from login to login, and can be read back without a table.
+//!
+//! A session of an account with 2,000 friends would otherwise need a map of 2,000 user names; a
+//! bench runs a thousand such sessions.
+
+use crate::book::ContactRef;
+
+/// A small generator (splitmix64): ids and keys need to differ, not to be secret.
+#[derive(Debug)]
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        scramble(self.0)
+    }
+
+    /// `length` characters of the Base64 alphabet given.
+    pub(crate) fn text(&mut self, alphabet: &[u8; 64], length: usize) -> String {
+        (0..length)
+            .map(|_| char::from(alphabet[usize::try_from(self.roll() >> 58).unwrap_or(0)]))
+            .collect()
+    }
+
+    /// `length` lower-case hex digits.
+    pub(crate) fn hex(&mut self, length: usize) -> String {
+        let mut text = String::with_capacity(length + 16);
+        while text.len() < length {
+            text.push_str(&format!("{:016x}", self.roll()));
+        }
+        text.truncate(length);
+        text
+    }
+}
+
+pub(crate) const BASE64: &[u8; 64] =
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+pub(crate) const BASE64_URL: &[u8; 64] =
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// The contact's user name in the session with this salt: `@` (groups `@@`) and 64 hex digits.
+pub(crate) fn user_name(salt: u64, contact: ContactRef) -> String {
+    if let ContactRef::Special(name) = contact {
+        return name.to_owned();
+    }
+    let code = contact.code();
+    let sign = if matches!(contact, ContactRef::Group(_)) { "@@" } else { "@" };
+    let tail = scramble(code.wrapping_add(salt));
+    format!(
+        "{sign}{:016x}{:016x}{:016x}{tail:016x}",
+        scramble(tail ^ 1),
+        scramble(tail ^ salt),
+        scramble(tail.wrapping_add(salt)),
+    )
+}
+
+/// Whom a user name means in the session with this salt, if it was made by [`user_name`].
+pub(crate) fn contact_of(salt: u64, name: &str) -> Option<ContactRef> {
+    if let Some(special) = ContactRef::special(name) {
+        return Some(special);
+    }
+    let tail = name.get(name.len().checked_sub(16)?..)?;
+    let code = unscramble(u64::from_str_radix(tail, 16).ok()?).wrapping_sub(salt);
+    let contact = ContactRef::from_code(code)?;
+    (user_name(salt, contact) == name).then_some(contact)
+}
+
+/// The `EncryChatRoomId` of a group in the session with this salt.
+pub(crate) fn encry_chat_room_id(salt: u64, group: u32) -> String {
+    let tail = scramble(u64::from(group) ^ salt.rotate_left(17));
+    format!("@{:016x}{tail:016x}", scramble(tail ^ salt))
+}
+
+/// Message ids: integers above 2^53 that never repeat and do not count up.
+pub(crate) fn message_id(counter: u64) -> u64 {
+    const LOW: u64 = (1 << 60) - 1;
+    (1 << 62) + (counter.wrapping_mul(0x9e37_79b9_7f4a_7c15) & LOW)
+}
+
+/// A bijection on 64 bits (the finaliser of splitmix64).
+pub(crate) fn scramble(mut x: u64) -> u64 {
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+fn unscramble(mut x: u64) -> u64 {
+    x = (x ^ (x >> 31) ^ (x >> 62)).wrapping_mul(0x3196_42b2_d24d_8ec3);
+    x = (x ^ (x >> 27) ^ (x >> 54)).wrapping_mul(0x96de_1b17_3f11_9089);
+    x ^ (x >> 30) ^ (x >> 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_names_read_back_in_their_own_session_only() {
+        for contact in [
+            ContactRef::Myself,
+            ContactRef::Friend(1999),
+            ContactRef::Group(49),
+            ContactRef::OfficialAccount(3),
+            ContactRef::Stranger { group: 7, index: 99 },
+            ContactRef::Special("filehelper"),
+        ] {
+            let name = user_name(42, contact);
+            assert_eq!(contact_of(42, &name), Some(contact));
+            if !matches!(contact, ContactRef::Special(_)) {
+                assert_eq!(contact_of(43, &name), None, "{name}");
+            }
+        }
+        assert_eq!(contact_of(42, "@short"), None);
+        assert_eq!(contact_of(42, "汉字"), None);
+    }
+
+    #[test]
+    fn message_ids_are_large_and_differ() {
+        let ids: std::collections::HashSet<u64> = (0..10_000).map(message_id).collect();
+        assert_eq!(ids.len(), 10_000);
+        assert!(ids.iter().all(|&id| id > 1 << 53 && id < 1 << 63));
+    }
+}
