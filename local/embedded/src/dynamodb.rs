@@ -25,9 +25,7 @@ pub(crate) fn open(
 ) -> anyhow::Result<impl Future<Output = ()>> {
     let database = match file {
         Some(file) => {
-            let path = file
-                .to_str()
-                .with_context(|| format!("{} is not UTF-8", file.display()))?;
+            let path = file.to_str().with_context(|| format!("{} is not UTF-8", file.display()))?;
             Database::new(path).with_context(|| format!("cannot open {path}"))?
         }
         None => Database::memory()?,

@@ -118,17 +118,11 @@ impl Folder {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(FolderTaken {
-                    folder: folder.to_owned(),
-                }
-                .into());
+                return Err(FolderTaken { folder: folder.to_owned() }.into());
             }
             Err(TryLockError::Error(error)) => return Err(error).with_context(|| path(folder)),
         }
-        let folder = Self {
-            path: folder.to_owned(),
-            _lock: lock,
-        };
+        let folder = Self { path: folder.to_owned(), _lock: lock };
         // An owner that was killed leaves its addresses behind.
         folder.withdraw();
         Ok(folder)

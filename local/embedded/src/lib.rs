@@ -33,7 +33,6 @@
 
 mod dynamodb;
 mod folder;
-
 mod options;
 mod s3;
 mod serve;
@@ -85,11 +84,7 @@ impl Embedded {
         let dynamodb = serve::bind(options.dynamodb).context("DynamoDB")?;
         let sqs = serve::bind(options.sqs).context("SQS")?;
         let s3 = serve::bind(options.s3).context("S3")?;
-        let endpoints = Endpoints {
-            dynamodb: serve::url(&dynamodb)?,
-            sqs: serve::url(&sqs)?,
-            s3: serve::url(&s3)?,
-        };
+        let endpoints = Endpoints { dynamodb: serve::url(&dynamodb)?, sqs: serve::url(&sqs)?, s3: serve::url(&s3)? };
 
         let stop = Stop::new();
         let dynamodb = {
@@ -108,13 +103,7 @@ impl Embedded {
             .await?
         };
         home.publish(&endpoints)?;
-        Ok(Self {
-            stop,
-            dynamodb,
-            sqs_s3,
-            endpoints,
-            home,
-        })
+        Ok(Self { stop, dynamodb, sqs_s3, endpoints, home })
     }
 
     /// Where the services listen.

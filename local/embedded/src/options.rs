@@ -21,19 +21,11 @@ impl Options {
     /// Nothing is kept; free ports on 127.0.0.1.
     pub fn memory() -> Self {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Self {
-            folder: None,
-            dynamodb: any,
-            sqs: any,
-            s3: any,
-        }
+        Self { folder: None, dynamodb: any, sqs: any, s3: any }
     }
 
     /// Kept in `path`; free ports on 127.0.0.1.
     pub fn folder(path: impl Into<PathBuf>) -> Self {
-        Self {
-            folder: Some(path.into()),
-            ..Self::memory()
-        }
+        Self { folder: Some(path.into()), ..Self::memory() }
     }
 }

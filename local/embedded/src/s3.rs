@@ -11,23 +11,15 @@ use s3s_fs::FileSystem;
 use crate::thread::Stop;
 
 /// Serves the buckets under `root` on `listener`.
-pub(crate) fn open(
-    listener: TcpListener,
-    root: &Path,
-    stop: Stop,
-) -> anyhow::Result<impl Future<Output = ()> + use<>> {
+pub(crate) fn open(listener: TcpListener, root: &Path, stop: Stop) -> anyhow::Result<impl Future<Output = ()> + use<>> {
     let files = FileSystem::new(root)
         .map_err(|error| anyhow::anyhow!("{error:?}"))
         .with_context(|| root.display().to_string())?;
     let mut service = S3ServiceBuilder::new(files);
-    service.set_auth(SimpleAuth::from_single(
-        crate::ACCESS_KEY,
-        crate::SECRET_KEY,
-    ));
+    service.set_auth(SimpleAuth::from_single(crate::ACCESS_KEY, crate::SECRET_KEY));
     let service = service.build();
     let listener = tokio::net::TcpListener::from_std(listener)?;
     Ok(async move {
-        stop.within_grace(crate::serve::serve(listener, service, stop.clone()))
-            .await;
+        stop.within_grace(crate::serve::serve(listener, service, stop.clone())).await;
     })
 }

@@ -23,11 +23,7 @@ const BACKLOG: u32 = 1024;
 /// Has to be called within a runtime.
 pub(crate) fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let listen = || {
-        let socket = if address.is_ipv4() {
-            TcpSocket::new_v4()?
-        } else {
-            TcpSocket::new_v6()?
-        };
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         // So that a restart gets its port back while old connections linger.
         socket.set_reuseaddr(true)?;
         // Accepted connections inherit it: else the tail of a long answer

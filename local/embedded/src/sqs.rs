@@ -22,10 +22,7 @@ pub(crate) fn open(listener: TcpListener, stop: Stop) -> anyhow::Result<impl Fut
     }));
     let service = SqsHttpService::new(
         Arc::new(RustackSqsHandler::new(Arc::clone(&queues))),
-        SqsHttpConfig {
-            region: crate::REGION.to_owned(),
-            ..SqsHttpConfig::default()
-        },
+        SqsHttpConfig { region: crate::REGION.to_owned(), ..SqsHttpConfig::default() },
     );
     let listener = tokio::net::TcpListener::from_std(listener)?;
     Ok(async move {

@@ -18,9 +18,7 @@ pub(crate) struct Stop {
 
 impl Stop {
     pub(crate) fn new() -> Self {
-        Self {
-            told: watch::Sender::new(false),
-        }
+        Self { told: watch::Sender::new(false) }
     }
 
     pub(crate) fn signal(&self) {
@@ -95,10 +93,7 @@ impl ServiceThread {
             .await
             .unwrap_or_else(|_| Err(anyhow::anyhow!("it panicked")))
             .with_context(|| format!("opening {name}"))?;
-        Ok(Self {
-            ended,
-            thread: Some(thread),
-        })
+        Ok(Self { ended, thread: Some(thread) })
     }
 
     /// Waits for the thread's end, which the stop has to bring about.

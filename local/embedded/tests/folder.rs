@@ -1,0 +1,137 @@
+//! What a folder keeps, and who may use it.
+
+mod support;
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use embedded::{Embedded, Endpoints, FolderTaken, Options};
+use support::{dynamodb, make_table, new_row, rows};
+
+async fn refused(folder: &Path) -> bool {
+    match Embedded::start(Options::folder(folder)).await {
+        Ok(_) => false,
+        Err(error) => {
+            let taken: &FolderTaken = error.downcast_ref().expect("the reason");
+            assert_eq!(taken.folder, folder);
+            true
+        }
+    }
+}
+
+#[tokio::test]
+async fn rows_are_there_again_after_a_restart() {
+    let parent = tempfile::tempdir().expect("folder");
+    let folder = parent.path().join("data");
+    let services = Embedded::start(Options::folder(&folder)).await.expect("start");
+    let client = dynamodb(services.endpoints());
+    make_table(&client).await;
+    new_row(&client, "app", 1).send().await.expect("row");
+    services.stop().await;
+    // SQLite was closed in order: its log is folded into the file.
+    assert!(!folder.join("dynamodb.sqlite-wal").exists());
+
+    let services = Embedded::start(Options::folder(&folder)).await.expect("again");
+    let client = dynamodb(services.endpoints());
+
+    assert_eq!(rows(&client, "app").await, 1);
+}
+
+#[tokio::test]
+async fn the_folder_is_for_its_owner_alone() {
+    let parent = tempfile::tempdir().expect("folder");
+    let folder = parent.path().join("data");
+    let services = Embedded::start(Options::folder(&folder)).await.expect("start");
+
+    assert!(refused(&folder).await);
+    let running = Endpoints::of_running(&folder).expect("readable");
+    assert_eq!(running.as_ref(), Some(services.endpoints()));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = folder.metadata().expect("folder").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
+
+    drop(services);
+    assert_eq!(Endpoints::of_running(&folder).expect("readable"), None);
+    assert!(!refused(&folder).await);
+}
+
+#[tokio::test]
+async fn stopping_closes_the_ports_and_ends_long_polls() {
+    let services = support::in_memory().await;
+    let client = support::sqs(services.endpoints());
+    let queue = client.create_queue().queue_name("q").send().await.expect("queue");
+    let url = queue.queue_url.expect("url");
+    let endpoints = services.endpoints().clone();
+    // Without a retry, so that an end of the poll is seen as such.
+    let once = client.config().to_builder().retry_config(aws_sdk_sqs::config::retry::RetryConfig::disabled()).build();
+    let once = aws_sdk_sqs::Client::from_conf(once);
+    let poll = once.receive_message().queue_url(url).wait_time_seconds(20).send();
+
+    let (polled, ()) = tokio::join!(poll, services.stop());
+
+    assert!(polled.is_err(), "{polled:?}");
+    for url in [&endpoints.dynamodb, &endpoints.sqs, &endpoints.s3] {
+        let address = url.strip_prefix("http://").expect("http");
+        let error = std::net::TcpStream::connect(address).expect_err("closed");
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+    }
+}
+
+/// The other process of the test below: serves the folder named on its
+/// standard input, tells each acknowledged write, and never ends by itself.
+#[tokio::test]
+#[ignore = "run by acknowledged_writes_survive_kill_9"]
+async fn writes_until_killed() {
+    let mut folder = String::new();
+    std::io::stdin().read_line(&mut folder).expect("folder");
+    let services = Embedded::start(Options::folder(PathBuf::from(folder.trim_end()))).await.expect("start");
+    let client = dynamodb(services.endpoints());
+    make_table(&client).await;
+    for sk in 1.. {
+        new_row(&client, "app", sk).send().await.expect("row");
+        println!("\nacknowledged {sk}");
+    }
+}
+
+#[tokio::test]
+async fn acknowledged_writes_survive_kill_9() {
+    let folder = tempfile::tempdir().expect("folder");
+    let mut child = Command::new(std::env::current_exe().expect("this test"))
+        .args(["--ignored", "--exact", "writes_until_killed", "--nocapture"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("child");
+    let mut stdin = child.stdin.take().expect("stdin");
+    writeln!(stdin, "{}", folder.path().display()).expect("tell the folder");
+    let mut lines = BufReader::new(child.stdout.take().expect("stdout")).lines();
+    let mut acknowledged = || {
+        lines.find_map(|line| {
+            let line = line.expect("line");
+            line.strip_prefix("acknowledged ")?.parse::<i32>().ok()
+        })
+    };
+    let mut last = 0;
+    while last < 50 {
+        last = acknowledged().expect("the child writes on");
+    }
+    assert!(refused(folder.path()).await, "while the child owns it");
+
+    child.kill().expect("kill -9");
+    child.wait().expect("gone");
+    // What it still told before it died counts too.
+    while let Some(sk) = acknowledged() {
+        last = sk;
+    }
+
+    let running = Endpoints::of_running(folder.path()).expect("readable");
+    assert_eq!(running, None, "a dead owner is none");
+    let services = Embedded::start(Options::folder(folder.path())).await.expect("start after the kill");
+    let kept = rows(&dynamodb(services.endpoints()), "app").await;
+    // One more may have been written than told.
+    assert!(kept == last || kept == last + 1, "{kept} of {last}");
+}
