@@ -1,0 +1,87 @@
+//! Receiving: long polls, deletion, and giving back.
+
+use std::time::Duration;
+
+use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
+
+use crate::{Envelope, Queue, QueueError};
+
+/// A message in hand: it stays invisible to others until it is deleted or its visibility time runs out.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// SQS's own id.
+    pub id: String,
+    /// An envelope as JSON; parse it a message at a time, so that one bad body fails alone.
+    pub body: String,
+    pub receipt: String,
+    /// What keeps its order.
+    pub group: Option<String>,
+}
+
+impl<E: Envelope> Queue<E> {
+    /// Up to ten messages, waiting up to `wait` (20 s at most) for the first.
+    pub async fn receive(&self, wait: Duration) -> Result<Vec<Received>, QueueError> {
+        let answer = self
+            .client
+            .receive_message()
+            .queue_url(&*self.url)
+            .max_number_of_messages(10)
+            .wait_time_seconds(i32::try_from(wait.as_secs().min(20)).unwrap_or(20))
+            .message_system_attribute_names(aws_sdk_sqs::types::MessageSystemAttributeName::MessageGroupId)
+            .send()
+            .await
+            .map_err(QueueError::from_sdk)?;
+        let received = |mut message: aws_sdk_sqs::types::Message| {
+            let group = message
+                .attributes
+                .as_mut()
+                .and_then(|all| all.remove(&aws_sdk_sqs::types::MessageSystemAttributeName::MessageGroupId));
+            Some(Received { id: message.message_id?, body: message.body?, receipt: message.receipt_handle?, group })
+        };
+        Ok(answer.messages.unwrap_or_default().into_iter().filter_map(received).collect())
+    }
+
+    /// Forgets messages that are done with. At most ten.
+    pub async fn delete(&self, receipts: &[&str]) -> Result<(), QueueError> {
+        if let [receipt] = receipts {
+            let request = self.client.delete_message().queue_url(&*self.url).receipt_handle(*receipt);
+            return request.send().await.map(drop).map_err(QueueError::from_sdk);
+        }
+        let mut request = self.client.delete_message_batch().queue_url(&*self.url);
+        for (number, receipt) in receipts.iter().enumerate() {
+            let entry = DeleteMessageBatchRequestEntry::builder().id(number.to_string()).receipt_handle(*receipt);
+            request = request.entries(entry.build().map_err(QueueError::from_sdk)?);
+        }
+        request.send().await.map(drop).map_err(QueueError::from_sdk)
+    }
+
+    /// Lets others see a message again after `pause` (0: at once), counting as a failed receive.
+    pub async fn give_back(&self, receipt: &str, pause: Duration) -> Result<(), QueueError> {
+        self.client
+            .change_message_visibility()
+            .queue_url(&*self.url)
+            .receipt_handle(receipt)
+            .visibility_timeout(i32::try_from(pause.as_secs()).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map(drop)
+            .map_err(QueueError::from_sdk)
+    }
+
+    /// Messages waiting and in hand, as SQS estimates them.
+    pub async fn depth(&self) -> Result<u64, QueueError> {
+        use aws_sdk_sqs::types::QueueAttributeName::{
+            ApproximateNumberOfMessages, ApproximateNumberOfMessagesNotVisible,
+        };
+        let answer = self
+            .client
+            .get_queue_attributes()
+            .queue_url(&*self.url)
+            .attribute_names(ApproximateNumberOfMessages)
+            .attribute_names(ApproximateNumberOfMessagesNotVisible)
+            .send()
+            .await
+            .map_err(QueueError::from_sdk)?;
+        Ok(answer.attributes.unwrap_or_default().values().filter_map(|count| count.parse::<u64>().ok()).sum())
+    }
+}

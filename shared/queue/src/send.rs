@@ -1,0 +1,54 @@
+//! Sending, one or many.
+
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+
+use crate::{Envelope, Queue, QueueError};
+
+/// Messages a batch takes, by SQS's limit.
+const BATCH: usize = 10;
+
+fn body(envelope: &impl Envelope) -> Result<String, QueueError> {
+    serde_json::to_string(envelope).map_err(|error| QueueError(error.to_string()))
+}
+
+impl<E: Envelope> Queue<E> {
+    pub async fn send(&self, envelope: &E) -> Result<(), QueueError> {
+        self.client
+            .send_message()
+            .queue_url(&*self.url)
+            .message_body(body(envelope)?)
+            .message_group_id(envelope.group())
+            .message_deduplication_id(envelope.deduplication_id())
+            .send()
+            .await
+            .map_err(QueueError::from_sdk)?;
+        Ok(())
+    }
+
+    /// Sends envelopes in their order, ten a request. Fails at the first request of which a part was refused; what
+    /// was taken before stays, and sending everything again is harmless.
+    pub async fn send_all(&self, envelopes: &[E]) -> Result<(), QueueError> {
+        for batch in envelopes.chunks(BATCH) {
+            if let [envelope] = batch {
+                self.send(envelope).await?;
+                continue;
+            }
+            let mut request = self.client.send_message_batch().queue_url(&*self.url);
+            for (number, envelope) in batch.iter().enumerate() {
+                let entry = SendMessageBatchRequestEntry::builder()
+                    .id(number.to_string())
+                    .message_body(body(envelope)?)
+                    .message_group_id(envelope.group())
+                    .message_deduplication_id(envelope.deduplication_id())
+                    .build()
+                    .map_err(QueueError::from_sdk)?;
+                request = request.entries(entry);
+            }
+            let answer = request.send().await.map_err(QueueError::from_sdk)?;
+            if let Some(failure) = answer.failed.first() {
+                return Err(QueueError(format!("{}: {}", failure.code, failure.message().unwrap_or_default())));
+            }
+        }
+        Ok(())
+    }
+}

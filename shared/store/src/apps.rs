@@ -1,0 +1,194 @@
+//! Apps, and who calls.
+
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Delete, DeleteRequest, Put, ReturnValue, TransactWriteItem, WriteRequest,
+};
+use domain::{
+    app::{AccessToken, App, Binding},
+    secret::Sealed,
+};
+use jiff::Timestamp;
+
+use crate::{
+    Store, StoreError,
+    error::applied,
+    item::{Item, from_item, number_of, string, string_of, to_item},
+    keys,
+};
+
+/// What an administrator changes of an app; `None` leaves a part as it is.
+#[derive(Debug, Clone, Default)]
+pub struct AppChange {
+    pub name: Option<String>,
+    pub token: Option<Sealed>,
+    /// `Some(None)` takes the callback away.
+    pub callback: Option<Option<String>>,
+    pub secret_hash: Option<String>,
+    pub signing_secret: Option<Sealed>,
+}
+
+/// What must be known of a caller to let it in and to answer from a cache: read in one round trip.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub app: App,
+    pub token: Option<AccessToken>,
+    /// Changes whenever a contact did.
+    pub book_version: u64,
+}
+
+impl Store {
+    /// Makes an app; [`StoreError::Conflict`] when the id is taken.
+    pub async fn create_app(&self, app: &App) -> Result<(), StoreError> {
+        let put = |item: Item| {
+            let put = Put::builder().table_name(&self.table).set_item(Some(item));
+            let put = put.condition_expression("attribute_not_exists(pk)").build().expect("table and item are given");
+            TransactWriteItem::builder().put(put).build()
+        };
+        let pk = keys::app(&app.id);
+        self.client
+            .transact_write_items()
+            .transact_items(put(to_item(&pk, keys::APP, app)?))
+            .transact_items(put(keys::key(&keys::shard(app.shard), &pk)))
+            .send()
+            .await
+            .map_err(StoreError::from_sdk)?;
+        Ok(())
+    }
+
+    pub async fn app(&self, id: &str) -> Result<Option<App>, StoreError> {
+        self.get(&keys::app(id), keys::APP).await?.map(from_item).transpose()
+    }
+
+    /// The app with what admits a caller; `None` for an unknown id.
+    pub async fn caller(&self, id: &str) -> Result<Option<Caller>, StoreError> {
+        let mut rows = self.get_many(&keys::app(id), &[keys::APP, keys::TOKEN, keys::BOOK]).await?;
+        let Some(app) = rows.remove(keys::APP) else { return Ok(None) };
+        Ok(Some(Caller {
+            app: from_item(app)?,
+            token: rows.remove(keys::TOKEN).map(from_item).transpose()?,
+            book_version: rows.get(keys::BOOK).and_then(|book| number_of(book, "version")).unwrap_or(0),
+        }))
+    }
+
+    /// The ids of the apps that a shard serves.
+    pub async fn app_ids(&self, shard: u16) -> Result<Vec<String>, StoreError> {
+        let prefix = keys::app("");
+        let rows = self.collect(self.query_prefix(&keys::shard(shard), &prefix)).await?;
+        Ok(rows.iter().filter_map(|row| string_of(row, keys::SK)?.strip_prefix(&prefix).map(str::to_owned)).collect())
+    }
+
+    /// Changes an app; the changed app, or `None` for an unknown id.
+    pub async fn update_app(&self, id: &str, change: &AppChange, at: Timestamp) -> Result<Option<App>, StoreError> {
+        let mut set = vec!["updated = :at".to_owned()];
+        let mut values = vec![(":at".to_owned(), string(at.to_string()))];
+        let mut remove = "";
+        let mut assign = |name: &str, value: AttributeValue| {
+            set.push(format!("#{name} = :{name}"));
+            values.push((format!(":{name}"), value));
+        };
+        let sealed = |value: &Sealed| serde_dynamo::to_attribute_value(value).unwrap_or(AttributeValue::Null(true));
+        if let Some(name) = &change.name {
+            assign("name", string(name));
+        }
+        if let Some(token) = &change.token {
+            assign("token", sealed(token));
+        }
+        if let Some(hash) = &change.secret_hash {
+            assign("secret_hash", string(hash));
+        }
+        if let Some(secret) = &change.signing_secret {
+            assign("signing_secret", sealed(secret));
+        }
+        match &change.callback {
+            Some(Some(url)) => assign("callback", string(url)),
+            Some(None) => remove = " REMOVE callback",
+            None => {}
+        }
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(keys::key(&keys::app(id), keys::APP)))
+            .condition_expression("attribute_exists(pk)")
+            .update_expression(format!("SET {}{remove}", set.join(", ")))
+            .return_values(ReturnValue::AllNew);
+        for (name, value) in values {
+            if name != ":at" {
+                update = update.expression_attribute_names(format!("#{}", &name[1..]), &name[1..]);
+            }
+            update = update.expression_attribute_values(name, value);
+        }
+        match update.send().await.map_err(StoreError::from_sdk) {
+            Ok(answer) => answer.attributes.map(from_item).transpose(),
+            Err(StoreError::Conflict) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Binds an app to the account that logged in: `false` when it is bound to another, or gone.
+    pub async fn bind(&self, id: &str, binding: &Binding) -> Result<bool, StoreError> {
+        let bound: AttributeValue = serde_dynamo::to_attribute_value(binding)
+            .map_err(|error| StoreError::Corrupt { key: keys::app(id), reason: error.to_string() })?;
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(keys::key(&keys::app(id), keys::APP)))
+            .condition_expression("attribute_exists(pk) AND (attribute_not_exists(bound) OR bound.uin = :uin)")
+            .update_expression("SET bound = :bound")
+            .expression_attribute_values(":uin", crate::item::number(binding.uin))
+            .expression_attribute_values(":bound", bound);
+        applied(update.send().await.map(drop).map_err(StoreError::from_sdk))
+    }
+
+    /// Lets another account log in: `false` for an unknown id.
+    pub async fn unbind(&self, id: &str) -> Result<bool, StoreError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(keys::key(&keys::app(id), keys::APP)))
+            .condition_expression("attribute_exists(pk)")
+            .update_expression("REMOVE bound");
+        applied(update.send().await.map(drop).map_err(StoreError::from_sdk))
+    }
+
+    /// Removes an app and everything it has: `false` for an unknown id. The app itself goes first, in one step with
+    /// its place in the shard, so that nothing uses it any more while the rest goes.
+    pub async fn delete_app(&self, id: &str) -> Result<bool, StoreError> {
+        let Some(app) = self.app(id).await? else { return Ok(false) };
+        let pk = keys::app(id);
+        let delete = |pk: &str, sk: &str| {
+            let delete = Delete::builder().table_name(&self.table).set_key(Some(keys::key(pk, sk))).build();
+            TransactWriteItem::builder().delete(delete.expect("table and key are given")).build()
+        };
+        self.client
+            .transact_write_items()
+            .transact_items(delete(&pk, keys::APP))
+            .transact_items(delete(&keys::shard(app.shard), &pk))
+            .send()
+            .await
+            .map_err(StoreError::from_sdk)?;
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", string(&pk))
+            .projection_expression("pk, sk");
+        let rows = self.collect(query).await?;
+        let deletes = rows.into_iter().map(|row| {
+            let delete = DeleteRequest::builder().set_key(Some(row)).build().expect("the key is given");
+            WriteRequest::builder().delete_request(delete).build()
+        });
+        self.write_all(deletes.collect()).await?;
+        Ok(true)
+    }
+
+    /// Puts a new access token in place of the old one.
+    pub async fn put_access_token(&self, id: &str, token: &AccessToken) -> Result<(), StoreError> {
+        let mut item = to_item(&keys::app(id), keys::TOKEN, token)?;
+        item.insert(keys::EXPIRES.into(), crate::item::number(token.expires.as_second()));
+        self.put_all(vec![item]).await
+    }
+}

@@ -1,0 +1,133 @@
+//! Reading the log as a client asks: by filters, by pages, or as it grows.
+
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use domain::{
+    message::{Kind, Message},
+    page::{Page, PageRequest},
+    puid::Puid,
+};
+use jiff::Timestamp;
+
+use crate::{
+    Store, StoreError,
+    item::{from_item, string},
+};
+
+/// Which messages are wanted; what is `None` wants any. Times are whole seconds or finer, as given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    pub kind: Option<Kind>,
+    pub send_user: Option<Puid>,
+    pub send_group: Option<Puid>,
+    pub maps: Option<Puid>,
+    pub receiver: Option<Puid>,
+    pub receiver_group: Option<Puid>,
+    pub chat: Option<Puid>,
+    /// Not before.
+    pub create_from: Option<Timestamp>,
+    /// Before.
+    pub create_to: Option<Timestamp>,
+    pub receive_from: Option<Timestamp>,
+    pub receive_to: Option<Timestamp>,
+}
+
+impl Filter {
+    /// Whether it wants everything.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn matches(&self, message: &Message) -> bool {
+        fn wants<T: PartialEq>(wanted: Option<&T>, has: Option<&T>) -> bool {
+            wanted.is_none() || wanted == has
+        }
+        let within = |at: Timestamp, from: Option<Timestamp>, to: Option<Timestamp>| {
+            from.is_none_or(|from| at >= from) && to.is_none_or(|to| at < to)
+        };
+        wants(self.kind.as_ref(), Some(&message.content.kind()))
+            && wants(self.send_user.as_ref(), message.send_user.as_ref())
+            && wants(self.send_group.as_ref(), message.send_group.as_ref())
+            && wants(self.maps.as_ref(), message.maps.as_ref())
+            && wants(self.receiver.as_ref(), message.receiver.as_ref())
+            && wants(self.receiver_group.as_ref(), message.receiver_group.as_ref())
+            && wants(self.chat.as_ref(), Some(&message.chat))
+            && within(message.create_time, self.create_from, self.create_to)
+            && within(message.receive_time, self.receive_from, self.receive_to)
+    }
+
+    /// Lets DynamoDB leave out what a puid or the kind rules out; the times are looked at here, as they are not kept
+    /// in a form that sorts.
+    fn narrow(&self, mut query: QueryFluentBuilder) -> QueryFluentBuilder {
+        let mut conditions = Vec::new();
+        let wanted = [
+            ("send_user", &self.send_user),
+            ("send_group", &self.send_group),
+            ("maps", &self.maps),
+            ("receiver", &self.receiver),
+            ("receiver_group", &self.receiver_group),
+            ("chat", &self.chat),
+        ];
+        for (name, puid) in wanted {
+            if let Some(puid) = puid {
+                conditions.push(format!("{name} = :{name}"));
+                query = query.expression_attribute_values(format!(":{name}"), string(puid.as_str()));
+            }
+        }
+        if let Some(kind) = self.kind {
+            conditions.push("content.#type = :type".to_owned());
+            query = query
+                .expression_attribute_names("#type", "type")
+                .expression_attribute_values(":type", string(kind.as_str()));
+        }
+        if conditions.is_empty() { query } else { query.filter_expression(conditions.join(" AND ")) }
+    }
+}
+
+impl Store {
+    /// A page of the history, newest first; `None` for a page past the end. Without a filter the page follows from
+    /// the newest number by arithmetic; with one the log is read.
+    pub async fn history(
+        &self,
+        app: &str,
+        filter: &Filter,
+        page: PageRequest,
+    ) -> Result<Option<Page<Message>>, StoreError> {
+        if filter.is_empty() {
+            let count = self.head(app).await?;
+            let rows = match page.of_log(count) {
+                Some(range) => self.rows(app, range).await?.into_iter().rev().collect(),
+                None if page.exists(count) => Vec::new(),
+                None => return Ok(None),
+            };
+            return Ok(Some(Page { count, rows }));
+        }
+        let query = filter.narrow(self.query_log(app, 1..=u64::MAX)).scan_index_forward(false);
+        let (mut count, mut rows) = (0, Vec::new());
+        let mut items = query.into_paginator().items().send();
+        while let Some(item) = items.next().await {
+            let message: Message = from_item(item.map_err(StoreError::from_sdk)?)?;
+            if filter.matches(&message) {
+                if count >= page.offset() && rows.len() < page.size as usize {
+                    rows.push(message);
+                }
+                count += 1;
+            }
+        }
+        Ok(page.exists(count).then_some(Page { count, rows }))
+    }
+
+    /// At most `limit` messages after row `seq`, oldest first: what is new to someone who has read up to it.
+    pub async fn after(&self, app: &str, filter: &Filter, seq: u64, limit: u32) -> Result<Vec<Message>, StoreError> {
+        let mut rows = Vec::new();
+        let query = filter.narrow(self.query_log(app, seq.saturating_add(1)..=u64::MAX));
+        let mut items = query.into_paginator().items().send();
+        while rows.len() < limit as usize {
+            let Some(item) = items.next().await else { break };
+            let message: Message = from_item(item.map_err(StoreError::from_sdk)?)?;
+            if filter.matches(&message) {
+                rows.push(message);
+            }
+        }
+        Ok(rows)
+    }
+}

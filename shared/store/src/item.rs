@@ -1,0 +1,153 @@
+//! Rows to and from items, and the few shapes of request that every module uses.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{
+    operation::query::builders::QueryFluentBuilder,
+    types::{AttributeValue, KeysAndAttributes, PutRequest, WriteRequest},
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    Store, StoreError,
+    keys::{PK, SK, key},
+};
+
+pub type Item = HashMap<String, AttributeValue>;
+
+pub fn string(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+pub fn number(value: impl ToString) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+/// `row` under its key. Absent values are left out, which keeps rows small.
+pub fn to_item(pk: &str, sk: &str, row: &impl Serialize) -> Result<Item, StoreError> {
+    let corrupt = |reason: String| StoreError::Corrupt { key: format!("{pk}/{sk}"), reason };
+    let mut item: Item = serde_dynamo::to_item(row).map_err(|error| corrupt(error.to_string()))?;
+    item.retain(|_, value| !matches!(value, AttributeValue::Null(_)));
+    item.extend(key(pk, sk));
+    Ok(item)
+}
+
+pub fn from_item<Row: DeserializeOwned>(item: Item) -> Result<Row, StoreError> {
+    let part = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+    let key = format!("{}/{}", part(PK), part(SK));
+    serde_dynamo::from_item(item).map_err(|error| StoreError::Corrupt { key, reason: error.to_string() })
+}
+
+/// A number attribute of an item.
+pub fn number_of(item: &Item, name: &str) -> Option<u64> {
+    item.get(name)?.as_n().ok()?.parse().ok()
+}
+
+/// A string attribute of an item.
+pub fn string_of<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    item.get(name)?.as_s().ok().map(String::as_str)
+}
+
+/// Rows a batch write takes, by DynamoDB's limit.
+const BATCH_WRITE: usize = 25;
+/// Batch writes under way at once.
+const BATCHES_AT_ONCE: usize = 4;
+
+impl Store {
+    /// One row, read consistently.
+    pub(crate) async fn get(&self, pk: &str, sk: &str) -> Result<Option<Item>, StoreError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key(pk, sk)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(StoreError::from_sdk)?;
+        Ok(answer.item)
+    }
+
+    /// Several rows of one partition in one round trip, read consistently, by sort key. At most 100.
+    pub(crate) async fn get_many(&self, pk: &str, sks: &[&str]) -> Result<HashMap<String, Item>, StoreError> {
+        let mut found = HashMap::new();
+        let mut keys: Vec<_> = sks.iter().map(|sk| key(pk, sk)).collect();
+        while !keys.is_empty() {
+            let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+            let wanted = wanted.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            let answer = self.client.batch_get_item().request_items(&self.table, wanted).send().await;
+            let answer = answer.map_err(StoreError::from_sdk)?;
+            for item in answer.responses.into_iter().flat_map(|mut tables| tables.remove(&self.table)).flatten() {
+                if let Some(sk) = string_of(&item, SK) {
+                    found.insert(sk.to_owned(), item);
+                }
+            }
+            keys = answer
+                .unprocessed_keys
+                .and_then(|mut tables| tables.remove(&self.table))
+                .map(|rest| rest.keys)
+                .unwrap_or_default();
+        }
+        Ok(found)
+    }
+
+    /// A query over one partition, rows whose sort key begins with `prefix`.
+    pub(crate) fn query_prefix(&self, pk: &str, prefix: &str) -> QueryFluentBuilder {
+        self.client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .expression_attribute_values(":pk", string(pk))
+            .expression_attribute_values(":prefix", string(prefix))
+            .consistent_read(true)
+    }
+
+    /// Every row a query finds, over as many pages as it takes.
+    pub(crate) async fn collect(&self, query: QueryFluentBuilder) -> Result<Vec<Item>, StoreError> {
+        let mut items = Vec::new();
+        let mut pages = query.into_paginator().items().send();
+        while let Some(item) = pages.next().await {
+            items.push(item.map_err(StoreError::from_sdk)?);
+        }
+        Ok(items)
+    }
+
+    /// Puts rows without conditions, in batches side by side. Repeating it is harmless.
+    pub(crate) async fn put_all(&self, items: Vec<Item>) -> Result<(), StoreError> {
+        let puts = items
+            .into_iter()
+            .map(|item| {
+                let put = PutRequest::builder().set_item(Some(item)).build();
+                put.map(|put| WriteRequest::builder().put_request(put).build())
+                    .map_err(|error| StoreError::Unavailable(error.to_string()))
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        self.write_all(puts).await
+    }
+
+    /// Carries out unconditional writes, in batches side by side, until none is left over.
+    pub(crate) async fn write_all(&self, writes: Vec<WriteRequest>) -> Result<(), StoreError> {
+        use futures_util::{StreamExt, TryStreamExt, stream};
+
+        let chunks: Vec<Vec<_>> = writes.chunks(BATCH_WRITE).map(<[_]>::to_vec).collect();
+        stream::iter(chunks).map(Ok).try_for_each_concurrent(BATCHES_AT_ONCE, |chunk| self.write_batch(chunk)).await?;
+        Ok(())
+    }
+
+    async fn write_batch(&self, mut batch: Vec<WriteRequest>) -> Result<(), StoreError> {
+        let mut pause = std::time::Duration::from_millis(20);
+        while !batch.is_empty() {
+            let answer = self.client.batch_write_item().request_items(&self.table, batch).send().await;
+            batch = answer
+                .map_err(StoreError::from_sdk)?
+                .unprocessed_items
+                .and_then(|mut tables| tables.remove(&self.table))
+                .unwrap_or_default();
+            if !batch.is_empty() {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(std::time::Duration::from_secs(2));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,180 @@
+//! The message log: dense, appended by one writer, in order.
+
+use std::ops::RangeInclusive;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::{
+    app::App,
+    delivery::{Delivery, Parked},
+    message::Message,
+    puid::Puid,
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Store, StoreError,
+    error::applied,
+    item::{Item, from_item, number, number_of, string, to_item},
+    keys,
+};
+
+/// A place in WeChat's stream of messages. It rides on the last row of its batch: a row with a cursor says that
+/// everything up to it is in the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// Which login it belongs to; one of an earlier login is worthless.
+    pub login_number: u64,
+    /// The channel's own form, as JSON.
+    pub place: String,
+}
+
+/// A row with the cursor that rides on it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    pub message: Message,
+    pub cursor: Option<Cursor>,
+}
+
+/// What the dispatcher must know of a message, read in one round trip.
+#[derive(Debug, Clone)]
+pub struct Envelope {
+    pub app: App,
+    pub message: Message,
+    /// Set while the message's chat is parked.
+    pub parked: Option<Parked>,
+}
+
+impl Store {
+    /// Appends one row; [`StoreError::Conflict`] when there is a row with this number: another writer is at work.
+    pub async fn append(&self, app: &str, message: &Message, cursor: Option<&Cursor>) -> Result<(), StoreError> {
+        let mut item = to_item(&keys::app(app), &keys::log(message.seq), message)?;
+        if let Some(cursor) = cursor {
+            let value = serde_dynamo::to_attribute_value(cursor)
+                .map_err(|error| StoreError::Corrupt { key: keys::log(message.seq), reason: error.to_string() })?;
+            item.insert("cursor".into(), value);
+        }
+        self.client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)")
+            .send()
+            .await
+            .map_err(StoreError::from_sdk)?;
+        Ok(())
+    }
+
+    /// The newest rows, newest first.
+    pub async fn tail(&self, app: &str, count: i32) -> Result<Vec<Entry>, StoreError> {
+        let query = self.query_prefix(&keys::app(app), keys::LOG).scan_index_forward(false).limit(count);
+        let answer = query.send().await.map_err(StoreError::from_sdk)?;
+        answer.items.unwrap_or_default().into_iter().map(entry).collect()
+    }
+
+    /// The number of the newest row; 0 for an empty log.
+    pub async fn head(&self, app: &str) -> Result<u64, StoreError> {
+        let query = self.query_prefix(&keys::app(app), keys::LOG).scan_index_forward(false).limit(1);
+        let answer = query.projection_expression("seq").send().await.map_err(StoreError::from_sdk)?;
+        Ok(answer.items.unwrap_or_default().first().and_then(|item| number_of(item, "seq")).unwrap_or(0))
+    }
+
+    pub async fn message(&self, app: &str, seq: u64) -> Result<Option<Message>, StoreError> {
+        self.get(&keys::app(app), &keys::log(seq)).await?.map(from_item).transpose()
+    }
+
+    /// The rows of a range, oldest first.
+    pub async fn rows(&self, app: &str, range: RangeInclusive<u64>) -> Result<Vec<Message>, StoreError> {
+        let items = self.collect(self.query_log(app, range)).await?;
+        items.into_iter().map(from_item).collect()
+    }
+
+    pub(crate) fn query_log(
+        &self,
+        app: &str,
+        range: RangeInclusive<u64>,
+    ) -> aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder {
+        self.client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
+            .expression_attribute_values(":pk", string(keys::app(app)))
+            .expression_attribute_values(":from", string(keys::log(*range.start())))
+            .expression_attribute_values(":to", string(keys::log(*range.end())))
+            .consistent_read(true)
+    }
+
+    /// A message with its app and its chat's place among the parked; `None` when the app or the row is gone.
+    pub async fn envelope(&self, app: &str, seq: u64, chat: &Puid) -> Result<Option<Envelope>, StoreError> {
+        let (log, park) = (keys::log(seq), keys::park(chat));
+        let mut rows = self.get_many(&keys::app(app), &[keys::APP, &log, &park]).await?;
+        let (Some(app), Some(message)) = (rows.remove(keys::APP), rows.remove(&log)) else { return Ok(None) };
+        Ok(Some(Envelope {
+            app: from_item(app)?,
+            message: from_item(message)?,
+            parked: rows.remove(&park).map(from_item).transpose()?,
+        }))
+    }
+
+    /// Notes that the callback took a message: `false` when it was noted before.
+    pub async fn delivered(&self, app: &str, seq: u64, at: Timestamp) -> Result<bool, StoreError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(keys::key(&keys::app(app), &keys::log(seq))))
+            .condition_expression("delivery = :pending")
+            .update_expression("SET delivery = :delivered, update_time = :at")
+            .expression_attribute_values(":pending", delivery(Delivery::Pending))
+            .expression_attribute_values(":delivered", delivery(Delivery::Delivered))
+            .expression_attribute_values(":at", string(at.to_string()));
+        applied(update.send().await.map(drop).map_err(StoreError::from_sdk))
+    }
+
+    /// The rows after `seq` that wait for their delivery, oldest first, as number and chat. What is parked is
+    /// among them.
+    pub async fn undelivered(&self, app: &str, after: u64) -> Result<Vec<(u64, Puid)>, StoreError> {
+        #[derive(Deserialize)]
+        struct Row {
+            seq: u64,
+            chat: Puid,
+        }
+        let query = self
+            .query_log(app, after + 1..=u64::MAX)
+            .filter_expression("delivery = :pending")
+            .expression_attribute_values(":pending", delivery(Delivery::Pending))
+            .projection_expression("pk, sk, seq, chat");
+        let rows = self.collect(query).await?;
+        rows.into_iter().map(|item| from_item::<Row>(item).map(|row| (row.seq, row.chat))).collect()
+    }
+
+    /// Up to which row everything is delivered or parked; 0 where nothing is known.
+    pub async fn mark(&self, app: &str) -> Result<u64, StoreError> {
+        let row = self.get(&keys::app(app), keys::MARK).await?;
+        Ok(row.as_ref().and_then(|row| number_of(row, "seq")).unwrap_or(0))
+    }
+
+    /// Moves the mark.
+    pub async fn put_mark(&self, app: &str, seq: u64) -> Result<(), StoreError> {
+        let mut item = keys::key(&keys::app(app), keys::MARK);
+        item.insert("seq".into(), number(seq));
+        self.put_all(vec![item]).await
+    }
+}
+
+fn entry(mut item: Item) -> Result<Entry, StoreError> {
+    let cursor = item.remove("cursor").map(serde_dynamo::from_attribute_value).transpose();
+    let cursor = cursor.map_err(|error: serde_dynamo::Error| StoreError::Corrupt {
+        key: crate::item::string_of(&item, keys::SK).unwrap_or_default().to_owned(),
+        reason: error.to_string(),
+    })?;
+    Ok(Entry { message: from_item(item)?, cursor })
+}
+
+pub(crate) fn delivery(state: Delivery) -> AttributeValue {
+    string(match state {
+        Delivery::Unwanted => "unwanted",
+        Delivery::Pending => "pending",
+        Delivery::Delivered => "delivered",
+    })
+}

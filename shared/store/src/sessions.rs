@@ -1,0 +1,33 @@
+//! An app's session. The worker that holds the app's shard is its only writer; the lease's epoch fences out an older
+//! one.
+
+use domain::session::Session;
+
+use crate::{
+    Lease, Store, StoreError,
+    item::{from_item, number, to_item},
+    keys,
+};
+
+impl Store {
+    /// The session; `None` before the first login.
+    pub async fn session(&self, app: &str) -> Result<Option<Session>, StoreError> {
+        self.get(&keys::app(app), keys::SESSION).await?.map(from_item).transpose()
+    }
+
+    /// Writes the session; [`StoreError::Conflict`] when a worker with a newer lease has written it.
+    pub async fn put_session(&self, app: &str, session: &Session, lease: &Lease) -> Result<(), StoreError> {
+        let mut item = to_item(&keys::app(app), keys::SESSION, session)?;
+        item.insert("epoch".into(), number(lease.epoch));
+        self.client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(epoch) OR epoch <= :epoch")
+            .expression_attribute_values(":epoch", number(lease.epoch))
+            .send()
+            .await
+            .map_err(StoreError::from_sdk)?;
+        Ok(())
+    }
+}
