@@ -63,9 +63,7 @@ impl ContactRef {
             Self::Friend(index) => 1 << 60 | u64::from(index),
             Self::Group(index) => 2 << 60 | u64::from(index),
             Self::OfficialAccount(index) => 3 << 60 | u64::from(index),
-            Self::Stranger { group, index } => {
-                4 << 60 | u64::from(group & 0x0fff_ffff) << 32 | u64::from(index)
-            }
+            Self::Stranger { group, index } => 4 << 60 | u64::from(group & 0x0fff_ffff) << 32 | u64::from(index),
         }
     }
 
@@ -234,14 +232,9 @@ impl Book {
     /// The members, the account itself first.
     pub(crate) fn seats(&self, group: u32) -> Vec<Seat> {
         let Some(found) = self.group(group) else { return Vec::new() };
-        let myself = Seat {
-            contact: ContactRef::Myself,
-            display_name: found.my_display_name.clone(),
-        };
+        let myself = Seat { contact: ContactRef::Myself, display_name: found.my_display_name.clone() };
         let others = (1..).zip(&found.members).map(|(index, member)| Seat {
-            contact: self
-                .friend_called(&member.person.nick_name)
-                .unwrap_or(ContactRef::Stranger { group, index }),
+            contact: self.friend_called(&member.person.nick_name).unwrap_or(ContactRef::Stranger { group, index }),
             display_name: member.display_name.clone(),
         });
         std::iter::once(myself).chain(others).collect()
@@ -250,9 +243,7 @@ impl Book {
     /// What the contact calls itself.
     pub(crate) fn nick_name(&self, contact: ContactRef) -> String {
         match contact {
-            ContactRef::Group(group) => {
-                self.group(group).map_or_else(String::new, |group| group.nick_name.clone())
-            }
+            ContactRef::Group(group) => self.group(group).map_or_else(String::new, |group| group.nick_name.clone()),
             ContactRef::Special("filehelper") => "文件传输助手".into(),
             ContactRef::Special("fmessage") => "朋友推荐消息".into(),
             ContactRef::Special(name) => name.into(),

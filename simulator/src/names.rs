@@ -21,9 +21,7 @@ impl Dice {
 
     /// `length` characters of the Base64 alphabet given.
     pub(crate) fn text(&mut self, alphabet: &[u8; 64], length: usize) -> String {
-        (0..length)
-            .map(|_| char::from(alphabet[usize::try_from(self.roll() >> 58).unwrap_or(0)]))
-            .collect()
+        (0..length).map(|_| char::from(alphabet[usize::try_from(self.roll() >> 58).unwrap_or(0)])).collect()
     }
 
     /// `length` lower-case hex digits.
@@ -37,10 +35,8 @@ impl Dice {
     }
 }
 
-pub(crate) const BASE64: &[u8; 64] =
-    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-pub(crate) const BASE64_URL: &[u8; 64] =
-    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+pub(crate) const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+pub(crate) const BASE64_URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// The contact's user name in the session with this salt: `@` (groups `@@`) and 64 hex digits.
 pub(crate) fn user_name(salt: u64, contact: ContactRef) -> String {

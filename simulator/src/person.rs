@@ -88,13 +88,7 @@ pub struct Group {
 
 impl Default for Group {
     fn default() -> Self {
-        Self {
-            nick_name: String::new(),
-            members: Vec::new(),
-            my_display_name: String::new(),
-            saved: true,
-            head_seq: 0,
-        }
+        Self { nick_name: String::new(), members: Vec::new(), my_display_name: String::new(), saved: true, head_seq: 0 }
     }
 }
 

@@ -1,0 +1,187 @@
+//! From the QR code to the confirmed login: `jslogin`, `login`, `qrcode`, `l`, and the push login
+//! that needs no QR code.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use axum::routing::{any, get};
+use data_encoding::BASE64;
+use serde_json::json;
+
+use super::BIN;
+use crate::account::Uin;
+use crate::call::Call;
+use crate::login::{QrCode, QrState};
+use crate::rules::Judge;
+use crate::wire::{answer, image};
+use crate::world::World;
+
+/// WeChat's web page calls itself this.
+const APP_ID: &str = "wx782c26e4c19acffb";
+
+pub(super) fn routes() -> Router<World> {
+    Router::new()
+        .route("/", get(|| async { answer::text("") }))
+        .route("/jslogin", any(jslogin))
+        .route("/qrcode/{uuid}", get(qrcode))
+        .route("/l/{uuid}", get(|| async { answer::text("scan me with the phone") }))
+        .route(&format!("{BIN}/login"), get(login))
+        .route(&format!("{BIN}/webwxpushloginurl"), get(push_login))
+}
+
+/// A new QR code; with auto-scan on, an account takes it at once.
+async fn jslogin(State(world): State<World>, call: Call) -> Response {
+    let desktop = call.query("redirect_uri").contains("mod=desktop");
+    let uuid = world.change(|state| {
+        let mut judge = Judge::new(state, &call);
+        if call.query("appid") != APP_ID || call.query("fun") != "new" {
+            judge.broken("jslogin_parameters", "appid and fun are not the page's");
+        }
+        let uuid = state.new_uuid();
+        state.qr_codes.insert(uuid.clone(), QrCode::new(desktop));
+        state.uuids.push(uuid.clone());
+        let next = state.auto_scan_next;
+        let taker = state.auto_scan.get(next % state.auto_scan.len().max(1)).copied();
+        state.auto_scan_next += 1;
+        taker.map(|uin| (uin, uuid.clone())).ok_or(uuid)
+    });
+    let uuid = match uuid {
+        Ok((uin, uuid)) => {
+            take(&world, &uuid, uin);
+            uuid
+        }
+        Err(uuid) => uuid,
+    };
+    answer::text(format!("window.QRLogin.code = 200; window.QRLogin.uuid = \"{uuid}\";"))
+}
+
+fn take(world: &World, uuid: &str, uin: Uin) {
+    // The account may have been replaced since auto-scan was set; then nobody scans.
+    if world.scan(uuid, uin).is_ok() {
+        let _ = world.confirm(uuid);
+    }
+}
+
+/// Asks the phone of an account that was here before.
+async fn push_login(State(world): State<World>, call: Call) -> Response {
+    let uin: Option<Uin> = call.query("uin").parse().ok();
+    let desktop = call.query("mod") == "desktop";
+    let asked = world.change(|state| {
+        let Some(uin) = uin.filter(|uin| state.accounts.contains_key(uin)) else {
+            Judge::new(state, &call).broken("push_login_uin", "no account has that uin");
+            return None;
+        };
+        let mut judge = Judge::new(state, &call);
+        judge.uin = Some(uin);
+        if call.cookie("wxuin") != uin.to_string() {
+            judge.broken("cookie_missing", "no cookie wxuin of that account");
+        }
+        if call.cookie("webwx_auth_ticket").is_empty() {
+            judge.broken("cookie_missing", "no cookie webwx_auth_ticket");
+            return None;
+        }
+        let uuid = state.new_uuid();
+        state.qr_codes.insert(uuid.clone(), QrCode::pushed(uin, desktop));
+        state.uuids.push(uuid.clone());
+        Some((uuid, !state.auto_scan.is_empty()))
+    });
+    match asked {
+        None => answer::json(&json!({"ret": "1", "msg": "push login fail", "uuid": ""})),
+        Some((uuid, agrees)) => {
+            if agrees {
+                let _ = world.confirm(&uuid);
+            }
+            answer::json(&json!({"ret": "0", "msg": "all ok", "uuid": uuid}))
+        }
+    }
+}
+
+/// The long poll that follows a QR code.
+async fn login(State(world): State<World>, call: Call) -> Response {
+    let uuid = call.query("uuid").to_owned();
+    let wait = world.lock().config.long_poll;
+    let first = call.query("tip") == "1";
+    let told = world.until(|state| {
+        let closed = state.closed;
+        let Some(qr) = state.qr_codes.get_mut(&uuid) else { return Some(Told::Expired) };
+        match &qr.state {
+            QrState::Waiting if closed => Some(Told::Nothing),
+            QrState::Waiting => None,
+            QrState::Scanned(uin) if !qr.told_scanned => {
+                qr.told_scanned = true;
+                Some(Told::Scanned(*uin))
+            }
+            QrState::Scanned(_) if closed => Some(Told::Nothing),
+            QrState::Scanned(_) => None,
+            QrState::Confirmed { ticket, .. } => Some(Told::Confirmed(ticket.clone())),
+            QrState::Cancelled => Some(Told::Cancelled),
+            QrState::LoggedIn { .. } | QrState::Expired => Some(Told::Expired),
+        }
+    });
+    let told = tokio::time::timeout(wait.max(Duration::from_millis(1)), told).await;
+    let told = told.unwrap_or_else(|_| world.lock().late(&uuid, first));
+    answer::text(told.script(&call))
+}
+
+/// What the long poll tells.
+enum Told {
+    Nothing,
+    Scanned(Uin),
+    Confirmed(String),
+    Cancelled,
+    Expired,
+}
+
+impl crate::state::State {
+    /// At the end of the wait: a client that asks with `tip=1` has not seen the scan.
+    fn late(&self, uuid: &str, first: bool) -> Told {
+        match self.qr_codes.get(uuid).map(|qr| &qr.state) {
+            Some(QrState::Scanned(uin)) if first => Told::Scanned(*uin),
+            _ => Told::Nothing,
+        }
+    }
+}
+
+impl Told {
+    fn script(&self, call: &Call) -> String {
+        match self {
+            Self::Nothing => "window.code=408;".into(),
+            Self::Expired => "window.code=400;".into(),
+            Self::Cancelled => "window.code=402;".into(),
+            Self::Scanned(uin) => format!(
+                "window.code=201;window.userAvatar = 'data:img/jpg;base64,{}';",
+                BASE64.encode(&image::picture(*uin)),
+            ),
+            Self::Confirmed(ticket) => format!(
+                "window.code=200;\nwindow.redirect_uri=\"{}{BIN}/webwxnewloginpage?ticket={ticket}&uuid={}&lang=zh_CN&scan={}\";",
+                home(call),
+                call.query("uuid"),
+                crate::clock::unix_seconds(),
+            ),
+        }
+    }
+}
+
+/// The origin of the account's own host: the one the client used, or WeChat's if it used WeChat's.
+fn home(call: &Call) -> String {
+    if call.host.ends_with(".wechat.com") {
+        "https://web.wechat.com".into()
+    } else if call.by_real_host() {
+        "https://wx.qq.com".into()
+    } else {
+        format!("http://{}", call.host)
+    }
+}
+
+/// The QR code as a picture. WeChat sends a JPEG, this is a PNG.
+async fn qrcode(State(world): State<World>, Path(uuid): Path<String>) -> Response {
+    if !world.lock().qr_codes.contains_key(&uuid) {
+        return answer::text("");
+    }
+    match image::qr_code(&format!("https://login.weixin.qq.com/l/{uuid}")) {
+        Some(picture) => answer::bytes("image/png", picture),
+        None => answer::text(""),
+    }
+}

@@ -1,0 +1,27 @@
+//! WeChat's paths, whatever the host: one group a file.
+
+mod contacts;
+mod init;
+mod login;
+mod oplog;
+mod page;
+mod send;
+mod sync;
+
+use axum::Router;
+
+use crate::world::World;
+
+/// Where nearly everything is.
+pub(crate) const BIN: &str = "/cgi-bin/mmwebwx-bin";
+
+pub(crate) fn routes() -> Router<World> {
+    Router::new()
+        .merge(login::routes())
+        .merge(page::routes())
+        .merge(init::routes())
+        .merge(contacts::routes())
+        .merge(sync::routes())
+        .merge(send::routes())
+        .merge(oplog::routes())
+}

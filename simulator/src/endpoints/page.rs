@@ -1,0 +1,138 @@
+//! The doors of a session: `webwxnewloginpage` opens it, `webwxlogout` closes it.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use axum::routing::{any, get};
+
+use super::BIN;
+use crate::call::Call;
+use crate::login::QrState;
+use crate::rules::{self, Judge};
+use crate::session::Session;
+use crate::state::State as Simulated;
+use crate::wire::answer;
+use crate::world::World;
+
+pub(super) fn routes() -> Router<World> {
+    Router::new()
+        .route(&format!("{BIN}/webwxnewloginpage"), get(new_login_page))
+        .route(&format!("{BIN}/webwxlogout"), any(logout))
+}
+
+/// Turns a confirmed login's ticket into a session: XML in the body, cookies beside it.
+async fn new_login_page(State(world): State<World>, call: Call) -> Response {
+    world.change(|state| match open(state, &call) {
+        Ok((session, desktop)) => welcome(state, &call, &session, desktop),
+        Err(refusal) => {
+            let (ret, message) = refusal;
+            answer::text(format!("<error><ret>{ret}</ret><message>{message}</message></error>"))
+        }
+    })
+}
+
+fn open(state: &mut Simulated, call: &Call) -> Result<(Session, bool), (i32, &'static str)> {
+    let uuid = call.query("uuid").to_owned();
+    let mut judge = Judge::new(state, call);
+    for (name, value) in [("fun", "new"), ("version", "v2")] {
+        if call.query(name) != value {
+            judge.tolerated("login_page_parameters", format!("{name} is not {value}"));
+        }
+    }
+    let (uin, desktop) = match judge.state.qr_codes.get(&uuid) {
+        Some(qr) => match &qr.state {
+            QrState::Confirmed { uin, ticket } if *ticket == call.query("ticket") => (*uin, qr.desktop),
+            _ => {
+                judge.broken("ticket_wrong", "the ticket is not that of the redirect_uri, or was used");
+                return Err((1, "ticket error"));
+            }
+        },
+        None => {
+            judge.broken("uuid_unknown", format!("no QR code {uuid:?}"));
+            return Err((1, "ticket error"));
+        }
+    };
+    judge.uin = Some(uin);
+    let as_desktop = desktop && desktop_headers(&mut judge);
+    let Some(account) = state.accounts.get(&uin) else { return Err((1, "no such account")) };
+    if account.no_web && !as_desktop {
+        return Err((1203, "为了你的帐号安全，此微信号不能登录网页微信。你可以使用Windows微信或Mac微信在电脑端登录。"));
+    }
+    let session = state.start_session(uin);
+    if let Some(qr) = state.qr_codes.get_mut(&uuid) {
+        qr.state = QrState::LoggedIn { uin };
+    }
+    Ok((session, desktop))
+}
+
+/// What a desktop has to show: a token and its version.
+fn desktop_headers(judge: &mut Judge<'_>) -> bool {
+    const TOKEN_LENGTH: usize = 500;
+    let spam = judge.call.header("extspam");
+    let (long_enough, version) = (spam.len() >= TOKEN_LENGTH, judge.call.header("client-version"));
+    let good = long_enough && version == "2.0.0";
+    if !good {
+        let detail = format!("extspam of {} characters, client-version {version:?}", spam.len());
+        judge.broken("desktop_headers", detail);
+    }
+    good
+}
+
+fn welcome(state: &Simulated, call: &Call, session: &Session, desktop: bool) -> Response {
+    let xml = format!(
+        "<error><ret>0</ret><message></message><skey>{}</skey><wxsid>{}</wxsid><wxuin>{}</wxuin>\
+         <pass_ticket>{}</pass_ticket><isgrayscale>1</isgrayscale></error>",
+        session.skey,
+        session.sid,
+        session.uin,
+        rules::encoded(&session.pass_ticket),
+    );
+    let usual = if desktop { 301 } else { 200 };
+    let status = StatusCode::from_u16(state.config.login_status.unwrap_or(usual)).unwrap_or(StatusCode::OK);
+    let mut response = answer::with_status(status, xml);
+    for line in cookies(call, session) {
+        if let Ok(value) = HeaderValue::from_str(&line) {
+            response.headers_mut().append(header::SET_COOKIE, value);
+        }
+    }
+    response
+}
+
+/// The session's cookies: those of the account's host, and two for its parent domain.
+fn cookies(call: &Call, session: &Session) -> Vec<String> {
+    const EXPIRES: &str = "Expires=Thu, 31-Dec-2037 12:00:00 GMT";
+    let (host, parent) = match (call.by_real_host(), call.host.rsplit_once(".qq.com")) {
+        (false, _) => (String::new(), String::new()),
+        (true, Some(_)) => (format!("Domain={};", call.host), "Domain=.qq.com;".into()),
+        (true, None) => (format!("Domain={};", call.host), "Domain=.wechat.com;".into()),
+    };
+    let now = crate::clock::unix_seconds();
+    [
+        ("wxuin", session.uin.to_string(), &host),
+        ("wxsid", session.sid.clone(), &host),
+        ("wxloadtime", now.to_string(), &host),
+        ("mm_lang", "zh_CN".into(), &host),
+        ("webwx_data_ticket", session.data_ticket.clone(), &parent),
+        ("webwxuvid", format!("{:032x}", u128::from(session.salt) << 64), &host),
+        ("webwx_auth_ticket", session.auth_ticket.clone(), &host),
+    ]
+    .into_iter()
+    .map(|(name, value, domain)| format!("{name}={value}; {domain} Path=/; {EXPIRES}"))
+    .collect()
+}
+
+/// Ends the session; answers with no body, as WeChat does (the page is redirected).
+async fn logout(State(world): State<World>, call: Call) -> Response {
+    world.change(|state| {
+        let mut judge = Judge::new(state, &call);
+        if call.query("redirect") != "1" {
+            judge.broken("logout_parameters", "redirect is not 1");
+        }
+        if let Ok(session) = judge.by_cookies() {
+            judge.skey(call.query("skey"), &session);
+            state.end_session(session.uin, 1101);
+        }
+        answer::text("")
+    })
+}

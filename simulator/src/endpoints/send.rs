@@ -1,0 +1,129 @@
+//! What clients send: text, pictures, stickers, videos, files, and taking it back.
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::post;
+use serde_json::{Value, json};
+
+use super::BIN;
+use crate::book::ContactRef;
+use crate::call::Call;
+use crate::clock;
+use crate::record::{Sent, SentKind, text_of};
+use crate::rules::{Judge, RET_PARAMETER};
+use crate::session::Session;
+use crate::wire::answer;
+use crate::world::World;
+
+pub(super) fn routes() -> Router<World> {
+    Router::new()
+        .route(&format!("{BIN}/webwxsendmsg"), post(text))
+        .route(&format!("{BIN}/webwxrevokemsg"), post(revoke))
+}
+
+async fn text(world: State<World>, call: Call) -> Response {
+    send(&world.0, &call, SentKind::Text)
+}
+
+/// Takes a message of this kind; it is not echoed by webwxsync.
+fn send(world: &World, call: &Call, kind: SentKind) -> Response {
+    world.change(|state| {
+        let mut judge = Judge::new(state, call);
+        let (body, session) = match judge.posted() {
+            Ok(found) => found,
+            Err(refusal) => return refusal,
+        };
+        let Some((to, sent)) = check(&mut judge, &session, &body["Msg"], kind) else {
+            return answer::ret(RET_PARAMETER);
+        };
+        let msg_id = state.next_message_id();
+        let Some(account) = state.accounts.get_mut(&session.uin) else { return answer::ret(1102) };
+        let to_name = account.book.nick_name(to);
+        let local_id = sent.local_id.clone();
+        account.sent.push(Sent { msg_id, to, to_name, at: clock::unix_micros(), ..sent });
+        answer::json(&json!({
+            "BaseResponse": answer::base(0),
+            "MsgID": msg_id.to_string(),
+            "LocalID": local_id,
+        }))
+    })
+}
+
+/// The `Msg` of a send, or `None` if WeChat would not take it.
+fn check(judge: &mut Judge<'_>, session: &Session, msg: &Value, kind: SentKind) -> Option<(ContactRef, Sent)> {
+    let expected: &[u64] = match kind {
+        SentKind::Text => &[1],
+        SentKind::Image => &[3],
+        SentKind::Sticker => &[47],
+        SentKind::Video => &[43],
+        SentKind::App => &[5, 6, 49],
+    };
+    if !msg["Type"].as_u64().is_some_and(|given| expected.contains(&given)) {
+        judge.broken("msg_type", format!("Type is {}, not one of {expected:?}", msg["Type"]));
+    }
+    if text_of(&msg["FromUserName"]) != session.user_name(ContactRef::Myself) {
+        judge.broken("from_wrong", "FromUserName is not the account's own");
+        return None;
+    }
+    let (local_id, client_msg_id) = (text_of(&msg["LocalID"]), text_of(&msg["ClientMsgId"]));
+    if local_id.is_empty() || local_id != client_msg_id {
+        judge.broken("local_id", format!("LocalID {local_id:?}, ClientMsgId {client_msg_id:?}"));
+    }
+    let to_user_name = text_of(&msg["ToUserName"]);
+    let Some(to) = session.contact(&to_user_name) else {
+        judge.broken("user_name_unknown", format!("nobody is called {to_user_name:?} in this session"));
+        return None;
+    };
+    let text = text_of(&msg["Content"]);
+    let media_id = text_of(&msg["MediaId"]);
+    if kind == SentKind::Text && text.is_empty() {
+        judge.broken("text_empty", "Content is empty");
+        return None;
+    }
+    let sent = Sent {
+        msg_id: 0,
+        to,
+        to_name: String::new(),
+        to_user_name,
+        kind,
+        text,
+        media_id,
+        local_id,
+        client_msg_id,
+        revoked: false,
+        at: 0,
+    };
+    Some((to, sent))
+}
+
+/// Takes back a message that was sent to that chat.
+async fn revoke(State(world): State<World>, call: Call) -> Response {
+    world.change(|state| {
+        let mut judge = Judge::new(state, &call);
+        let (body, session) = match judge.posted() {
+            Ok(found) => found,
+            Err(refusal) => return refusal,
+        };
+        let (id, to) = (text_of(&body["SvrMsgId"]), text_of(&body["ToUserName"]));
+        let contact = session.contact(&to);
+        let sent = judge
+            .state
+            .accounts
+            .get_mut(&session.uin)
+            .and_then(|account| account.sent.iter_mut().find(|sent| sent.msg_id.to_string() == id))
+            .filter(|sent| Some(sent.to) == contact);
+        match sent {
+            Some(sent) => sent.revoked = true,
+            None => {
+                judge.broken("revoke_unknown", format!("no message {id:?} was sent to {to:?}"));
+                return answer::ret(RET_PARAMETER);
+            }
+        }
+        answer::json(&json!({
+            "BaseResponse": answer::base(0),
+            "Introduction": "你可以撤回 2 分钟内的消息",
+            "SysWording": "",
+        }))
+    })
+}

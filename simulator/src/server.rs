@@ -1,0 +1,166 @@
+//! The listening side: one router on one port, connections that can be cut, and the weather
+//! (latency and faults) in front of WeChat's endpoints.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::serve::{IncomingStream, Listener};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::call;
+use crate::fault::Fault;
+use crate::wire::answer;
+use crate::world::World;
+use crate::{control, endpoints};
+
+/// Serves until the world is closed.
+pub(crate) async fn serve(listener: Closable, world: World) {
+    let closing = world.clone();
+    let app = router(world).into_make_service_with_connect_info::<Cut>();
+    let closed = async move { closing.until(|state| state.closed.then_some(())).await };
+    // axum's accept loop has no error to report; the type is there for the future.
+    let _ = axum::serve(listener, app).with_graceful_shutdown(closed).await;
+}
+
+fn router(world: World) -> Router {
+    endpoints::routes()
+        .layer(middleware::from_fn_with_state(world.clone(), weather))
+        .merge(control::routes())
+        .layer(DefaultBodyLimit::disable())
+        .with_state(world)
+}
+
+/// Latency, then the first armed fault that meets the request.
+async fn weather(
+    State(world): State<World>,
+    ConnectInfo(cut): ConnectInfo<Cut>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let path = request.uri().path();
+    let endpoint = path.rsplit('/').next().unwrap_or(path).to_owned();
+    let uin = call::cookies(request.headers()).get("wxuin").and_then(|uin| uin.parse().ok());
+    let (latency, fault) = {
+        let mut state = world.lock();
+        let hit = state.faults.iter_mut().position(|armed| armed.hits(&endpoint, uin));
+        let fault = hit.map(|at| state.faults[at].fault.clone());
+        state.faults.retain(|armed| !armed.spent());
+        (state.config.latency, fault)
+    };
+    let fault = fault.unwrap_or_default();
+    let wait = latency + Duration::from_millis(fault.delay_ms);
+    if !wait.is_zero() {
+        tokio::time::sleep(wait).await;
+    }
+    let response = match instead(&fault, &endpoint) {
+        Some(response) => response,
+        None => next.run(request).await,
+    };
+    if fault.drop || fault.drop_answer || world.lock().closed {
+        cut.cut();
+    }
+    response
+}
+
+/// The answer that a fault gives in place of the endpoint's.
+fn instead(fault: &Fault, endpoint: &str) -> Option<Response> {
+    if fault.drop {
+        return Some(answer::text(""));
+    }
+    if let Some(code) = fault.ret {
+        return Some(if endpoint == "synccheck" { answer::synccheck(code, 0) } else { answer::ret(code) });
+    }
+    if fault.status.is_none() && fault.body.is_none() {
+        return None;
+    }
+    let status = fault.status.and_then(|code| StatusCode::from_u16(code).ok()).unwrap_or(StatusCode::OK);
+    Some(answer::with_status(status, fault.body.clone().unwrap_or_default()))
+}
+
+/// A switch that breaks one connection at its next write.
+#[derive(Debug, Clone, Default)]
+struct Cut(Arc<AtomicBool>);
+
+impl Cut {
+    fn cut(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    fn is_cut(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// A TCP listener whose connections can be cut.
+pub(crate) struct Closable {
+    listener: TcpListener,
+}
+
+impl Closable {
+    pub(crate) fn new(listener: TcpListener) -> Self {
+        Self { listener }
+    }
+}
+
+impl Listener for Closable {
+    type Io = Line;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Line, SocketAddr) {
+        let (stream, peer) = Listener::accept(&mut self.listener).await;
+        // Without it small answers wait for the peer's acknowledgement.
+        let _ = stream.set_nodelay(true);
+        (Line { stream, cut: Cut::default() }, peer)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+impl Connected<IncomingStream<'_, Closable>> for Cut {
+    fn connect_info(stream: IncomingStream<'_, Closable>) -> Self {
+        stream.io().cut.clone()
+    }
+}
+
+/// One connection.
+pub(crate) struct Line {
+    stream: TcpStream,
+    cut: Cut,
+}
+
+impl AsyncRead for Line {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Line {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.cut.is_cut() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

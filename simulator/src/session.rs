@@ -1,0 +1,162 @@
+//! One web login: its keys, its user names, its synckeys.
+
+use serde::{Deserialize, Serialize};
+
+use crate::account::Uin;
+use crate::book::ContactRef;
+use crate::names::{self, Dice};
+
+/// A web login. It stays known after its end, to answer with the code it ended with.
+#[derive(Debug, Clone)]
+pub(crate) struct Session {
+    pub(crate) uin: Uin,
+    pub(crate) sid: String,
+    pub(crate) skey: String,
+    /// As WeChat means it; the XML has it percent-encoded.
+    pub(crate) pass_ticket: String,
+    pub(crate) data_ticket: String,
+    pub(crate) auth_ticket: String,
+    /// Makes this session's user names.
+    pub(crate) salt: u64,
+    /// 1100, 1101 or 1102 once it has ended.
+    pub(crate) ended: Option<i32>,
+    /// webwxinit was answered.
+    pub(crate) online: bool,
+    /// synccheck requests that wait right now.
+    pub(crate) polling: usize,
+    /// How much of the inbox the client has confirmed, by asking for what comes after.
+    pub(crate) confirmed: usize,
+    /// Seconds since 1970.
+    login_time: u64,
+    base: u64,
+}
+
+impl Session {
+    pub(crate) fn new(uin: Uin, now: u64, dice: &mut Dice) -> Self {
+        Self {
+            uin,
+            // Both characters must survive a query string.
+            sid: format!(
+                "{}+{}/{}",
+                dice.text(names::BASE64, 6),
+                dice.text(names::BASE64, 4),
+                dice.text(names::BASE64, 4)
+            ),
+            skey: format!("@crypt_{}_{}", dice.hex(8), dice.hex(32)),
+            pass_ticket: format!(
+                "{}+{}/{}=",
+                dice.text(names::BASE64, 20),
+                dice.text(names::BASE64, 10),
+                dice.text(names::BASE64, 11)
+            ),
+            data_ticket: format!("gS{}", dice.text(names::BASE64_URL, 22)),
+            auth_ticket: format!("CIsB{}", dice.text(names::BASE64_URL, 100)),
+            salt: dice.roll(),
+            ended: None,
+            online: false,
+            polling: 0,
+            confirmed: 0,
+            login_time: now,
+            base: 600_000_000 + (dice.roll() & 0x00ff_ffff),
+        }
+    }
+
+    pub(crate) fn user_name(&self, contact: ContactRef) -> String {
+        names::user_name(self.salt, contact)
+    }
+
+    pub(crate) fn contact(&self, user_name: &str) -> Option<ContactRef> {
+        names::contact_of(self.salt, user_name)
+    }
+
+    /// The keys that stand for the first `position` entries of the inbox: four of them after
+    /// webwxinit, seven from the first webwxsync on.
+    pub(crate) fn sync_key(&self, position: usize, keys: KeyCount) -> SyncKey {
+        let position = u64::try_from(position).unwrap_or(u64::MAX);
+        let (base, time) = (self.base, self.login_time);
+        let full = [
+            (1, base),
+            (2, base + position),
+            (3, base - 374),
+            (11, base - 29),
+            (201, time + position),
+            (1000, time - 9),
+            (1001, time - 3),
+        ];
+        let list: Vec<KeyValue> = full
+            .into_iter()
+            .filter(|(key, _)| keys == KeyCount::Seven || ![11, 201, 1001].contains(key))
+            .map(|(key, val)| KeyValue { key, val })
+            .collect();
+        SyncKey { count: list.len(), list }
+    }
+
+    /// The position that keys stand for, if this session sent them out.
+    pub(crate) fn position(&self, keys: &[KeyValue]) -> Option<usize> {
+        let second = keys.iter().find(|pair| pair.key == 2)?.val;
+        let position = usize::try_from(second.checked_sub(self.base)?).ok()?;
+        [KeyCount::Four, KeyCount::Seven]
+            .into_iter()
+            .any(|count| self.sync_key(position, count).list == keys)
+            .then_some(position)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyCount {
+    Four,
+    Seven,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct SyncKey {
+    pub(crate) count: usize,
+    pub(crate) list: Vec<KeyValue>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct KeyValue {
+    pub(crate) key: u64,
+    pub(crate) val: u64,
+}
+
+/// `1_636444437|2_636445051` as synccheck has it.
+pub(crate) fn parse_keys(text: &str) -> Option<Vec<KeyValue>> {
+    text.split('|')
+        .map(|pair| {
+            let (key, val) = pair.split_once('_')?;
+            Some(KeyValue { key: key.parse().ok()?, val: val.parse().ok()? })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session() -> Session {
+        Session::new(7, 1_700_000_000, &mut Dice::new(1))
+    }
+
+    #[test]
+    fn keys_grow_from_four_to_seven_and_read_back() {
+        let session = session();
+        let four = session.sync_key(3, KeyCount::Four);
+        let seven = session.sync_key(3, KeyCount::Seven);
+        assert_eq!((four.count, seven.count), (4, 7));
+        assert_eq!(session.position(&four.list), Some(3));
+        assert_eq!(session.position(&seven.list), Some(3));
+    }
+
+    #[test]
+    fn keys_that_were_never_sent_mean_nothing() {
+        let session = session();
+        let mut keys = session.sync_key(3, KeyCount::Seven).list;
+        keys[0].val += 1;
+        assert_eq!(session.position(&keys), None);
+        assert_eq!(session.position(&keys[..5]), None);
+        assert_eq!(parse_keys("1_2|3"), None);
+    }
+}

@@ -1,0 +1,71 @@
+//! The running server.
+
+use std::net::SocketAddr;
+
+use tokio::net::{TcpListener, ToSocketAddrs};
+use tokio::task::JoinHandle;
+
+use crate::config::Config;
+use crate::names::Dice;
+use crate::server::{self, Closable};
+use crate::world::World;
+
+/// A simulated WeChat that listens until it is dropped or stopped.
+#[derive(Debug)]
+pub struct Simulator {
+    address: SocketAddr,
+    world: World,
+    serving: JoinHandle<()>,
+}
+
+impl Simulator {
+    /// Listens on the address (port 0: any free one) and serves in a background task.
+    pub async fn start(address: impl ToSocketAddrs) -> std::io::Result<Self> {
+        Self::start_with(address, Config::default()).await
+    }
+
+    pub async fn start_with(address: impl ToSocketAddrs, config: Config) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let seed = match config.seed {
+            Some(seed) => seed,
+            None => getrandom::u64().map_err(std::io::Error::other)?,
+        };
+        let world = World::new(config, Dice::new(seed).roll());
+        let serving = tokio::spawn(server::serve(Closable::new(listener), world.clone()));
+        Ok(Self { address, world, serving })
+    }
+
+    /// `http://127.0.0.1:PORT`, in place of every WeChat host.
+    pub fn origin(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What can be done to the simulated WeChat.
+    pub fn world(&self) -> World {
+        self.world.clone()
+    }
+
+    /// Closes every connection, also those that wait in a long poll, and stops listening.
+    pub async fn stop(mut self) {
+        self.world.close();
+        // An error here is the task's panic, and it has been printed.
+        let _ = (&mut self.serving).await;
+    }
+
+    /// Serves until the process ends.
+    pub async fn serve_forever(mut self) {
+        let _ = (&mut self.serving).await;
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.world.close();
+        self.serving.abort();
+    }
+}

@@ -1,0 +1,7 @@
+//! What goes over the wire to clients: text, contacts, messages, answers.
+
+pub(crate) mod answer;
+pub(crate) mod contact;
+pub(crate) mod image;
+pub(crate) mod message;
+pub(crate) mod text;

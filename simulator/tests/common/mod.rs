@@ -1,0 +1,176 @@
+//! A bare client of the protocol, as strict as WeChat's own page.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+use simulator::Simulator;
+
+/// A token of the length that a desktop shows.
+pub fn token() -> String {
+    "Gp8I".repeat(200)
+}
+
+pub struct Client {
+    http: reqwest::Client,
+    origin: String,
+    pub uuid: String,
+    /// skey, wxsid, wxuin, pass_ticket (still encoded), data ticket, and the cookie line.
+    pub keys: HashMap<String, String>,
+    pub init: Value,
+    pub sync_key: Value,
+}
+
+pub async fn body(response: reqwest::Response) -> String {
+    response.text().await.unwrap()
+}
+
+impl Client {
+    /// Asks for a QR code as a desktop.
+    pub async fn new(simulator: &Simulator) -> Self {
+        Self::with_query(simulator, "?mod=desktop").await
+    }
+
+    pub async fn with_query(simulator: &Simulator, redirect: &str) -> Self {
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let redirect = format!("https://wx.qq.com/cgi-bin/mmwebwx-bin/webwxnewloginpage{redirect}");
+        let answer = http
+            .get(format!("{}/jslogin", simulator.origin()))
+            .query(&[("appid", "wx782c26e4c19acffb"), ("redirect_uri", &redirect), ("fun", "new")])
+            .send()
+            .await
+            .unwrap();
+        let uuid = body(answer).await.split('"').nth(1).unwrap().to_owned();
+        Self { http, origin: simulator.origin(), uuid, keys: HashMap::new(), init: Value::Null, sync_key: Value::Null }
+    }
+
+    pub async fn poll_login(&self, tip: u8) -> String {
+        let tip = tip.to_string();
+        self.get("login", &[("loginicon", "true"), ("uuid", &self.uuid), ("tip", &tip)]).await
+    }
+
+    /// Opens the session behind a 200; the XML.
+    pub async fn open(&mut self, told: &str) -> String {
+        let address = told.split('"').nth(1).unwrap();
+        let response = self
+            .http
+            .get(format!("{address}&fun=new&version=v2&lang=zh_CN"))
+            .header("extspam", token())
+            .header("client-version", "2.0.0")
+            .send()
+            .await
+            .unwrap();
+        let mut cookies = Vec::new();
+        for line in response.headers().get_all("set-cookie") {
+            let pair = line.to_str().unwrap().split(';').next().unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            self.keys.insert(name.into(), value.into());
+            cookies.push(pair.to_owned());
+        }
+        self.keys.insert("cookies".into(), cookies.join("; "));
+        let xml = body(response).await;
+        for tag in ["skey", "wxsid", "wxuin", "pass_ticket"] {
+            if let Some(rest) = xml.split(&format!("<{tag}>")).nth(1) {
+                self.keys.insert(tag.into(), rest.split('<').next().unwrap().into());
+            }
+        }
+        xml
+    }
+
+    /// The whole way: scan, confirm, open, webwxinit.
+    pub async fn log_in(simulator: &Simulator, uin: u64) -> Self {
+        let mut client = Self::new(simulator).await;
+        simulator.world().log_in(&client.uuid, uin).unwrap();
+        assert!(client.poll_login(1).await.contains("window.code=200"));
+        let told = client.poll_login(0).await;
+        client.open(&told).await;
+        client.start().await;
+        client
+    }
+
+    pub async fn start(&mut self) {
+        self.init = self.post("webwxinit?r=1", json!({})).await;
+        self.sync_key = self.init["SyncKey"].clone();
+    }
+
+    pub fn base_request(&self) -> Value {
+        json!({
+            "Uin": self.keys["wxuin"].parse::<u64>().unwrap(),
+            "Sid": self.keys["wxsid"],
+            "Skey": self.keys["skey"],
+            "DeviceID": "e123456789012345",
+        })
+    }
+
+    pub fn myself(&self) -> String {
+        self.init["User"]["UserName"].as_str().unwrap().to_owned()
+    }
+
+    pub async fn get(&self, page: &str, query: &[(&str, &str)]) -> String {
+        let mut request = self.http.get(format!("{}/cgi-bin/mmwebwx-bin/{page}", self.origin)).query(query);
+        if let Some(cookies) = self.keys.get("cookies") {
+            request = request.header("cookie", cookies);
+        }
+        body(request.send().await.unwrap()).await
+    }
+
+    /// Posts with BaseRequest and pass_ticket put in.
+    pub async fn post(&self, page: &str, mut with: Value) -> Value {
+        with["BaseRequest"] = self.base_request();
+        let text = self.post_raw(page, with.to_string()).await;
+        serde_json::from_str(&text).unwrap()
+    }
+
+    pub async fn post_raw(&self, page: &str, text: String) -> String {
+        let sign = if page.contains('?') { '&' } else { '?' };
+        let ticket = &self.keys["pass_ticket"];
+        let address = format!("{}/cgi-bin/mmwebwx-bin/{page}{sign}pass_ticket={ticket}", self.origin);
+        let request = self.http.post(address).header("cookie", &self.keys["cookies"]).body(text);
+        body(request.send().await.unwrap()).await
+    }
+
+    /// The keys in synccheck's form.
+    pub fn keys(&self) -> String {
+        let pairs = self.sync_key["List"].as_array().unwrap();
+        let pairs: Vec<String> = pairs.iter().map(|pair| format!("{}_{}", pair["Key"], pair["Val"])).collect();
+        pairs.join("|")
+    }
+
+    pub async fn synccheck(&self) -> String {
+        self.get(
+            "synccheck",
+            &[
+                ("r", "1"),
+                ("skey", &self.keys["skey"]),
+                ("sid", &self.keys["wxsid"]),
+                ("uin", &self.keys["wxuin"]),
+                ("deviceid", "e123456789012345"),
+                ("synckey", &self.keys()),
+            ],
+        )
+        .await
+    }
+
+    /// Fetches what came after the keys, and keeps the new keys.
+    pub async fn sync(&mut self) -> Value {
+        let news = self.sync_again().await;
+        self.sync_key = news["SyncKey"].clone();
+        news
+    }
+
+    /// Fetches what came after the keys, and forgets the new keys.
+    pub async fn sync_again(&self) -> Value {
+        let mut address = url::Url::parse("http://x/webwxsync").unwrap();
+        address.query_pairs_mut().append_pair("sid", &self.keys["wxsid"]).append_pair("skey", &self.keys["skey"]);
+        let page = format!("webwxsync?{}", address.query().unwrap());
+        self.post(&page, json!({"SyncKey": self.sync_key, "rr": 1})).await
+    }
+
+    pub async fn send_text(&self, to: &str, text: &str) -> Value {
+        let id = "17000000000000001";
+        let msg = json!({
+            "Type": 1, "Content": text, "FromUserName": self.myself(), "ToUserName": to,
+            "LocalID": id, "ClientMsgId": id,
+        });
+        self.post("webwxsendmsg", json!({"Msg": msg, "Scene": 0})).await
+    }
+}
