@@ -3,7 +3,11 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{puid::Puid, secret::Sealed};
+use crate::{
+    puid::Puid,
+    secret::{self, CannotOpen, Sealed, Sealer},
+    time::Ids,
+};
 
 /// 32 lower-case hex digits.
 pub type AppId = String;
@@ -30,6 +34,58 @@ pub struct App {
     pub parked: bool,
     pub created: Timestamp,
     pub updated: Timestamp,
+}
+
+/// What an administrator gives to make an app.
+#[derive(Debug, Clone)]
+pub struct NewApp<'a> {
+    pub name: &'a str,
+    /// What requests are signed with; shared with the program.
+    pub token: &'a str,
+    pub callback: Option<&'a str>,
+    pub shard: u16,
+}
+
+impl App {
+    /// A new app and its app secret, which is nowhere to be had later.
+    pub fn create(new: &NewApp<'_>, sealer: &Sealer, ids: &dyn Ids, at: Timestamp) -> (Self, String) {
+        let id = ids.hex();
+        let app_secret = ids.hex();
+        let app = Self {
+            name: new.name.to_owned(),
+            secret_hash: secret::hash(&app_secret),
+            token: Self::seal_token(&id, new.token, sealer),
+            signing_secret: sealer.seal(&format!("{id}/signing"), secret::signing_secret(ids).as_bytes()),
+            callback: new.callback.map(str::to_owned),
+            shard: new.shard,
+            bound: None,
+            parked: false,
+            created: at,
+            updated: at,
+            id,
+        };
+        (app, app_secret)
+    }
+
+    /// A token as the app `id` keeps it.
+    pub fn seal_token(id: &str, token: &str, sealer: &Sealer) -> Sealed {
+        sealer.seal(&format!("{id}/token"), token.as_bytes())
+    }
+
+    /// The token that requests are signed with.
+    pub fn open_token(&self, sealer: &Sealer) -> Result<String, CannotOpen> {
+        sealer.open_text(&format!("{}/token", self.id), &self.token)
+    }
+
+    /// The secret that callbacks are signed with, as its receiver knows it (`whsec_…`).
+    pub fn open_signing_secret(&self, sealer: &Sealer) -> Result<String, CannotOpen> {
+        sealer.open_text(&format!("{}/signing", self.id), &self.signing_secret)
+    }
+
+    /// Whether `app_secret` is this app's; takes constant time.
+    pub fn admits(&self, app_secret: &str) -> bool {
+        secret::same(&self.secret_hash, &secret::hash(app_secret))
+    }
 }
 
 /// The account an app belongs to.

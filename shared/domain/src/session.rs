@@ -9,7 +9,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{puid::Puid, secret::Sealed};
+use crate::{
+    puid::Puid,
+    secret::{CannotOpen, Sealed, Sealer},
+};
 
 /// Where an app's session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -117,6 +120,16 @@ pub struct Session {
 }
 
 impl Session {
+    /// A channel's session keys as the app `id` keeps them.
+    pub fn seal_keys(id: &str, keys: &[u8], sealer: &Sealer) -> Sealed {
+        sealer.seal(&format!("{id}/session"), keys)
+    }
+
+    /// The channel's session keys; `None` where there are none.
+    pub fn open_keys(&self, id: &str, sealer: &Sealer) -> Option<Result<Vec<u8>, CannotOpen>> {
+        self.keys.as_ref().map(|keys| sealer.open(&format!("{id}/session"), keys))
+    }
+
     /// What an app has before its first login.
     pub fn offline(at: Timestamp) -> Self {
         Self {
