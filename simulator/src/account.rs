@@ -89,7 +89,6 @@ impl AccountSpec {
 
 #[derive(Debug)]
 pub(crate) struct Account {
-    pub(crate) uin: Uin,
     pub(crate) no_web: bool,
     pub(crate) book: Book,
     pub(crate) inbox: Inbox,
@@ -105,7 +104,6 @@ pub(crate) struct Account {
 impl Account {
     pub(crate) fn new(spec: AccountSpec) -> Self {
         Self {
-            uin: spec.uin,
             no_web: spec.no_web,
             book: Book::new(spec),
             inbox: Inbox::default(),

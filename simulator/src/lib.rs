@@ -48,4 +48,4 @@ pub use person::{Group, Member, Person};
 pub use push::{From, Push};
 pub use record::{Pushed, Sent, SentKind, Violation};
 pub use simulator::Simulator;
-pub use world::{ControlError, World};
+pub use world::{AccountState, ControlError, World};

@@ -1,6 +1,6 @@
 //! What the simulator remembers for a test or a bench to look at.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::account::Uin;
@@ -9,7 +9,8 @@ use crate::book::ContactRef;
 /// Something a client sent to a chat.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Sent {
-    /// WeChat's id, as it went back to the client in `MsgID`.
+    /// WeChat's id, as it went back to the client in `MsgID`; a string in JSON.
+    #[serde(serialize_with = "as_text")]
     pub msg_id: u64,
     /// Whom it went to, the same in every session.
     pub to: ContactRef,
@@ -46,6 +47,8 @@ pub enum SentKind {
 /// A message that was pushed, in the order of the account's inbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Pushed {
+    /// WeChat's id; a string in JSON.
+    #[serde(serialize_with = "as_text")]
     pub msg_id: u64,
     /// When it was pushed, in microseconds since 1970.
     pub at: u64,
@@ -75,4 +78,10 @@ pub(crate) fn text_of(value: &Value) -> String {
         Value::Null => String::new(),
         other => other.to_string(),
     }
+}
+
+/// JavaScript loses the digits of a number past 2^53.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn as_text<S: Serializer>(id: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(id)
 }

@@ -1,9 +1,93 @@
-//! The paths under `/_sim/`.
+//! The paths under `/_sim/`: the same things as [`World`] does, in JSON, for other processes.
+//!
+//! Ids of messages are strings. A path that waits takes `timeout_ms` (default 30,000) and answers
+//! 408 when nothing happened by then.
+
+mod accounts;
+mod chat;
+mod contacts;
+mod phone;
+mod trouble;
+
+use std::time::Duration;
 
 use axum::Router;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Json, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use crate::world::World;
+use crate::world::{ControlError, World};
 
 pub(crate) fn routes() -> Router<World> {
     Router::new()
+        .merge(accounts::routes())
+        .merge(phone::routes())
+        .merge(chat::routes())
+        .merge(contacts::routes())
+        .merge(trouble::routes())
+}
+
+/// What a control path answers.
+type Outcome = Result<Response, Failure>;
+
+fn done(body: &impl Serialize) -> Outcome {
+    Ok(Json(json!(body)).into_response())
+}
+
+/// Why a control path did not do it.
+enum Failure {
+    Refused(ControlError),
+    TimedOut,
+}
+
+impl From<ControlError> for Failure {
+    fn from(error: ControlError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let (status, why) = match self {
+            Self::Refused(error @ ControlError::WrongStep(_)) => (StatusCode::CONFLICT, error.to_string()),
+            Self::Refused(error) => (StatusCode::NOT_FOUND, error.to_string()),
+            Self::TimedOut => (StatusCode::REQUEST_TIMEOUT, "it did not happen in time".into()),
+        };
+        (status, Json(json!({"error": why}))).into_response()
+    }
+}
+
+/// How long a caller waits.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(transparent)]
+struct Patience(u64);
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self(30_000)
+    }
+}
+
+impl Patience {
+    async fn wait<T>(self, event: impl Future<Output = T>) -> Result<T, Failure> {
+        tokio::time::timeout(Duration::from_millis(self.0), event).await.map_err(|_| Failure::TimedOut)
+    }
+}
+
+/// One, or a list of them.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum OneOrMany<T> {
+    Many(Vec<T>),
+    One(T),
+}
+
+impl<T> OneOrMany<T> {
+    fn into_vec(self) -> Vec<T> {
+        match self {
+            Self::Many(all) => all,
+            Self::One(one) => vec![one],
+        }
+    }
 }

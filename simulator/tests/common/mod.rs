@@ -1,4 +1,5 @@
 //! A bare client of the protocol, as strict as WeChat's own page.
+#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::collections::HashMap;
 
@@ -106,11 +107,15 @@ impl Client {
     }
 
     pub async fn get(&self, page: &str, query: &[(&str, &str)]) -> String {
+        self.try_get(page, query).await.unwrap()
+    }
+
+    async fn try_get(&self, page: &str, query: &[(&str, &str)]) -> reqwest::Result<String> {
         let mut request = self.http.get(format!("{}/cgi-bin/mmwebwx-bin/{page}", self.origin)).query(query);
         if let Some(cookies) = self.keys.get("cookies") {
             request = request.header("cookie", cookies);
         }
-        body(request.send().await.unwrap()).await
+        request.send().await?.text().await
     }
 
     /// Posts with BaseRequest and pass_ticket put in.
@@ -136,18 +141,20 @@ impl Client {
     }
 
     pub async fn synccheck(&self) -> String {
-        self.get(
-            "synccheck",
-            &[
-                ("r", "1"),
-                ("skey", &self.keys["skey"]),
-                ("sid", &self.keys["wxsid"]),
-                ("uin", &self.keys["wxuin"]),
-                ("deviceid", "e123456789012345"),
-                ("synckey", &self.keys()),
-            ],
-        )
-        .await
+        self.try_synccheck().await.unwrap()
+    }
+
+    pub async fn try_synccheck(&self) -> reqwest::Result<String> {
+        let keys = self.keys();
+        let query = [
+            ("r", "1"),
+            ("skey", &self.keys["skey"]),
+            ("sid", &self.keys["wxsid"]),
+            ("uin", &self.keys["wxuin"]),
+            ("deviceid", "e123456789012345"),
+            ("synckey", &keys),
+        ];
+        self.try_get("synccheck", &query).await
     }
 
     /// Fetches what came after the keys, and keeps the new keys.

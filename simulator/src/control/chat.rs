@@ -1,0 +1,56 @@
+//! `/_sim/push`, `/_sim/pushed`, `/_sim/sent`: messages in and out.
+
+use axum::extract::{Query, State};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{OneOrMany, Outcome, Patience, done};
+use crate::account::Uin;
+use crate::push::Push;
+use crate::world::World;
+
+pub(super) fn routes() -> Router<World> {
+    Router::new().route("/_sim/push", post(push)).route("/_sim/pushed", get(pushed)).route("/_sim/sent", get(sent))
+}
+
+#[derive(Debug, Deserialize)]
+struct Addressed {
+    uin: Uin,
+    #[serde(flatten)]
+    push: Push,
+}
+
+/// One message or a list of them; none is pushed if one of them cannot be.
+async fn push(State(world): State<World>, Json(asked): Json<OneOrMany<Addressed>>) -> Outcome {
+    let all: Vec<(Uin, Push)> = asked.into_vec().into_iter().map(|one| (one.uin, one.push)).collect();
+    let ids: Vec<String> = world.push_all(&all)?.iter().map(u64::to_string).collect();
+    done(&json!({"msg_ids": ids}))
+}
+
+#[derive(Debug, Deserialize)]
+struct Of {
+    uin: Uin,
+}
+
+async fn pushed(State(world): State<World>, Query(asked): Query<Of>) -> Outcome {
+    world.state_of(asked.uin)?;
+    done(&json!({"pushed": world.pushed(asked.uin)}))
+}
+
+#[derive(Debug, Deserialize)]
+struct AtLeast {
+    uin: Uin,
+    /// Waits until there are so many.
+    #[serde(default)]
+    at_least: usize,
+    #[serde(default)]
+    timeout_ms: Patience,
+}
+
+async fn sent(State(world): State<World>, Query(asked): Query<AtLeast>) -> Outcome {
+    world.state_of(asked.uin)?;
+    let sent = asked.timeout_ms.wait(world.wait_sent(asked.uin, asked.at_least)).await?;
+    done(&json!({"sent": sent}))
+}

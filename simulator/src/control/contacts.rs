@@ -1,0 +1,66 @@
+//! `/_sim/contacts`: changes of the contact book, and user names.
+
+use axum::extract::{Query, State};
+use axum::routing::post;
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Outcome, done};
+use crate::account::Uin;
+use crate::person::{Group, Member, Person};
+use crate::world::World;
+
+pub(super) fn routes() -> Router<World> {
+    Router::new().route("/_sim/contacts", post(change).get(user_name))
+}
+
+#[derive(Debug, Deserialize)]
+struct Asked {
+    uin: Uin,
+    change: Change,
+}
+
+/// What changes. Who is meant is said by nickname, remark or key.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Change {
+    AddFriend(Person),
+    AddGroup(Group),
+    AddMember { group: String, member: Member },
+    Rename { contact: String, nick_name: String },
+    Remark { contact: String, remark_name: String },
+    RenameGroup { group: String, nick_name: String },
+    Remove { contact: String },
+}
+
+async fn change(State(world): State<World>, Json(asked): Json<Asked>) -> Outcome {
+    let uin = asked.uin;
+    match asked.change {
+        Change::AddFriend(person) => return done(&json!({"contact": world.add_friend(uin, person)?})),
+        Change::AddGroup(group) => return done(&json!({"contact": world.add_group(uin, group)?})),
+        Change::AddMember { group, member } => world.add_member(uin, &group, member)?,
+        Change::Rename { contact, nick_name } => {
+            world.edit_contact(uin, &contact, |person| person.nick_name = nick_name)?;
+        }
+        Change::Remark { contact, remark_name } => {
+            world.edit_contact(uin, &contact, |person| person.remark_name = remark_name)?;
+        }
+        Change::RenameGroup { group, nick_name } => {
+            world.edit_group(uin, &group, |group| group.nick_name = nick_name)?;
+        }
+        Change::Remove { contact } => world.remove_contact(uin, &contact)?,
+    }
+    done(&json!({}))
+}
+
+#[derive(Debug, Deserialize)]
+struct Named {
+    uin: Uin,
+    name: String,
+}
+
+/// The user name that a contact has in the current session.
+async fn user_name(State(world): State<World>, Query(asked): Query<Named>) -> Outcome {
+    done(&json!({"user_name": world.user_name(asked.uin, &asked.name)?}))
+}

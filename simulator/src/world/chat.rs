@@ -1,0 +1,89 @@
+//! What is written to the account and by it.
+
+use super::{ControlError, World};
+use crate::account::Uin;
+use crate::book::ContactRef;
+use crate::clock;
+use crate::inbox::Message;
+use crate::push::{From, Push};
+use crate::record::{Pushed, Sent};
+use crate::state::State;
+use crate::wire::text;
+
+impl World {
+    /// Pushes a text; returns WeChat's message id.
+    pub fn push_text(&self, uin: Uin, from: From, text: impl Into<String>) -> Result<u64, ControlError> {
+        self.push(uin, &Push::text(from, text))
+    }
+
+    /// Pushes a message of any kind; returns WeChat's message id. It waits in the account's inbox
+    /// if no client is there.
+    pub fn push(&self, uin: Uin, push: &Push) -> Result<u64, ControlError> {
+        self.change(|state| deliver(state, uin, push))
+    }
+
+    /// Pushes many at once; if one of them cannot be, none is.
+    pub fn push_all(&self, all: &[(Uin, Push)]) -> Result<Vec<u64>, ControlError> {
+        self.change(|state| {
+            for (uin, push) in all {
+                route(state, *uin, &push.from)?;
+            }
+            all.iter().map(|(uin, push)| deliver(state, *uin, push)).collect()
+        })
+    }
+
+    /// What was pushed to the account, in order.
+    pub fn pushed(&self, uin: Uin) -> Vec<Pushed> {
+        self.lock().accounts.get(&uin).map_or_else(Vec::new, |account| account.inbox.pushed.clone())
+    }
+
+    /// What the account's clients have sent, in order.
+    pub fn sent(&self, uin: Uin) -> Vec<Sent> {
+        self.lock().accounts.get(&uin).map_or_else(Vec::new, |account| account.sent.clone())
+    }
+}
+
+/// From whom, to whom, and who wrote it in a group.
+type Route = (ContactRef, ContactRef, Option<ContactRef>);
+
+fn route(state: &State, uin: Uin, from: &From) -> Result<Route, ControlError> {
+    let book = &state.accounts.get(&uin).ok_or(ControlError::NoAccount(uin))?.book;
+    let unknown = |name: &str| ControlError::NoContact(name.into());
+    Ok(match from {
+        From::Friend(name) => (book.friend(name).ok_or_else(|| unknown(name))?, ContactRef::Myself, None),
+        From::OfficialAccount(name) => {
+            (book.official_account(name).ok_or_else(|| unknown(name))?, ContactRef::Myself, None)
+        }
+        From::Special(name) => (ContactRef::special(name).ok_or_else(|| unknown(name))?, ContactRef::Myself, None),
+        From::Group { group, member } => {
+            let index = book.group_called(group).ok_or_else(|| unknown(group))?;
+            // A system message of a group has no sender.
+            let writer = match member.as_str() {
+                "" => None,
+                name => Some(book.member(index, name).ok_or_else(|| unknown(name))?),
+            };
+            (ContactRef::Group(index), ContactRef::Myself, writer)
+        }
+        From::Phone { to } => (ContactRef::Myself, book.find(to).ok_or_else(|| unknown(to))?, None),
+    })
+}
+
+/// Puts a message into the inbox.
+fn deliver(state: &mut State, uin: Uin, push: &Push) -> Result<u64, ControlError> {
+    let (from, to, member) = route(state, uin, &push.from)?;
+    let id = state.next_message_id();
+    let msg_type = push.fields.get("MsgType").and_then(serde_json::Value::as_u64).unwrap_or(1);
+    let message = Message {
+        id,
+        from,
+        to,
+        member,
+        msg_type: u32::try_from(msg_type).unwrap_or(1),
+        content: text::message(&push.text),
+        fields: push.fields.clone(),
+        chats: Vec::new(),
+        create_time: clock::unix_seconds(),
+    };
+    state.append_message(uin, message);
+    Ok(id)
+}

@@ -1,0 +1,85 @@
+//! How the account's contacts change.
+
+use super::{ControlError, World};
+use crate::account::{Account, Uin};
+use crate::book::ContactRef;
+use crate::inbox::Entry;
+use crate::person::{Group, Member, Person};
+
+impl World {
+    /// Changes a friend or official account (a new nickname, remark, picture) and tells the client
+    /// by ModContactList.
+    pub fn edit_contact(&self, uin: Uin, name: &str, edit: impl FnOnce(&mut Person)) -> Result<(), ControlError> {
+        let contact = self.on_account(uin, |account| {
+            let contact = found(account, name)?;
+            let mut person =
+                account.book.person(contact).ok_or_else(|| ControlError::NoContact(name.into()))?.into_owned();
+            edit(&mut person);
+            account.book.edit(contact, person);
+            Ok(contact)
+        })?;
+        self.change(|state| state.append(uin, Entry::Changed(contact)));
+        Ok(())
+    }
+
+    /// Changes a group's name, picture or members, and tells the client by ModContactList.
+    pub fn edit_group(&self, uin: Uin, name: &str, edit: impl FnOnce(&mut Group)) -> Result<(), ControlError> {
+        let contact = self.on_account(uin, |account| {
+            let unknown = || ControlError::NoContact(name.into());
+            let index = account.book.group_called(name).ok_or_else(unknown)?;
+            let mut group = account.book.group(index).ok_or_else(unknown)?.into_owned();
+            edit(&mut group);
+            account.book.edit_group(index, group);
+            Ok(ContactRef::Group(index))
+        })?;
+        self.change(|state| state.append(uin, Entry::Changed(contact)));
+        Ok(())
+    }
+
+    /// A new friend, told by ModContactList.
+    pub fn add_friend(&self, uin: Uin, person: Person) -> Result<ContactRef, ControlError> {
+        let contact = self.on_account(uin, |account| Ok(account.book.add_friend(person)))?;
+        self.change(|state| state.append(uin, Entry::Changed(contact)));
+        Ok(contact)
+    }
+
+    /// A new group, told by ModContactList if it is saved; else by its first message.
+    pub fn add_group(&self, uin: Uin, group: Group) -> Result<ContactRef, ControlError> {
+        let saved = group.saved;
+        let index = self.on_account(uin, |account| Ok(account.book.add_group(group)))?;
+        let contact = ContactRef::Group(index);
+        if saved {
+            self.change(|state| state.append(uin, Entry::Changed(contact)));
+        }
+        Ok(contact)
+    }
+
+    /// Adds a member to a group, told by ModContactList.
+    pub fn add_member(&self, uin: Uin, group: &str, member: Member) -> Result<(), ControlError> {
+        self.edit_group(uin, group, |group| group.members.push(member))
+    }
+
+    /// A friend, group or official account is gone, told by DelContactList.
+    pub fn remove_contact(&self, uin: Uin, name: &str) -> Result<(), ControlError> {
+        let contact = self.on_account(uin, |account| {
+            let contact = found(account, name)?;
+            account.book.remove(contact);
+            Ok(contact)
+        })?;
+        self.change(|state| state.append(uin, Entry::Removed(contact)));
+        Ok(())
+    }
+
+    /// The user name that a contact has in the account's current web login.
+    pub fn user_name(&self, uin: Uin, name: &str) -> Result<String, ControlError> {
+        let state = self.lock();
+        let account = state.accounts.get(&uin).ok_or(ControlError::NoAccount(uin))?;
+        let contact = found(account, name)?;
+        let session = state.current_session(uin).ok_or(ControlError::NotLoggedIn(uin))?;
+        Ok(session.user_name(contact))
+    }
+}
+
+fn found(account: &Account, name: &str) -> Result<ContactRef, ControlError> {
+    account.book.find(name).ok_or_else(|| ControlError::NoContact(name.into()))
+}

@@ -1,0 +1,110 @@
+//! What the phones do: scan, agree, decline, log the web out.
+
+use super::{ControlError, World};
+use crate::account::Uin;
+use crate::login::QrState;
+use crate::state::State;
+
+impl World {
+    /// The account's phone scans the QR code: the client is told 201.
+    pub fn scan(&self, uuid: &str, uin: Uin) -> Result<(), ControlError> {
+        self.change(|state| {
+            if !state.accounts.contains_key(&uin) {
+                return Err(ControlError::NoAccount(uin));
+            }
+            step(state, uuid, |now| matches!(now, QrState::Waiting).then_some(QrState::Scanned(uin)))
+        })
+    }
+
+    /// The phone agrees: the client is told 200 and the address that opens the session.
+    pub fn confirm(&self, uuid: &str) -> Result<(), ControlError> {
+        self.change(|state| {
+            let ticket = format!("{}@qrticket_0", state.dice.text(crate::names::BASE64_URL, 24));
+            step(state, uuid, |now| match now {
+                QrState::Scanned(uin) => Some(QrState::Confirmed { uin: *uin, ticket }),
+                _ => None,
+            })
+        })
+    }
+
+    /// The phone declines: the client is told neither 408 nor 201, 200 or 400, but 402.
+    pub fn cancel(&self, uuid: &str) -> Result<(), ControlError> {
+        self.change(|state| step(state, uuid, |now| matches!(now, QrState::Scanned(_)).then_some(QrState::Cancelled)))
+    }
+
+    /// The QR code grows old: the client is told 400.
+    pub fn expire(&self, uuid: &str) -> Result<(), ControlError> {
+        self.change(|state| {
+            step(state, uuid, |now| matches!(now, QrState::Waiting | QrState::Scanned(_)).then_some(QrState::Expired))
+        })
+    }
+
+    /// Scans and confirms.
+    pub fn log_in(&self, uuid: &str, uin: Uin) -> Result<(), ControlError> {
+        self.scan(uuid, uin)?;
+        self.confirm(uuid)
+    }
+
+    /// The phone agrees to the newest push login that asks it; returns its uuid.
+    pub fn confirm_push_login(&self, uin: Uin) -> Result<String, ControlError> {
+        let uuid = self.change(|state| waiting_push_login(state, uin)).ok_or(ControlError::NoPushLogin(uin))?;
+        self.confirm(&uuid)?;
+        Ok(uuid)
+    }
+
+    /// The phone declines the newest push login that asks it.
+    pub fn decline_push_login(&self, uin: Uin) -> Result<String, ControlError> {
+        let uuid = self.change(|state| waiting_push_login(state, uin)).ok_or(ControlError::NoPushLogin(uin))?;
+        self.cancel(&uuid)?;
+        Ok(uuid)
+    }
+
+    /// From now on every new QR code is scanned and confirmed at once, by these accounts in turn,
+    /// and their phones agree to every push login. An empty list ends that.
+    pub fn auto_scan(&self, accounts: impl IntoIterator<Item = Uin>) -> Result<(), ControlError> {
+        let accounts: Vec<Uin> = accounts.into_iter().collect();
+        self.change(|state| {
+            if let Some(&missing) = accounts.iter().find(|uin| !state.accounts.contains_key(uin)) {
+                return Err(ControlError::NoAccount(missing));
+            }
+            state.auto_scan = accounts;
+            state.auto_scan_next = 0;
+            Ok(())
+        })
+    }
+
+    /// Ends the account's web login with 1101, as a login elsewhere does.
+    pub fn kick(&self, uin: Uin) -> Result<(), ControlError> {
+        self.end_login(uin, 1101)
+    }
+
+    /// Ends the account's web login with 1100, 1101 or 1102.
+    pub fn end_login(&self, uin: Uin, retcode: i32) -> Result<(), ControlError> {
+        self.change(|state| {
+            if !state.accounts.contains_key(&uin) {
+                return Err(ControlError::NoAccount(uin));
+            }
+            state.end_session(uin, retcode).then_some(()).ok_or(ControlError::NotLoggedIn(uin))
+        })
+    }
+}
+
+fn step(state: &mut State, uuid: &str, next: impl FnOnce(&QrState) -> Option<QrState>) -> Result<(), ControlError> {
+    let qr = state.qr_codes.get_mut(uuid).ok_or_else(|| ControlError::NoQrCode(uuid.into()))?;
+    qr.state = next(&qr.state).ok_or_else(|| ControlError::WrongStep(uuid.into()))?;
+    Ok(())
+}
+
+pub(super) fn waiting_push_login(state: &mut State, uin: Uin) -> Option<String> {
+    state
+        .uuids
+        .iter()
+        .rev()
+        .find(|uuid| {
+            state
+                .qr_codes
+                .get(*uuid)
+                .is_some_and(|qr| qr.pushed_to == Some(uin) && matches!(qr.state, QrState::Scanned(_)))
+        })
+        .cloned()
+}
