@@ -16,6 +16,17 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::Error;
 
+/// As what a login asks to be let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoginMode {
+    /// The desktop client; most accounts are let in only so. Try it first.
+    #[default]
+    Desktop,
+    /// The page in a browser; the oldest accounts may use it where the desktop client is refused.
+    Normal,
+}
+
 /// A login that waits for the phone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct LoginTicket {
@@ -113,8 +124,9 @@ pub trait Channel: Clone + Send + Sync + 'static {
     /// The place in the account's stream of messages.
     type Cursor: Clone + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static;
 
-    /// Begins a login by QR code.
-    fn start_login(&self) -> impl Future<Output = Result<LoginTicket, Error>> + Send;
+    /// Begins a login by QR code. When [`Channel::open`] then says [`Error::Refused`] to an account in desktop mode,
+    /// begin anew in [`LoginMode::Normal`]: the person has to scan again, for the confirmation is used up.
+    fn start_login(&self, mode: LoginMode) -> impl Future<Output = Result<LoginTicket, Error>> + Send;
 
     /// Asks the phone of a session that has ended to confirm a new one, without a QR code.
     fn push_login(&self, old: &Self::Session) -> impl Future<Output = Result<LoginTicket, Error>> + Send;
@@ -140,6 +152,15 @@ pub trait Channel: Clone + Send + Sync + 'static {
     fn describe(
         &self,
         session: &mut Self::Session,
+        user_names: &[String],
+    ) -> impl Future<Output = Result<Vec<Card>, Error>> + Send;
+
+    /// Full cards of a group's members; `token` is the group's `encry_chat_room_id`. The members that come with a group
+    /// have names only; this adds sex, place and signature, at a call for every fifty.
+    fn describe_members(
+        &self,
+        session: &mut Self::Session,
+        token: &str,
         user_names: &[String],
     ) -> impl Future<Output = Result<Vec<Card>, Error>> + Send;
 

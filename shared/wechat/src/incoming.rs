@@ -1,0 +1,186 @@
+//! A message from the wire, made readable: who wrote it to whom, and what it says.
+//!
+//! | `MsgType` | content |
+//! |---|---|
+//! | 1 | `Text`; with `SubMsgType` 48 and a `Url` `Map` |
+//! | 3 picture, 47 sticker | `Picture` |
+//! | 34 | `Recording` |
+//! | 37 | `Friends` |
+//! | 42 | `Card` |
+//! | 43, 62 | `Video` |
+//! | 48 location as phones write it | `Map` |
+//! | 49 with `AppMsgType` 6 | `Attachment` |
+//! | 49 with `AppMsgType` 8, a sticker by a program | `Picture` |
+//! | 49 otherwise (5 link, 2000 transfer, 2001 red packet, …) | `Sharing` if it leads anywhere, else `System` |
+//! | 51 | no message; names recent groups |
+//! | 10000 | `Note` |
+//! | 10002 | `Note` that names the recalled message |
+//! | anything else | `System`, as it came |
+
+use domain::message::{Content, Direction};
+use jiff::Timestamp;
+
+use crate::{
+    Incoming, Session,
+    open::groups_in,
+    text::{decoded, location_label, plain, split_sender},
+    wire::{
+        contact::{sex, told},
+        message::{AddMsg, RecommendInfo},
+        xml,
+    },
+};
+
+/// What an `AddMsgList` entry turned out to be.
+pub(crate) enum Read {
+    Message(Box<Incoming>),
+    /// A status message: names of groups, perhaps none.
+    Groups(Vec<String>),
+}
+
+/// Reads a message that `session` was sent.
+pub(crate) fn read(session: &Session, mut message: AddMsg) -> Read {
+    if message.msg_type == 51 {
+        return Read::Groups(groups_in(&message.status_notify_user_name));
+    }
+    // What the phone sends comes back as from oneself, and without a sender's prefix in groups.
+    let out = message.from_user_name == session.user_name;
+    let chat = if out { &message.to_user_name } else { &message.from_user_name }.clone();
+    let in_group = chat.starts_with("@@");
+    let mut sender = if in_group { None } else { Some(chat.clone()) };
+    if out {
+        sender = Some(session.user_name.clone());
+    } else if in_group && let Some((member, rest)) = split_sender(&message.content) {
+        sender = Some(member.to_owned());
+        message.content.drain(..message.content.len() - rest.len());
+    }
+    if message.msg_type == 10_000 {
+        sender = None;
+    }
+    let id = if message.new_msg_id == 0 { message.msg_id } else { message.new_msg_id };
+    let create_time = Timestamp::from_second(message.create_time).unwrap_or_default();
+    let content = content(message);
+    let is_at = in_group.then(|| match &content {
+        Content::Text { text } => session.is_mentioned(&chat, text),
+        _ => false,
+    });
+    let direction = if out { Direction::Out } else { Direction::In };
+    Read::Message(Box::new(Incoming { id, direction, chat, sender, is_at, create_time, content }))
+}
+
+/// What the message says; its `content` has no sender's prefix any more.
+fn content(message: AddMsg) -> Content {
+    match message.msg_type {
+        1 if message.sub_msg_type == 48 && !message.url.is_empty() => {
+            location(&message.ori_content, &message).unwrap_or_else(|| Content::Text { text: decoded(message.content) })
+        }
+        1 => Content::Text { text: decoded(message.content) },
+        3 | 47 => picture(&message),
+        34 => Content::Recording { record: None, voice_length: positive(message.voice_length) },
+        37 => friend_request(message.recommend_info),
+        42 => card(message.recommend_info, &plain(&message.content)),
+        43 | 62 => Content::Video { video: None, play_length: positive(message.play_length) },
+        48 => location(&plain(&message.content), &message).unwrap_or_else(|| system(message)),
+        49 => app(message),
+        10_000 => Content::Note { text: decoded(message.content), revoked: None },
+        10_002 => recall(&plain(&message.content)).unwrap_or_else(|| system(message)),
+        _ => system(message),
+    }
+}
+
+fn system(message: AddMsg) -> Content {
+    Content::System { text: message.content }
+}
+
+fn picture(message: &AddMsg) -> Content {
+    Content::Picture { image: None, img_height: positive(message.img_height), img_width: positive(message.img_width) }
+}
+
+/// `xml` says where, or else the map's address (`…?coord=31.2,121.5`); `None` where neither does.
+fn location(xml: &str, message: &AddMsg) -> Option<Content> {
+    let attribute = |name| xml::attribute(xml, "location", name).filter(|value| !value.is_empty());
+    let number = |name| attribute(name).and_then(|value| value.trim().parse::<f64>().ok());
+    let url = told(message.url.clone());
+    let (x, y) = number("x").zip(number("y")).or_else(|| {
+        let (_, coordinates) = url.as_ref()?.split_once("coord=")?;
+        let (x, rest) = coordinates.split_once(',')?;
+        Some((x.parse().ok()?, rest.split('&').next()?.parse().ok()?))
+    })?;
+    let label = attribute("label");
+    // Of a location the content has two parts: the label, and a link to a picture of the map.
+    let text = if message.msg_type == 1 { told(location_label(&message.content).to_owned()) } else { label.clone() };
+    Some(Content::Map {
+        x,
+        y,
+        scale: attribute("scale").and_then(|scale| scale.parse().ok()),
+        label,
+        maptype: attribute("maptype"),
+        poiname: attribute("poiname"),
+        poiid: attribute("poiid"),
+        url,
+        text,
+    })
+}
+
+fn friend_request(person: RecommendInfo) -> Content {
+    Content::Friends {
+        username: person.user_name,
+        nickname: decoded(person.nick_name),
+        text: decoded(person.content),
+        ticket: person.ticket,
+        sex: sex(person.sex),
+        province: told(person.province),
+        city: told(person.city),
+    }
+}
+
+/// A shared contact; the picture's address stands in the XML only.
+fn card(person: RecommendInfo, xml: &str) -> Content {
+    Content::Card {
+        username: person.user_name,
+        nickname: decoded(person.nick_name),
+        alias: told(person.alias),
+        province: told(person.province),
+        city: told(person.city),
+        sign: told(person.signature),
+        sex: sex(person.sex),
+        avatar: xml::attribute(xml, "msg", "bigheadimgurl").filter(|address| !address.is_empty()),
+    }
+}
+
+fn app(message: AddMsg) -> Content {
+    match message.app_msg_type {
+        6 => Content::Attachment {
+            file: None,
+            file_name: decoded(message.file_name),
+            file_size: u64::try_from(message.file_size).ok().filter(|size| *size != 0),
+        },
+        8 => picture(&message),
+        _ => sharing(&message).unwrap_or_else(|| system(message)),
+    }
+}
+
+/// What has an address, beside the message or in its XML.
+fn sharing(message: &AddMsg) -> Option<Content> {
+    let xml = plain(&message.content);
+    let element = |name| xml::text(&xml, &["appmsg", name]).filter(|text| !text.is_empty());
+    let url = told(message.url.clone()).or_else(|| element("url"))?;
+    let text = told(message.file_name.clone()).or_else(|| element("title")).unwrap_or_default();
+    Some(Content::Sharing { url, text })
+}
+
+/// `None` for the other things that type 10002 is used for.
+fn recall(xml: &str) -> Option<Content> {
+    let element = |name| xml::text(xml, &["revokemsg", name]);
+    let revoked = element("msgid")?.parse().ok()?;
+    let text = element("replacemsg").map(decoded).unwrap_or_default();
+    Some(Content::Note { text, revoked: Some(revoked) })
+}
+
+/// A measure; WeChat says 0 for what it does not tell.
+fn positive(number: i64) -> Option<u32> {
+    u32::try_from(number).ok().filter(|number| *number != 0)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,236 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::session::tests::session;
+
+const GROUP: &str = "@@9419e194";
+
+/// A message from a friend, with some fields changed.
+fn wire(fields: &Value) -> AddMsg {
+    let mut message = json!({
+        "MsgId": "6050338562629220245", "FromUserName": "@b506", "ToUserName": "@me", "MsgType": 1, "Content": "",
+        "Status": 3, "ImgStatus": 1, "CreateTime": 1_578_367_966, "VoiceLength": 0, "PlayLength": 0, "FileName": "",
+        "FileSize": "", "MediaId": "", "Url": "", "AppMsgType": 0, "StatusNotifyCode": 0, "StatusNotifyUserName": "",
+        "RecommendInfo": {"UserName": "", "NickName": "", "QQNum": 0, "Content": "", "Sex": 0, "Ticket": ""},
+        "ForwardFlag": 0, "AppInfo": {"AppID": "", "Type": 0}, "HasProductId": 0, "Ticket": "", "ImgHeight": 0,
+        "ImgWidth": 0, "SubMsgType": 0, "NewMsgId": 6_050_338_562_629_220_245_i64, "OriContent": "", "EncryFileName": ""
+    });
+    for (key, value) in fields.as_object().unwrap() {
+        message[key] = value.clone();
+    }
+    serde_json::from_value(message).unwrap()
+}
+
+fn incoming(fields: &Value) -> Incoming {
+    match read(&session(), wire(fields)) {
+        Read::Message(message) => *message,
+        Read::Groups(groups) => panic!("groups {groups:?}"),
+    }
+}
+
+fn content_of(fields: &Value) -> Content {
+    incoming(fields).content
+}
+
+#[test]
+fn a_friends_text() {
+    let message = incoming(&json!({"Content": "a &lt;b&gt;<br/>c<span class=\"emoji emoji1f604\"></span>"}));
+    assert_eq!(
+        message,
+        Incoming {
+            id: 6_050_338_562_629_220_245,
+            direction: Direction::In,
+            chat: "@b506".into(),
+            sender: Some("@b506".into()),
+            is_at: None,
+            create_time: "2020-01-07T03:32:46Z".parse().unwrap(),
+            content: Content::Text { text: "a <b>\nc😄".into() },
+        }
+    );
+}
+
+#[test]
+fn a_groups_text_has_its_sender_and_mentions() {
+    let say = |text: &str| incoming(&json!({"FromUserName": GROUP, "Content": format!("@0a1b:<br/>{text}")}));
+    let message = say("hi:<br/>there");
+    assert_eq!((message.chat.as_str(), message.sender.as_deref()), (GROUP, Some("@0a1b")));
+    assert_eq!(message.content, Content::Text { text: "hi:\nthere".into() });
+    assert_eq!(message.is_at, Some(false));
+    assert_eq!(say("@小明<span class=\"emoji emoji1f604\"></span>\u{2005}在吗").is_at, Some(true));
+    assert_eq!(say("@小明<span class=\"emoji emoji1f604\"></span> 在吗").is_at, Some(false));
+}
+
+#[test]
+fn what_the_phone_sends_has_no_prefix() {
+    let message = incoming(&json!({"FromUserName": "@me", "ToUserName": GROUP, "Content": "@0a1b:<br/>quoted"}));
+    assert_eq!((message.direction, message.chat.as_str()), (Direction::Out, GROUP));
+    assert_eq!(message.sender.as_deref(), Some("@me"));
+    assert_eq!(message.content, Content::Text { text: "@0a1b:\nquoted".into() });
+    let message = incoming(&json!({"FromUserName": "@me", "ToUserName": "filehelper", "Content": "x"}));
+    assert_eq!((message.chat.as_str(), message.is_at), ("filehelper", None));
+}
+
+#[test]
+fn a_location_in_a_group_has_two_breaks() {
+    let fields = json!({
+        "FromUserName": GROUP, "SubMsgType": 48,
+        "Content": "@0a1b:<br/>浦东新区 &amp; 1号:<br/>/cgi-bin/mmwebwx-bin/webwxgetpubliclinkimg?url=xxx&msgid=74&pictype=location",
+        "Url": "http://apis.map.qq.com/uri/v1/geocoder?coord=31.241798,121.504715",
+        "OriContent": "<?xml version=\"1.0\"?>\n<msg>\n\t<location x=\"31.241798\" y=\"121.504715\" scale=\"15\" \
+            label=\"浦东新区 &amp; 1号\" maptype=\"0\" poiname=\"东方明珠\" poiid=\"\" />\n</msg>\n"
+    });
+    let message = incoming(&fields);
+    assert_eq!(message.sender.as_deref(), Some("@0a1b"));
+    assert_eq!(
+        message.content,
+        Content::Map {
+            x: 31.241_798,
+            y: 121.504_715,
+            scale: Some(15),
+            label: Some("浦东新区 & 1号".into()),
+            maptype: Some("0".into()),
+            poiname: Some("东方明珠".into()),
+            poiid: None,
+            url: Some("http://apis.map.qq.com/uri/v1/geocoder?coord=31.241798,121.504715".into()),
+            text: Some("浦东新区 & 1号".into()),
+        }
+    );
+}
+
+#[test]
+fn a_location_without_xml_has_its_address() {
+    let fields = json!({"SubMsgType": 48, "Content": "here:<br/>/cgi-bin/x", "Url": "http://m/?coord=1.5,-2&z=1"});
+    assert!(matches!(content_of(&fields), Content::Map { x: 1.5, y: -2.0, label: None, .. }));
+    let fields = json!({"SubMsgType": 48, "Content": "here", "Url": "http://m/"});
+    assert_eq!(content_of(&fields), Content::Text { text: "here".into() });
+}
+
+#[test]
+fn media_wait_for_their_bytes() {
+    let picture = Content::Picture { image: None, img_height: Some(120), img_width: Some(90) };
+    assert_eq!(content_of(&json!({"MsgType": 3, "ImgHeight": 120, "ImgWidth": 90})), picture);
+    assert_eq!(content_of(&json!({"MsgType": 47, "ImgHeight": 120, "ImgWidth": 90})), picture);
+    assert_eq!(
+        content_of(&json!({"MsgType": 34, "VoiceLength": 2_340})),
+        Content::Recording { record: None, voice_length: Some(2_340) }
+    );
+    for kind in [43, 62] {
+        assert_eq!(
+            content_of(&json!({"MsgType": kind, "PlayLength": 7})),
+            Content::Video { video: None, play_length: Some(7) }
+        );
+    }
+    assert_eq!(
+        content_of(&json!({"MsgType": 49, "AppMsgType": 6, "FileName": "a &amp; b.pdf", "FileSize": "1048576"})),
+        Content::Attachment { file: None, file_name: "a & b.pdf".into(), file_size: Some(1_048_576) }
+    );
+}
+
+#[test]
+fn a_friend_request_has_the_inner_ticket() {
+    let message = incoming(&json!({
+        "MsgType": 37, "FromUserName": "fmessage", "Ticket": "",
+        "RecommendInfo": {"UserName": "@new", "NickName": "A &amp; B", "Content": "我是<br/>A", "Sex": 2,
+            "Province": "浙江", "City": "", "Ticket": "v2_abc@stranger"}
+    }));
+    assert_eq!((message.chat.as_str(), message.sender.as_deref()), ("fmessage", Some("fmessage")));
+    assert_eq!(
+        message.content,
+        Content::Friends {
+            username: "@new".into(),
+            nickname: "A & B".into(),
+            text: "我是\nA".into(),
+            ticket: "v2_abc@stranger".into(),
+            sex: Some(2),
+            province: Some("浙江".into()),
+            city: None,
+        }
+    );
+}
+
+#[test]
+fn a_card_is_whom_it_recommends() {
+    let fields = json!({
+        "MsgType": 42,
+        "Content": "&lt;?xml version=\"1.0\"?&gt;<br/>&lt;msg bigheadimgurl=\"http://wx.qlogo.cn/a?b=1&amp;amp;c=2\" nickname=\"T\" /&gt;",
+        "RecommendInfo": {"UserName": "@t", "NickName": "T", "Alias": "tom", "Sex": 1, "Signature": "&lt;3"}
+    });
+    assert_eq!(
+        content_of(&fields),
+        Content::Card {
+            username: "@t".into(),
+            nickname: "T".into(),
+            alias: Some("tom".into()),
+            province: None,
+            city: None,
+            sign: Some("<3".into()),
+            sex: Some(1),
+            avatar: Some("http://wx.qlogo.cn/a?b=1&c=2".into()),
+        }
+    );
+}
+
+#[test]
+fn a_link_is_unescaped() {
+    let fields = json!({
+        "MsgType": 49, "AppMsgType": 5, "FileName": "A &amp; B", "Url": "https://mp.weixin.qq.com/s?a=1&amp;b=2",
+        "Content": "&lt;msg&gt;&lt;appmsg&gt;&lt;title&gt;A &amp;amp; B&lt;/title&gt;&lt;/appmsg&gt;&lt;/msg&gt;"
+    });
+    let expected = Content::Sharing { url: "https://mp.weixin.qq.com/s?a=1&b=2".into(), text: "A & B".into() };
+    assert_eq!(content_of(&fields), expected);
+    // The XML is escaped once more on top, and serves where the fields are empty.
+    let fields = json!({
+        "MsgType": 49, "AppMsgType": 33, "FromUserName": GROUP,
+        "Content": "@0a1b:<br/>&lt;msg&gt;<br/>&lt;appmsg&gt;&lt;title&gt;A &amp;amp; B&lt;/title&gt;\
+            &lt;url&gt;https://mp.weixin.qq.com/s?a=1&amp;amp;b=2&lt;/url&gt;&lt;/appmsg&gt;&lt;/msg&gt;"
+    });
+    assert_eq!(content_of(&fields), expected);
+}
+
+#[test]
+fn money_leads_nowhere_and_stays_as_it_came() {
+    for kind in [2000, 2001] {
+        let content = "&lt;msg&gt;&lt;appmsg&gt;&lt;url&gt;&lt;/url&gt;&lt;/appmsg&gt;&lt;/msg&gt;";
+        let fields = json!({"MsgType": 49, "AppMsgType": kind, "FileName": "微信转账", "Content": content});
+        assert_eq!(content_of(&fields), Content::System { text: content.into() });
+    }
+}
+
+#[test]
+fn a_recall_names_what_it_recalls() {
+    let recall = "&lt;sysmsg type=\"revokemsg\"&gt;&lt;revokemsg&gt;&lt;session&gt;@@g&lt;/session&gt;\
+        &lt;oldmsgid&gt;1057920614&lt;/oldmsgid&gt;&lt;msgid&gt;2360839023010332147&lt;/msgid&gt;\
+        &lt;replacemsg&gt;&lt;![CDATA[\"木子\" 撤回了一条消息]]&gt;&lt;/replacemsg&gt;&lt;/revokemsg&gt;&lt;/sysmsg&gt;";
+    let expected =
+        Content::Note { text: "\"木子\" 撤回了一条消息".into(), revoked: Some(2_360_839_023_010_332_147) };
+    assert_eq!(content_of(&json!({"MsgType": 10_002, "Content": recall})), expected);
+    let message =
+        incoming(&json!({"MsgType": 10_002, "FromUserName": GROUP, "Content": format!("@0a1b:<br/>{recall}")}));
+    assert_eq!(message.sender.as_deref(), Some("@0a1b"));
+    assert_eq!(message.content, expected);
+}
+
+#[test]
+fn a_notice_has_no_sender() {
+    let message = incoming(&json!({"MsgType": 10_000, "FromUserName": GROUP, "Content": "\"A\"修改群名为“B &amp; C”"}));
+    assert_eq!((message.sender, message.is_at), (None, Some(false)));
+    assert_eq!(message.content, Content::Note { text: "\"A\"修改群名为“B & C”".into(), revoked: None });
+}
+
+#[test]
+fn nothing_unknown_is_dropped() {
+    for (kind, raw) in [(50, "&lt;voip/&gt;"), (9999, ""), (77, "x<br/>y"), (10_002, "&lt;sysmsg type=\"pat\"/&gt;")] {
+        assert_eq!(content_of(&json!({"MsgType": kind, "Content": raw})), Content::System { text: raw.into() });
+    }
+}
+
+#[test]
+fn a_status_names_groups_only() {
+    let status = wire(&json!({"MsgType": 51, "StatusNotifyUserName": "filehelper,@a,@@g,@@h,@@g"}));
+    assert!(matches!(read(&session(), status), Read::Groups(groups) if groups == ["@@g", "@@h"]));
+}
+
+#[test]
+fn a_message_number_may_stand_in_the_text_only() {
+    assert_eq!(incoming(&json!({"NewMsgId": 0})).id, 6_050_338_562_629_220_245);
+}

@@ -1,0 +1,9 @@
+//! The shapes of Web WeChat's requests and answers, reduced to the fields that are read.
+
+pub(crate) mod contact;
+pub(crate) mod envelope;
+pub(crate) mod lenient;
+pub(crate) mod message;
+pub(crate) mod script;
+pub(crate) mod sync;
+pub(crate) mod xml;

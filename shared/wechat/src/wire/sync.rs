@@ -1,0 +1,99 @@
+//! webwxsync and the keys to it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::wire::{
+    contact::Contact,
+    envelope::{BaseRequest, BaseResponse},
+    lenient,
+    message::AddMsg,
+};
+
+/// A sync key on the wire, in both directions.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct SyncKey {
+    count: usize,
+    #[serde(default, deserialize_with = "lenient::list")]
+    list: Vec<Pair>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Pair {
+    #[serde(deserialize_with = "lenient::integer")]
+    key: i64,
+    #[serde(deserialize_with = "lenient::integer")]
+    val: i64,
+}
+
+impl SyncKey {
+    pub(crate) fn of(pairs: &[(i64, i64)]) -> Self {
+        Self { count: pairs.len(), list: pairs.iter().map(|&(key, val)| Pair { key, val }).collect() }
+    }
+
+    pub(crate) fn pairs(self) -> Vec<(i64, i64)> {
+        self.list.into_iter().map(|pair| (pair.key, pair.val)).collect()
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct SyncRequest<'a> {
+    pub(crate) base_request: BaseRequest<'a>,
+    pub(crate) sync_key: SyncKey,
+    /// The complement of the time in seconds.
+    #[serde(rename = "rr")]
+    pub(crate) time: i64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct SyncAnswer {
+    pub(crate) base_response: BaseResponse,
+    #[serde(default, deserialize_with = "lenient::list")]
+    pub(crate) add_msg_list: Vec<AddMsg>,
+    #[serde(default, deserialize_with = "lenient::list")]
+    pub(crate) mod_contact_list: Vec<Contact>,
+    #[serde(default, deserialize_with = "lenient::list")]
+    pub(crate) del_contact_list: Vec<Deleted>,
+    #[serde(default)]
+    pub(crate) sync_key: SyncKey,
+    #[serde(default)]
+    pub(crate) sync_check_key: SyncKey,
+    #[serde(default, deserialize_with = "lenient::integer")]
+    pub(crate) continue_flag: i64,
+    /// A new key, where the server changes it.
+    #[serde(default, rename = "SKey", deserialize_with = "lenient::text")]
+    pub(crate) skey: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Deleted {
+    #[serde(deserialize_with = "lenient::text")]
+    pub(crate) user_name: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sync_key_goes_back_as_it_came() {
+        let wire = r#"{"Count":5,"List":[{"Key":1,"Val":654},{"Key":2,"Val":655},{"Key":3,"Val":600},{"Key":11,"Val":1},{"Key":1000,"Val":1580000000}]}"#;
+        let pairs = serde_json::from_str::<SyncKey>(wire).unwrap().pairs();
+        assert_eq!(pairs.len(), 5);
+        assert_eq!(serde_json::to_string(&SyncKey::of(&pairs)).unwrap(), wire);
+    }
+
+    #[test]
+    fn an_answer_need_not_be_whole() {
+        let answer: SyncAnswer = serde_json::from_str(
+            r#"{"BaseResponse":{"Ret":0,"ErrMsg":""},"AddMsgCount":0,"AddMsgList":null,"SyncKey":{"Count":0,"List":null}}"#,
+        )
+        .unwrap();
+        assert!(answer.add_msg_list.is_empty() && answer.sync_key.pairs().is_empty());
+        assert!(serde_json::from_str::<SyncAnswer>(r#"{"AddMsgList":[]}"#).is_err());
+    }
+}

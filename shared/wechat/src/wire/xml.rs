@@ -1,0 +1,113 @@
+//! The XML inside answers and messages. It comes from people's phones and from several generations of servers, so it is
+//! searched for what is wanted rather than held to a schema.
+
+use quick_xml::{Reader, events::Event};
+
+use crate::text::plain;
+
+/// The text of the first element whose last steps are `path`, entities and CDATA resolved, blanks at the ends cut.
+/// `None` where there is no such element.
+pub(crate) fn text(xml: &str, path: &[&str]) -> Option<String> {
+    let mut reader = lenient(xml);
+    let mut open: Vec<String> = Vec::new();
+    let mut found: Option<String> = None;
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(start) => {
+                open.push(start.name().as_ref().to_owned());
+                if found.is_none() && ends_with(&open, path) {
+                    found = Some(String::new());
+                }
+            }
+            Event::Empty(start) => {
+                open.push(start.name().as_ref().to_owned());
+                if found.is_none() && ends_with(&open, path) {
+                    return Some(String::new());
+                }
+                open.pop();
+            }
+            Event::End(_) => {
+                if let Some(text) = found.take_if(|_| ends_with(&open, path)) {
+                    return Some(text.trim().to_owned());
+                }
+                open.pop();
+            }
+            Event::Text(part) => extend(&mut found, &part),
+            Event::CData(part) => extend(&mut found, &part),
+            Event::GeneralRef(name) => extend(&mut found, &plain(&format!("&{};", &*name))),
+            Event::Eof => return None,
+            _ => {}
+        }
+    }
+}
+
+/// An attribute of the first element called `element`, entities resolved. `None` where there is no such thing.
+pub(crate) fn attribute(xml: &str, element: &str, name: &str) -> Option<String> {
+    let mut reader = lenient(xml);
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(start) | Event::Empty(start) if start.name().as_ref() == element => {
+                let mut attributes = start.html_attributes();
+                let found = attributes.with_checks(false).flatten().find(|attribute| attribute.key.as_ref() == name)?;
+                return Some(plain(&found.value).into_owned());
+            }
+            Event::Eof => return None,
+            _ => {}
+        }
+    }
+}
+
+fn extend(found: &mut Option<String>, part: &str) {
+    if let Some(text) = found {
+        text.push_str(part);
+    }
+}
+
+fn lenient(xml: &str) -> Reader<&[u8]> {
+    let mut reader = Reader::from_str(xml);
+    let config = reader.config_mut();
+    config.allow_dangling_amp = true;
+    config.allow_unmatched_ends = true;
+    config.check_end_names = false;
+    reader
+}
+
+fn ends_with(open: &[String], path: &[&str]) -> bool {
+    open.len() >= path.len() && open[open.len() - path.len()..].iter().zip(path).all(|(name, step)| name == step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const APP: &str = "<?xml version=\"1.0\"?>\n<msg>\n<appmsg appid=\"\" sdkver=\"0\"><title>A &amp; B &#20320;</title>\
+        <des><![CDATA[<b>1 & 2</b>]]></des><type>5</type><url>https://mp.weixin.qq.com/s?a=1&amp;b=2</url>\
+        <mmreader><title>other</title></mmreader><lowurl /></appmsg><fromusername>wx</fromusername></msg>";
+
+    #[test]
+    fn text_is_found_by_its_last_steps() {
+        assert_eq!(text(APP, &["appmsg", "title"]).unwrap(), "A & B 你");
+        assert_eq!(text(APP, &["mmreader", "title"]).unwrap(), "other");
+        assert_eq!(text(APP, &["des"]).unwrap(), "<b>1 & 2</b>");
+        assert_eq!(text(APP, &["appmsg", "url"]).unwrap(), "https://mp.weixin.qq.com/s?a=1&b=2");
+        assert_eq!(text(APP, &["lowurl"]).unwrap(), "");
+        assert_eq!(text(APP, &["msg", "title"]), None);
+    }
+
+    #[test]
+    fn attributes_are_unescaped() {
+        let location = "<msg>\n\t<location x=\"31.2\" label=\"A &amp; &quot;B&quot;\" poiid=''/></msg>";
+        assert_eq!(attribute(location, "location", "x").unwrap(), "31.2");
+        assert_eq!(attribute(location, "location", "label").unwrap(), "A & \"B\"");
+        assert_eq!(attribute(location, "location", "poiid").unwrap(), "");
+        assert_eq!(attribute(location, "location", "y"), None);
+        assert_eq!(attribute(location, "elsewhere", "x"), None);
+    }
+
+    #[test]
+    fn broken_xml_gives_what_it_can() {
+        assert_eq!(text("<error><ret>1203</ret><message>a & b</error>", &["ret"]).unwrap(), "1203");
+        assert_eq!(text("no xml at all", &["ret"]), None);
+        assert_eq!(text("<error><ret>12", &["ret"]), None);
+    }
+}
