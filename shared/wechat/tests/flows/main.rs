@@ -1,0 +1,7 @@
+//! The client against the simulated WeChat, which keeps account of everything a client does wrong.
+
+mod contacts;
+mod login;
+mod messages;
+mod support;
+mod trouble;
