@@ -12,21 +12,31 @@ use std::time::Duration;
 use anyhow::Context;
 use dynoxide::Database;
 
+use crate::options::Flush;
 use crate::thread::Stop;
 
 /// How often expired items are removed. AWS promises "within a few days".
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
+const SWEEP_EVERY: Duration = Duration::from_mins(1);
 
 /// Opens the database in `file`, or in memory, and serves it on `listener`.
 pub(crate) fn open(
     listener: TcpListener,
     file: Option<PathBuf>,
+    flush: Flush,
     stop: Stop,
 ) -> anyhow::Result<impl Future<Output = ()>> {
     let database = match file {
         Some(file) => {
             let path = file.to_str().with_context(|| format!("{} is not UTF-8", file.display()))?;
-            Database::new(path).with_context(|| format!("cannot open {path}"))?
+            let database = Database::new(path).with_context(|| format!("cannot open {path}"))?;
+            match flush {
+                // SQLite's default, which the engine leaves alone.
+                Flush::EveryWrite => {}
+                // The engine's one way to `PRAGMA synchronous = NORMAL`; the
+                // other settings it restores are at their defaults already.
+                Flush::NowAndThen => database.disable_bulk_loading()?,
+            }
+            database
         }
         None => Database::memory()?,
     };
@@ -59,5 +69,58 @@ async fn sweep(database: Database, period: Duration) {
             Ok(Err(error)) => tracing::warn!(%error, "expired items stay for now"),
             Err(error) => tracing::error!(%error, "the sweep of expired items panicked"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use dynoxide::actions::scan::ScanRequest;
+    use serde::de::DeserializeOwned;
+    use serde_json::{Value, json};
+    use tokio::time::{Duration, timeout};
+
+    use super::*;
+
+    fn request<T: DeserializeOwned>(body: Value) -> T {
+        serde_json::from_value(body).expect("request")
+    }
+
+    fn items(database: &Database) -> usize {
+        let all: ScanRequest = request(json!({ "TableName": "t" }));
+        database.scan(all).expect("scan").count
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn expired_items_go_with_the_next_sweep() {
+        let database = Database::memory().expect("database");
+        let table = json!({
+            "TableName": "t", "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [{ "AttributeName": "pk", "AttributeType": "S" }],
+            "KeySchema": [{ "AttributeName": "pk", "KeyType": "HASH" }],
+        });
+        database.create_table(request(table)).expect("table");
+        let ttl = json!({
+            "TableName": "t",
+            "TimeToLiveSpecification": { "AttributeName": "ttl", "Enabled": true },
+        });
+        database.update_time_to_live(request(ttl)).expect("time to live");
+        let mut sweep = pin!(sweep(database.clone(), SWEEP_EVERY));
+        let mut run_for = async |seconds| {
+            let run = timeout(Duration::from_secs(seconds), &mut sweep);
+            run.await.expect_err("it never ends");
+        };
+
+        run_for(30).await;
+        for (pk, ttl) in [("expired", "1700000000"), ("for ever", "99999999999")] {
+            let item = json!({ "pk": { "S": pk }, "ttl": { "N": ttl } });
+            let put = json!({ "TableName": "t", "Item": item });
+            database.put_item(request(put)).expect("put");
+        }
+        run_for(29).await;
+        assert_eq!(items(&database), 2);
+        run_for(2).await;
+        assert_eq!(items(&database), 1);
     }
 }

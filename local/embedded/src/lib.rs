@@ -40,7 +40,7 @@ mod sqs;
 mod thread;
 
 pub use folder::{Endpoints, FolderTaken};
-pub use options::Options;
+pub use options::{Flush, Options};
 
 use anyhow::Context;
 use folder::{Folder, Home};
@@ -89,7 +89,8 @@ impl Embedded {
         let stop = Stop::new();
         let dynamodb = {
             let (file, stop) = (home.database(), stop.clone());
-            ServiceThread::start("dynamodb", move || dynamodb::open(dynamodb, file, stop)).await?
+            let flush = options.flush;
+            ServiceThread::start("dynamodb", move || dynamodb::open(dynamodb, file, flush, stop)).await?
         };
         let sqs_s3 = {
             let (root, stop) = (home.objects()?, stop.clone());

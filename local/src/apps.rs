@@ -1,0 +1,156 @@
+//! The `app` commands.
+
+use std::io::Write;
+
+use anyhow::{Context, bail};
+use boot::Relay;
+use domain::{
+    app::{App, NewApp},
+    secret,
+};
+use serde_json::{Value, json};
+use store::AppChange;
+
+use crate::cli::AppCommand;
+
+/// Carries out a command on the ledger and prints what came of it to `out`.
+pub async fn command(command: &AppCommand, relay: &Relay, out: &mut impl Write) -> anyhow::Result<()> {
+    match command {
+        AppCommand::Create { name, token, callback, json } => {
+            create(relay, name, token, callback.as_deref(), *json, out).await
+        }
+        AppCommand::List { json } => list(relay, *json, out).await,
+        AppCommand::Show { app_id, json } => {
+            let app = relay.store.app(app_id).await?.with_context(|| unknown(app_id))?;
+            print(&describe(&app), *json, out)
+        }
+        AppCommand::Update { app_id, name, token, callback, no_callback } => {
+            if let Some(url) = callback {
+                check_callback(url)?;
+            }
+            let change = AppChange {
+                name: name.clone(),
+                token: token.as_deref().map(|token| App::seal_token(app_id, token, &relay.sealer)),
+                callback: if *no_callback { Some(None) } else { callback.clone().map(Some) },
+                ..AppChange::default()
+            };
+            let app = relay.store.update_app(app_id, &change, relay.now()).await?.with_context(|| unknown(app_id))?;
+            print(&describe(&app), false, out)
+        }
+        AppCommand::Rotate { app_id, json } => rotate(relay, app_id, *json, out).await,
+        AppCommand::Unbind { app_id } => {
+            done(relay.store.unbind(app_id).await?, app_id, "unbound: the next account that logs in owns it", out)
+        }
+        AppCommand::Delete { app_id } => done(relay.store.delete_app(app_id).await?, app_id, "deleted", out),
+    }
+}
+
+async fn create(
+    relay: &Relay,
+    name: &str,
+    token: &str,
+    callback: Option<&str>,
+    json: bool,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    let (app, app_secret) = make(relay, name, token, callback).await?;
+    let signing = app.open_signing_secret(&relay.sealer)?;
+    let made = json!({
+        "app_id": app.id, "app_secret": app_secret, "signing_secret": signing, "name": app.name, "callback": app.callback,
+    });
+    print(&made, json, out)
+}
+
+/// Makes an app; gives it and its app secret.
+pub async fn make(
+    relay: &Relay,
+    name: &str,
+    token: &str,
+    callback: Option<&str>,
+) -> anyhow::Result<(App, String)> {
+    if token.is_empty() {
+        bail!("the token must not be empty: anyone could sign with it");
+    }
+    callback.map(check_callback).transpose()?;
+    // One machine has one shard.
+    let new = NewApp { name, token, callback, shard: 0 };
+    let (app, app_secret) = App::create(&new, &relay.sealer, &*relay.ids, relay.now());
+    relay.store.create_app(&app).await?;
+    Ok((app, app_secret))
+}
+
+async fn list(relay: &Relay, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
+    let mut apps = Vec::new();
+    for shard in 0..relay.shards() {
+        for id in relay.store.app_ids(shard).await? {
+            apps.extend(relay.store.app(&id).await?);
+        }
+    }
+    apps.sort_by_key(|app| app.created);
+    if json {
+        return print(&apps.iter().map(describe).collect(), true, out);
+    }
+    if apps.is_empty() {
+        writeln!(out, "no apps yet: make one with `app create NAME --token TOKEN`")?;
+    }
+    for app in apps {
+        let account = app.bound.as_ref().map_or("not bound", |bound| bound.nick_name.as_str());
+        let callback = app.callback.as_deref().unwrap_or("no callback");
+        writeln!(out, "{}  {}  ({account}, {callback})", app.id, app.name)?;
+    }
+    Ok(())
+}
+
+async fn rotate(relay: &Relay, app_id: &str, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
+    let app_secret = relay.ids.hex();
+    let change = AppChange { secret_hash: Some(secret::hash(&app_secret)), ..AppChange::default() };
+    relay.store.update_app(app_id, &change, relay.now()).await?.with_context(|| unknown(app_id))?;
+    print(&json!({ "app_id": app_id, "app_secret": app_secret }), json, out)
+}
+
+fn unknown(app_id: &str) -> String {
+    format!("there is no app {app_id}; `app list` shows what there is")
+}
+
+fn done(applied: bool, app_id: &str, what: &str, out: &mut impl Write) -> anyhow::Result<()> {
+    if !applied {
+        bail!(unknown(app_id));
+    }
+    Ok(writeln!(out, "{app_id} {what}")?)
+}
+
+/// A callback must be a URL that can be POSTed to. Where it may lead is looked at when it is called.
+fn check_callback(url: &str) -> anyhow::Result<()> {
+    let parsed = reqwest::Url::parse(url).with_context(|| format!("the callback {url} is not a URL"))?;
+    if !matches!(parsed.scheme(), "http" | "https") {
+        bail!("the callback {url} must begin with http:// or https://");
+    }
+    Ok(())
+}
+
+/// What may be shown of an app.
+fn describe(app: &App) -> Value {
+    json!({
+        "app_id": app.id,
+        "name": app.name,
+        "callback": app.callback,
+        "account": app.bound.as_ref().map(|bound| &bound.nick_name),
+        "puid": app.bound.as_ref().map(|bound| &bound.puid),
+        "created": app.created.to_string(),
+        "updated": app.updated.to_string(),
+    })
+}
+
+/// Prints an object as JSON, or a line a part.
+fn print(value: &Value, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
+    match value {
+        Value::Object(parts) if !json => {
+            for (name, part) in parts {
+                let part = part.as_str().map_or_else(|| part.to_string(), str::to_owned);
+                writeln!(out, "{name}: {}", if part == "null" { "-" } else { &part })?;
+            }
+        }
+        _ => writeln!(out, "{}", serde_json::to_string_pretty(value)?)?,
+    }
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! The data folder, and the services that everything stands on.
+
+use std::{
+    fs,
+    io::{ErrorKind, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail};
+use boot::{AwsClients, AwsEndpoints, Relay, Settings};
+use embedded::{Embedded, Endpoints, Options};
+
+/// The shards of a machine of its own.
+const SHARDS: u16 = 1;
+
+/// The relay's ledger and queues: the embedded ones on a folder, those of another process on the same folder, or
+/// whatever `AWS_ENDPOINT_URL` names.
+pub struct Home {
+    pub relay: Relay,
+    pub folder: PathBuf,
+    /// Where the services are, as printed.
+    pub endpoints: Option<Endpoints>,
+    /// Set when the services run in this process.
+    embedded: Option<Embedded>,
+}
+
+impl Home {
+    /// Starts the embedded services on `folder`.
+    pub async fn own(folder: &Path) -> anyhow::Result<Self> {
+        let embedded = Embedded::start(Options::folder(folder)).await?;
+        let endpoints = embedded.endpoints().clone();
+        Self::new(&clients(&endpoints), folder, Some(endpoints), Some(embedded)).await
+    }
+
+    /// Uses the services that another process runs on `folder`, or that `AWS_ENDPOINT_URL` names.
+    pub async fn join(folder: &Path) -> anyhow::Result<Self> {
+        if let Some(endpoints) = Endpoints::of_running(folder)? {
+            return Self::new(&clients(&endpoints), folder, Some(endpoints), None).await;
+        }
+        if boot::optional("AWS_ENDPOINT_URL").is_some() {
+            return Self::new(&AwsClients::from_env().await, folder, None, None).await;
+        }
+        bail!(
+            "no services to use: nothing runs on {} (start `--only aws` there first) and AWS_ENDPOINT_URL is not set",
+            folder.display()
+        )
+    }
+
+    /// For a command: joins what runs, else starts the services for as long as the command takes.
+    pub async fn join_or_own(folder: &Path) -> anyhow::Result<Self> {
+        if Endpoints::of_running(folder)?.is_some() || boot::optional("AWS_ENDPOINT_URL").is_some() {
+            Self::join(folder).await
+        } else {
+            Self::own(folder).await
+        }
+    }
+
+    async fn new(
+        clients: &AwsClients,
+        folder: &Path,
+        endpoints: Option<Endpoints>,
+        embedded: Option<Embedded>,
+    ) -> anyhow::Result<Self> {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        let zone = Settings::zone(boot::optional("TIME_ZONE").as_deref().unwrap_or("Asia/Shanghai"))?;
+        let settings = boot::provision(clients, SHARDS, sealing_key(&folder.join("sealing.key"))?, zone).await?;
+        let relay = Relay::new(clients, &settings);
+        Ok(Self { relay, folder: folder.to_owned(), endpoints, embedded })
+    }
+
+    /// Stops the services, if they are this process's.
+    pub async fn close(self) {
+        if let Some(embedded) = self.embedded {
+            embedded.stop().await;
+        }
+    }
+}
+
+fn clients(endpoints: &Endpoints) -> AwsClients {
+    AwsClients::at(&AwsEndpoints {
+        dynamodb: endpoints.dynamodb.clone(),
+        sqs: endpoints.sqs.clone(),
+        region: embedded::REGION.to_owned(),
+        access_key: embedded::ACCESS_KEY.to_owned(),
+        secret_key: embedded::SECRET_KEY.to_owned(),
+    })
+}
+
+/// The key in `file`, made with mode 0600 when missing: 64 hex digits. Two processes that start together agree on one,
+/// as only one of them makes the file.
+fn sealing_key(file: &Path) -> anyhow::Result<[u8; 32]> {
+    let name = || format!("the sealing key {}", file.display());
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
+    let fresh = file.with_extension(format!("new-{}", std::process::id()));
+    let mut made = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&fresh)
+        .with_context(name)?;
+    made.write_all(data_encoding::HEXLOWER.encode(&key).as_bytes()).with_context(name)?;
+    made.sync_all().with_context(name)?;
+    // A link is made whole or not at all, and never over an existing file.
+    let linked = fs::hard_link(&fresh, file);
+    fs::remove_file(&fresh).with_context(name)?;
+    match linked {
+        Ok(()) => return Ok(key),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error).with_context(name),
+    }
+    let text = fs::read_to_string(file).with_context(name)?;
+    let bytes = data_encoding::HEXLOWER.decode(text.trim().as_bytes()).ok();
+    bytes.and_then(|bytes| bytes.try_into().ok()).with_context(|| format!("{} is not 64 hex digits", name()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn the_sealing_key_is_made_once_and_for_its_owner_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("sealing.key");
+        let key = sealing_key(&file).unwrap();
+        assert_eq!(sealing_key(&file).unwrap(), key);
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        fs::write(&file, "short").unwrap();
+        assert!(sealing_key(&file).unwrap_err().to_string().contains("64 hex digits"));
+    }
+}

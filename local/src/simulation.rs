@@ -1,0 +1,108 @@
+//! `--simulate`: a WeChat in this process, and everyone around it, so that somebody without a phone sees a message go
+//! the whole way: a QR code is scanned, a friend writes, a callback answers, the answer is in the chat.
+
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use axum::{Json, Router, routing::post};
+use boot::Relay;
+use serde_json::{Value, json};
+use simulator::{AccountSpec, From, Group, Person, Simulator, World};
+use tokio::net::TcpListener;
+
+use crate::{apps, login};
+
+/// The account that the phone belongs to.
+const UIN: u64 = 1_600_000_001;
+/// The token of the app that is made; a demo has no secrets.
+const TOKEN: &str = "demo-token";
+/// So that an eye can follow.
+const PAUSE: Duration = Duration::from_millis(700);
+
+/// The folder of a simulation, inside `data`; emptied at every start, as the simulated WeChat forgets as well.
+pub fn folder(data: &Path) -> anyhow::Result<PathBuf> {
+    let folder = data.join("simulation");
+    match std::fs::remove_dir_all(&folder) {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error).with_context(|| format!("cannot empty {}", folder.display())),
+    }
+    Ok(folder)
+}
+
+/// A simulated WeChat with one account that knows a few people.
+pub async fn start() -> anyhow::Result<Simulator> {
+    let simulator = Simulator::start("127.0.0.1:0").await.context("the simulator cannot listen")?;
+    let mut account = AccountSpec::new(UIN, "我是演示🍏").friends(20).groups(2, 8).official_accounts(2);
+    account.named_friends = vec![
+        Person::new("小红").remark("红姐").sex(2).from_city("广东", "深圳"),
+        Person::new("Alice").from_city("", "London"),
+    ];
+    account.named_groups = vec![Group::new("测试群").members(["老王", "小李"])];
+    simulator.world().account(account);
+    Ok(simulator)
+}
+
+/// Plays the whole story once, telling each step. `api` is where the functions answer.
+pub async fn play(relay: Relay, simulator: &Simulator, api: &str, started: Instant) -> anyhow::Result<()> {
+    let world = simulator.world();
+    let callback = serve_callback().await?;
+    let (app, app_secret) = apps::make(&relay, "demo", TOKEN, Some(&callback)).await?;
+    println!("\n1. An app is made: {} (its callback: {callback})", app.id);
+    println!("2. Its owner logs in:\n");
+    tokio::try_join!(login::login(&app.id, &relay, &mut std::io::stdout()), phone(&world))?;
+    world.wait_polling(UIN).await;
+    println!("\n3. A friend writes: 你好, relay! 😂");
+    let written = Instant::now();
+    world.push_text(UIN, From::friend("小红"), "你好, relay! 😂")?;
+    let sent = world.wait_sent(UIN, 1).await;
+    let answer = sent.first().context("the simulator tells what was sent")?;
+    println!("6. WeChat has the answer, for {}: {}", answer.to_name, answer.text);
+    println!(
+        "   {} ms after the friend wrote, {:.1} s after the start",
+        written.elapsed().as_millis(),
+        started.elapsed().as_secs_f64()
+    );
+    println!("\nNow it is yours. Ask as a program would:");
+    println!("  curl '{api}/access-token?app_id={}&app_secret={app_secret}'", app.id);
+    println!("  curl '{api}/friends?access_token=…'   /groups, /messages, /session alike");
+    println!("Let the friend write again, through the simulator's control API:");
+    println!(
+        "  curl {}/_sim/push --json '{}'",
+        simulator.origin(),
+        json!({ "uin": UIN, "from": { "friend": "小红" }, "text": "还在吗?" })
+    );
+    Ok(())
+}
+
+/// The phone: scans the first code it is shown, and confirms.
+async fn phone(world: &World) -> anyhow::Result<()> {
+    let uuid = world.wait_uuid(1).await;
+    tokio::time::sleep(PAUSE).await;
+    world.scan(&uuid, UIN)?;
+    println!("  the phone has scanned it");
+    tokio::time::sleep(PAUSE).await;
+    world.confirm(&uuid)?;
+    println!("  and confirmed");
+    Ok(())
+}
+
+/// The program behind the app: tells what it is given, and answers it. Its URL.
+async fn serve_callback() -> anyhow::Result<String> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.context("the demo callback cannot listen")?;
+    let url = format!("http://{}/callback", listener.local_addr()?);
+    let router = Router::new().route("/callback", post(answer));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Ok(url)
+}
+
+async fn answer(Json(message): Json<Value>) -> Json<Value> {
+    println!("4. The callback is given: {message}");
+    let text = message["content"]["text"].as_str().unwrap_or("?");
+    let reply = json!({ "msg_type": "text", "text": format!("收到: {text}") });
+    println!("5. It answers: {reply}");
+    Json(reply)
+}
