@@ -46,7 +46,7 @@ impl AwsClients {
     }
 
     pub fn store(&self, table: &str) -> Store {
-        Store::new(self.dynamodb.clone(), table)
+        Store::new(&self.dynamodb, table)
     }
 
     pub fn queues(&self, inbound: &str, commands: &[String]) -> Queues {

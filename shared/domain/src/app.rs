@@ -23,7 +23,7 @@ pub struct App {
     pub token: Sealed,
     /// The key that callbacks are signed with (Standard Webhooks).
     pub signing_secret: Sealed,
-    /// Where messages are POSTed; `None` for a program that reads the history instead.
+    /// Where messages are sent by POST; `None` for a program that reads the history instead.
     pub callback: Option<String>,
     /// The command queue and worker that serve it.
     pub shard: u16,

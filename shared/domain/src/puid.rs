@@ -257,9 +257,9 @@ fn mint(user_name: &str, taken: &HashSet<Puid>) -> Puid {
     };
     (8..=hex.len())
         .map(|length| Puid::new(&hex[hex.len() - length..]))
-        .chain((1_u32..).map(|count| Puid::new(format!("{count:x}{hex}"))))
+        .chain((1..=u32::MAX).map(|count| Puid::new(format!("{count:x}{hex}"))))
         .find(|puid| !taken.contains(puid))
-        .expect("the candidates never end")
+        .expect("nobody has four billion contacts")
 }
 
 #[cfg(test)]

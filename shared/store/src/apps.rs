@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use crate::{
     Store, StoreError,
     error::applied,
-    item::{Item, from_item, number_of, string, string_of, to_item},
+    item::{Item, from_item, number, number_of, string, string_of, to_item, to_value},
     keys,
 };
 
@@ -45,14 +45,8 @@ impl Store {
             TransactWriteItem::builder().put(put).build()
         };
         let pk = keys::app(&app.id);
-        self.client
-            .transact_write_items()
-            .transact_items(put(to_item(&pk, keys::APP, app)?))
-            .transact_items(put(keys::key(&keys::shard(app.shard), &pk)))
-            .send()
-            .await
-            .map_err(StoreError::from_sdk)?;
-        Ok(())
+        let place = keys::key(&keys::shard(app.shard), &pk);
+        self.transact(vec![put(to_item(&pk, keys::APP, app)?), put(place)]).await
     }
 
     pub async fn app(&self, id: &str) -> Result<Option<App>, StoreError> {
@@ -86,18 +80,18 @@ impl Store {
             set.push(format!("#{name} = :{name}"));
             values.push((format!(":{name}"), value));
         };
-        let sealed = |value: &Sealed| serde_dynamo::to_attribute_value(value).unwrap_or(AttributeValue::Null(true));
+        let sealed = |value: &Sealed| to_value(&keys::app(id), value);
         if let Some(name) = &change.name {
             assign("name", string(name));
         }
         if let Some(token) = &change.token {
-            assign("token", sealed(token));
+            assign("token", sealed(token)?);
         }
         if let Some(hash) = &change.secret_hash {
             assign("secret_hash", string(hash));
         }
         if let Some(secret) = &change.signing_secret {
-            assign("signing_secret", sealed(secret));
+            assign("signing_secret", sealed(secret)?);
         }
         match &change.callback {
             Some(Some(url)) => assign("callback", string(url)),
@@ -127,8 +121,6 @@ impl Store {
 
     /// Binds an app to the account that logged in: `false` when it is bound to another, or gone.
     pub async fn bind(&self, id: &str, binding: &Binding) -> Result<bool, StoreError> {
-        let bound: AttributeValue = serde_dynamo::to_attribute_value(binding)
-            .map_err(|error| StoreError::Corrupt { key: keys::app(id), reason: error.to_string() })?;
         let update = self
             .client
             .update_item()
@@ -136,8 +128,8 @@ impl Store {
             .set_key(Some(keys::key(&keys::app(id), keys::APP)))
             .condition_expression("attribute_exists(pk) AND (attribute_not_exists(bound) OR bound.uin = :uin)")
             .update_expression("SET bound = :bound")
-            .expression_attribute_values(":uin", crate::item::number(binding.uin))
-            .expression_attribute_values(":bound", bound);
+            .expression_attribute_values(":uin", number(binding.uin))
+            .expression_attribute_values(":bound", to_value(&keys::app(id), binding)?);
         applied(update.send().await.map(drop).map_err(StoreError::from_sdk))
     }
 
@@ -153,42 +145,39 @@ impl Store {
         applied(update.send().await.map(drop).map_err(StoreError::from_sdk))
     }
 
-    /// Removes an app and everything it has: `false` for an unknown id. The app itself goes first, in one step with
-    /// its place in the shard, so that nothing uses it any more while the rest goes.
+    /// Removes an app and everything it has: `false` when there is nothing. The app itself goes first, in one step with
+    /// its place in the shard, so that nothing uses it any more while the rest goes; what a removal that broke off has
+    /// left behind goes with the next.
     pub async fn delete_app(&self, id: &str) -> Result<bool, StoreError> {
-        let Some(app) = self.app(id).await? else { return Ok(false) };
         let pk = keys::app(id);
-        let delete = |pk: &str, sk: &str| {
-            let delete = Delete::builder().table_name(&self.table).set_key(Some(keys::key(pk, sk))).build();
-            TransactWriteItem::builder().delete(delete.expect("table and key are given")).build()
-        };
-        self.client
-            .transact_write_items()
-            .transact_items(delete(&pk, keys::APP))
-            .transact_items(delete(&keys::shard(app.shard), &pk))
-            .send()
-            .await
-            .map_err(StoreError::from_sdk)?;
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", string(&pk))
-            .projection_expression("pk, sk");
-        let rows = self.collect(query).await?;
-        let deletes = rows.into_iter().map(|row| {
-            let delete = DeleteRequest::builder().set_key(Some(row)).build().expect("the key is given");
-            WriteRequest::builder().delete_request(delete).build()
-        });
-        self.write_all(deletes.collect()).await?;
-        Ok(true)
+        let app = self.app(id).await?;
+        let mut found = app.is_some();
+        if let Some(app) = app {
+            let delete = |pk: &str, sk: &str| {
+                let delete = Delete::builder().table_name(&self.table).set_key(Some(keys::key(pk, sk))).build();
+                TransactWriteItem::builder().delete(delete.expect("table and key are given")).build()
+            };
+            self.transact(vec![delete(&pk, keys::APP), delete(&keys::shard(app.shard), &pk)]).await?;
+        }
+        let query = self.client.query().table_name(&self.table).key_condition_expression("pk = :pk");
+        let query = query.expression_attribute_values(":pk", string(&pk)).projection_expression("pk, sk");
+        let mut pages = query.consistent_read(true).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let rows = page.map_err(StoreError::from_sdk)?.items.unwrap_or_default();
+            found |= !rows.is_empty();
+            let delete = |row| {
+                let delete = DeleteRequest::builder().set_key(Some(row)).build().expect("the key is given");
+                WriteRequest::builder().delete_request(delete).build()
+            };
+            self.write_all(rows.into_iter().map(delete).collect()).await?;
+        }
+        Ok(found)
     }
 
     /// Puts a new access token in place of the old one.
     pub async fn put_access_token(&self, id: &str, token: &AccessToken) -> Result<(), StoreError> {
         let mut item = to_item(&keys::app(id), keys::TOKEN, token)?;
-        item.insert(keys::EXPIRES.into(), crate::item::number(token.expires.as_second()));
+        item.insert(keys::EXPIRES.into(), number(token.expires.as_second()));
         self.put_all(vec![item]).await
     }
 }

@@ -112,7 +112,7 @@ impl Store {
         let pk = keys::app(app);
         let item = |(group, members): &(Puid, Vec<Member>)| {
             let sk = keys::members(group);
-            let list = serde_json::to_vec(members)
+            let list = packed(members)
                 .map_err(|error| StoreError::Corrupt { key: format!("{pk}/{sk}"), reason: error.to_string() })?;
             let mut item = keys::key(&pk, &sk);
             item.insert("list".into(), AttributeValue::B(Blob::new(list)));
@@ -124,7 +124,7 @@ impl Store {
     /// Whose this login's user names are.
     pub async fn names(&self, app: &str) -> Result<Names, StoreError> {
         let items = self.collect(self.query_prefix(&keys::app(app), keys::NAMES)).await?;
-        let bytes = items.iter().filter_map(|item| item.get("list")?.as_b().ok()).flat_map(|blob| blob.as_ref());
+        let bytes = items.iter().filter_map(|item| item.get("list")?.as_b().ok()).flat_map(Blob::as_ref);
         Ok(Names(bytes.copied().collect()))
     }
 
@@ -154,6 +154,17 @@ impl Store {
             .map_err(StoreError::from_sdk)?;
         Ok(())
     }
+}
+
+/// Members as JSON without what is not told, so that the largest group fits into a row and few write units.
+fn packed(members: &[Member]) -> serde_json::Result<Vec<u8>> {
+    let mut list = serde_json::to_value(members)?;
+    for member in list.as_array_mut().into_iter().flatten() {
+        if let Some(member) = member.as_object_mut() {
+            member.retain(|_, value| !value.is_null());
+        }
+    }
+    serde_json::to_vec(&list)
 }
 
 fn members_of(item: &Item) -> Result<Vec<Member>, StoreError> {

@@ -17,12 +17,13 @@ pub enum StoreError {
 
 impl StoreError {
     /// Sorts an SDK error: a failed condition is a conflict, anything else means that the ledger is not there for us.
+    /// What cancelled a transaction is looked at by [`Store::transact`](crate::Store::transact).
     pub(crate) fn from_sdk<E>(error: SdkError<E>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         match error.code() {
-            Some("ConditionalCheckFailedException" | "TransactionCanceledException") => Self::Conflict,
+            Some("ConditionalCheckFailedException") => Self::Conflict,
             _ => Self::Unavailable(DisplayErrorContext(error).to_string()),
         }
     }

@@ -10,7 +10,8 @@ use jiff::Timestamp;
 
 use crate::{
     Store, StoreError,
-    item::{from_item, string},
+    item::string,
+    log::message_of,
 };
 
 /// Which messages are wanted; what is `None` wants any. Times are whole seconds or finer, as given.
@@ -105,7 +106,7 @@ impl Store {
         let (mut count, mut rows) = (0, Vec::new());
         let mut items = query.into_paginator().items().send();
         while let Some(item) = items.next().await {
-            let message: Message = from_item(item.map_err(StoreError::from_sdk)?)?;
+            let message: Message = message_of(item.map_err(StoreError::from_sdk)?)?;
             if filter.matches(&message) {
                 if count >= page.offset() && rows.len() < page.size as usize {
                     rows.push(message);
@@ -118,12 +119,17 @@ impl Store {
 
     /// At most `limit` messages after row `seq`, oldest first: what is new to someone who has read up to it.
     pub async fn after(&self, app: &str, filter: &Filter, seq: u64, limit: u32) -> Result<Vec<Message>, StoreError> {
+        let query = self.query_log(app, seq.saturating_add(1)..=u64::MAX);
+        if filter.is_empty() {
+            let count = i32::try_from(limit).unwrap_or(i32::MAX);
+            return self.first(query, count).await?.into_iter().map(message_of).collect();
+        }
         let mut rows = Vec::new();
-        let query = filter.narrow(self.query_log(app, seq.saturating_add(1)..=u64::MAX));
+        let query = filter.narrow(query);
         let mut items = query.into_paginator().items().send();
         while rows.len() < limit as usize {
             let Some(item) = items.next().await else { break };
-            let message: Message = from_item(item.map_err(StoreError::from_sdk)?)?;
+            let message: Message = message_of(item.map_err(StoreError::from_sdk)?)?;
             if filter.matches(&message) {
                 rows.push(message);
             }

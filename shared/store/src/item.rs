@@ -1,6 +1,6 @@
 //! Rows to and from items, and the few shapes of request that every module uses.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::{
     operation::query::builders::QueryFluentBuilder,
@@ -19,8 +19,8 @@ pub fn string(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())
 }
 
-pub fn number(value: impl ToString) -> AttributeValue {
-    AttributeValue::N(value.to_string())
+pub fn number(value: impl Into<i128>) -> AttributeValue {
+    AttributeValue::N(value.into().to_string())
 }
 
 /// `row` under its key. Absent values are left out, which keeps rows small.
@@ -30,6 +30,12 @@ pub fn to_item(pk: &str, sk: &str, row: &impl Serialize) -> Result<Item, StoreEr
     item.retain(|_, value| !matches!(value, AttributeValue::Null(_)));
     item.extend(key(pk, sk));
     Ok(item)
+}
+
+/// A part of the row `key`.
+pub fn to_value(key: &str, part: &impl Serialize) -> Result<AttributeValue, StoreError> {
+    serde_dynamo::to_attribute_value(part)
+        .map_err(|error: serde_dynamo::Error| StoreError::Corrupt { key: key.to_owned(), reason: error.to_string() })
 }
 
 pub fn from_item<Row: DeserializeOwned>(item: Item) -> Result<Row, StoreError> {
@@ -68,16 +74,30 @@ impl Store {
         Ok(answer.item)
     }
 
-    /// Several rows of one partition in one round trip, read consistently, by sort key. At most 100.
+    /// The first rows that a query finds, over as many pages as it takes. For queries without a filter, as DynamoDB
+    /// counts rows before it filters.
+    pub(crate) async fn first(&self, query: QueryFluentBuilder, count: i32) -> Result<Vec<Item>, StoreError> {
+        let wanted = usize::try_from(count).unwrap_or(0);
+        let mut found = Vec::new();
+        let mut items = query.limit(count).into_paginator().items().send();
+        while found.len() < wanted {
+            let Some(item) = items.next().await else { break };
+            found.push(item.map_err(StoreError::from_sdk)?);
+        }
+        Ok(found)
+    }
+
+    /// Several rows of one partition in one round trip, read consistently, by sort key. At most 100, all different.
     pub(crate) async fn get_many(&self, pk: &str, sks: &[&str]) -> Result<HashMap<String, Item>, StoreError> {
         let mut found = HashMap::new();
         let mut keys: Vec<_> = sks.iter().map(|sk| key(pk, sk)).collect();
-        while !keys.is_empty() {
+        let mut pause = Pause::default();
+        loop {
             let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
             let wanted = wanted.map_err(|error| StoreError::Unavailable(error.to_string()))?;
             let answer = self.client.batch_get_item().request_items(&self.table, wanted).send().await;
             let answer = answer.map_err(StoreError::from_sdk)?;
-            for item in answer.responses.into_iter().flat_map(|mut tables| tables.remove(&self.table)).flatten() {
+            for item in answer.responses.into_iter().filter_map(|mut tables| tables.remove(&self.table)).flatten() {
                 if let Some(sk) = string_of(&item, SK) {
                     found.insert(sk.to_owned(), item);
                 }
@@ -87,8 +107,11 @@ impl Store {
                 .and_then(|mut tables| tables.remove(&self.table))
                 .map(|rest| rest.keys)
                 .unwrap_or_default();
+            if keys.is_empty() {
+                return Ok(found);
+            }
+            pause.wait().await;
         }
-        Ok(found)
     }
 
     /// A query over one partition, rows whose sort key begins with `prefix`.
@@ -112,10 +135,14 @@ impl Store {
         Ok(items)
     }
 
-    /// Puts rows without conditions, in batches side by side. Repeating it is harmless.
+    /// Puts rows without conditions, in batches side by side. Repeating it is harmless. Of two rows with one key the
+    /// last is put: DynamoDB refuses a batch with both.
     pub(crate) async fn put_all(&self, items: Vec<Item>) -> Result<(), StoreError> {
-        let puts = items
-            .into_iter()
+        let part = |item: &Item, name: &str| string_of(item, name).unwrap_or_default().to_owned();
+        let rows: HashMap<(String, String), Item> =
+            items.into_iter().map(|item| ((part(&item, PK), part(&item, SK)), item)).collect();
+        let puts = rows
+            .into_values()
             .map(|item| {
                 let put = PutRequest::builder().set_item(Some(item)).build();
                 put.map(|put| WriteRequest::builder().put_request(put).build())
@@ -135,19 +162,34 @@ impl Store {
     }
 
     async fn write_batch(&self, mut batch: Vec<WriteRequest>) -> Result<(), StoreError> {
-        let mut pause = std::time::Duration::from_millis(20);
-        while !batch.is_empty() {
+        let mut pause = Pause::default();
+        loop {
             let answer = self.client.batch_write_item().request_items(&self.table, batch).send().await;
             batch = answer
                 .map_err(StoreError::from_sdk)?
                 .unprocessed_items
                 .and_then(|mut tables| tables.remove(&self.table))
                 .unwrap_or_default();
-            if !batch.is_empty() {
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(std::time::Duration::from_secs(2));
+            if batch.is_empty() {
+                return Ok(());
             }
+            pause.wait().await;
         }
-        Ok(())
+    }
+}
+
+/// The growing pause before what DynamoDB left over of a batch is asked for again.
+struct Pause(Duration);
+
+impl Default for Pause {
+    fn default() -> Self {
+        Self(Duration::from_millis(20))
+    }
+}
+
+impl Pause {
+    async fn wait(&mut self) {
+        tokio::time::sleep(self.0).await;
+        self.0 = (self.0 * 2).min(Duration::from_secs(2));
     }
 }

@@ -8,15 +8,15 @@ use jiff::Timestamp;
 use crate::{
     Due, Store, StoreError,
     error::applied,
-    item::{from_item, number, string, to_item},
+    item::{from_item, number, string, to_item, to_value},
     keys,
     parking::millis,
 };
 
 /// A job that has not ended after this long is looked at by the sweep: its envelope may be lost.
-const OVERDUE: Duration = Duration::from_secs(60);
+const OVERDUE: Duration = Duration::from_mins(1);
 /// Ended jobs are kept this long.
-const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+const KEPT: Duration = Duration::from_hours(7 * 24);
 
 /// What came of asking for a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,8 +65,7 @@ impl Store {
     }
 
     async fn move_job(&self, job: &Job, ends: bool) -> Result<bool, StoreError> {
-        let state = serde_dynamo::to_attribute_value(&job.state)
-            .map_err(|error| StoreError::Corrupt { key: keys::job(&job.id), reason: error.to_string() })?;
+        let state = to_value(&keys::job(&job.id), &job.state)?;
         let change = "SET #state = :state, updated = :at";
         let update = self
             .client
@@ -85,12 +84,12 @@ impl Store {
 
     /// Jobs of a shard that should have ended by `now`, as app and id. At most `limit`.
     pub async fn overdue_jobs(&self, shard: u16, now: Timestamp, limit: i32) -> Result<Vec<Due>, StoreError> {
-        self.due(keys::due_jobs(shard), "JOB#", now, limit).await
+        self.due(keys::due_jobs(shard), "JOB#", now, Some(limit)).await
     }
 
     /// Every open job of a shard, as app and id: what a worker looks at when it takes the shard over.
     pub async fn open_jobs(&self, shard: u16) -> Result<Vec<Due>, StoreError> {
-        self.due(keys::due_jobs(shard), "JOB#", Timestamp::MAX, i32::MAX).await
+        self.due(keys::due_jobs(shard), "JOB#", Timestamp::MAX, None).await
     }
 
     /// Moves the time at which an overdue job is looked at again, so that two sweeps do not both send its envelope:

@@ -43,8 +43,12 @@ impl Store {
                 .expression_attribute_values(":epoch", number(seen.epoch))
                 .expression_attribute_values(":beat", number(seen.beat)),
         };
-        put.send().await.map_err(StoreError::from_sdk)?;
-        Ok(lease)
+        match put.send().await.map_err(StoreError::from_sdk) {
+            Ok(_) => Ok(lease),
+            // A put whose answer was lost is sent again, and then finds itself there.
+            Err(StoreError::Conflict) if self.lease(shard).await?.as_ref() == Some(&lease) => Ok(lease),
+            Err(error) => Err(error),
+        }
     }
 
     /// Raises the beat: [`StoreError::Conflict`] when the lease is somebody else's by now.

@@ -22,6 +22,7 @@
 
 mod apps;
 mod contacts;
+mod contention;
 mod error;
 mod history;
 mod item;
@@ -32,6 +33,7 @@ mod log;
 mod parking;
 mod sessions;
 mod table;
+mod transact;
 
 pub use apps::{AppChange, Caller};
 pub use contacts::Names;
@@ -51,7 +53,8 @@ pub struct Store {
 
 impl Store {
     /// The ledger in `table`, which must exist (see [`Self::create_table`]).
-    pub fn new(client: aws_sdk_dynamodb::Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into() }
+    pub fn new(client: &aws_sdk_dynamodb::Client, table: impl Into<String>) -> Self {
+        let config = client.config().to_builder().retry_classifier(contention::RetryContention).build();
+        Self { client: aws_sdk_dynamodb::Client::from_conf(config), table: table.into() }
     }
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Store, StoreError,
     error::applied,
-    item::{Item, from_item, number, number_of, string, to_item},
+    item::{Item, from_item, number, number_of, string, string_of, to_item, to_value},
     keys,
 };
 
@@ -46,49 +46,61 @@ pub struct Envelope {
 }
 
 impl Store {
-    /// Appends one row; [`StoreError::Conflict`] when there is a row with this number: another writer is at work.
+    /// Appends one row; [`StoreError::Conflict`] when there is another row with this number: another writer is at work.
     pub async fn append(&self, app: &str, message: &Message, cursor: Option<&Cursor>) -> Result<(), StoreError> {
-        let mut item = to_item(&keys::app(app), &keys::log(message.seq), message)?;
-        if let Some(cursor) = cursor {
-            let value = serde_dynamo::to_attribute_value(cursor)
-                .map_err(|error| StoreError::Corrupt { key: keys::log(message.seq), reason: error.to_string() })?;
-            item.insert("cursor".into(), value);
+        let (pk, sk) = (keys::app(app), keys::log(message.seq));
+        let mut item = to_item(&pk, &sk, message)?;
+        if message.update_time == message.receive_time {
+            item.remove(UPDATE_TIME);
         }
-        self.client
+        if let Some(cursor) = cursor {
+            item.insert("cursor".into(), to_value(&sk, cursor)?);
+        }
+        let put = self
+            .client
             .put_item()
             .table_name(&self.table)
             .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)")
-            .send()
-            .await
-            .map_err(StoreError::from_sdk)?;
-        Ok(())
+            .condition_expression("attribute_not_exists(pk)");
+        match put.send().await.map_err(StoreError::from_sdk) {
+            Ok(_) => Ok(()),
+            Err(StoreError::Conflict) => {
+                // A put whose answer was lost is sent again, and then finds itself there.
+                let there = self.get(&pk, &sk).await?.map(entry).transpose()?;
+                let ours = there.is_some_and(|row| row.message == *message && row.cursor.as_ref() == cursor);
+                if ours { Ok(()) } else { Err(StoreError::Conflict) }
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The newest rows, newest first.
     pub async fn tail(&self, app: &str, count: i32) -> Result<Vec<Entry>, StoreError> {
-        let query = self.query_prefix(&keys::app(app), keys::LOG).scan_index_forward(false).limit(count);
-        let answer = query.send().await.map_err(StoreError::from_sdk)?;
-        answer.items.unwrap_or_default().into_iter().map(entry).collect()
+        let query = self.query_prefix(&keys::app(app), keys::LOG).scan_index_forward(false);
+        self.first(query, count).await?.into_iter().map(entry).collect()
     }
 
     /// The number of the newest row; 0 for an empty log.
     pub async fn head(&self, app: &str) -> Result<u64, StoreError> {
-        let query = self.query_prefix(&keys::app(app), keys::LOG).scan_index_forward(false).limit(1);
-        let answer = query.projection_expression("seq").send().await.map_err(StoreError::from_sdk)?;
-        Ok(answer.items.unwrap_or_default().first().and_then(|item| number_of(item, "seq")).unwrap_or(0))
+        let query = self.query_prefix(&keys::app(app), keys::LOG).scan_index_forward(false);
+        let newest = self.first(query.projection_expression("seq"), 1).await?;
+        Ok(newest.first().and_then(|item| number_of(item, "seq")).unwrap_or(0))
     }
 
     pub async fn message(&self, app: &str, seq: u64) -> Result<Option<Message>, StoreError> {
-        self.get(&keys::app(app), &keys::log(seq)).await?.map(from_item).transpose()
+        self.get(&keys::app(app), &keys::log(seq)).await?.map(message_of).transpose()
     }
 
     /// The rows of a range, oldest first.
     pub async fn rows(&self, app: &str, range: RangeInclusive<u64>) -> Result<Vec<Message>, StoreError> {
+        if range.is_empty() {
+            return Ok(Vec::new());
+        }
         let items = self.collect(self.query_log(app, range)).await?;
-        items.into_iter().map(from_item).collect()
+        items.into_iter().map(message_of).collect()
     }
 
+    /// A query over the rows of a range, which must not be empty.
     pub(crate) fn query_log(
         &self,
         app: &str,
@@ -111,7 +123,7 @@ impl Store {
         let (Some(app), Some(message)) = (rows.remove(keys::APP), rows.remove(&log)) else { return Ok(None) };
         Ok(Some(Envelope {
             app: from_item(app)?,
-            message: from_item(message)?,
+            message: message_of(message)?,
             parked: rows.remove(&park).map(from_item).transpose()?,
         }))
     }
@@ -140,7 +152,7 @@ impl Store {
             chat: Puid,
         }
         let query = self
-            .query_log(app, after + 1..=u64::MAX)
+            .query_log(app, after.saturating_add(1)..=u64::MAX)
             .filter_expression("delivery = :pending")
             .expression_attribute_values(":pending", delivery(Delivery::Pending))
             .projection_expression("pk, sk, seq, chat");
@@ -162,16 +174,28 @@ impl Store {
     }
 }
 
+/// When a row was last changed; left out while that is the time it was received, which makes a row smaller.
+const UPDATE_TIME: &str = "update_time";
+
+pub(crate) fn message_of(mut item: Item) -> Result<Message, StoreError> {
+    if !item.contains_key(UPDATE_TIME)
+        && let Some(received) = item.get("receive_time").cloned()
+    {
+        item.insert(UPDATE_TIME.into(), received);
+    }
+    from_item(item)
+}
+
 fn entry(mut item: Item) -> Result<Entry, StoreError> {
     let cursor = item.remove("cursor").map(serde_dynamo::from_attribute_value).transpose();
     let cursor = cursor.map_err(|error: serde_dynamo::Error| StoreError::Corrupt {
-        key: crate::item::string_of(&item, keys::SK).unwrap_or_default().to_owned(),
+        key: string_of(&item, keys::SK).unwrap_or_default().to_owned(),
         reason: error.to_string(),
     })?;
-    Ok(Entry { message: from_item(item)?, cursor })
+    Ok(Entry { message: message_of(item)?, cursor })
 }
 
-pub(crate) fn delivery(state: Delivery) -> AttributeValue {
+fn delivery(state: Delivery) -> AttributeValue {
     string(match state {
         Delivery::Unwanted => "unwanted",
         Delivery::Pending => "pending",

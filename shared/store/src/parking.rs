@@ -2,16 +2,21 @@
 //! each message that waits in it. Both are changed in one transaction, so that a message is never left behind in a chat
 //! that is no longer parked.
 
-use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
 use domain::{delivery::Parked, puid::Puid};
 use jiff::Timestamp;
 
 use crate::{
     Store, StoreError,
     error::applied,
-    item::{from_item, number, number_of, string, string_of, to_item},
+    item::{Item, from_item, number, number_of, string, string_of, to_item},
     keys,
 };
+
+/// Counts the messages ever added to a parked chat, so that removing its place notices one that came meanwhile.
+const ADDED: &str = "added";
+/// Chats that are woken side by side.
+const WAKES_AT_ONCE: usize = 8;
 
 /// Something in the `due` index.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,33 +33,36 @@ pub(crate) fn millis(at: Timestamp) -> i64 {
     at.as_millisecond()
 }
 
+/// Where a row stands in the `due` index.
+fn due_at(item: &Item) -> Option<i64> {
+    item.get(keys::DUE_AT)?.as_n().ok()?.parse().ok()
+}
+
 impl Store {
     /// Parks a chat with the message that failed. Where the chat is parked already, the message is added to it.
+    /// Nothing happens where the app is gone.
     pub async fn park(&self, app: &str, shard: u16, parked: &Parked) -> Result<(), StoreError> {
         let pk = keys::app(app);
-        let mut head = to_item(&pk, &keys::park(&parked.chat), parked)?;
-        head.insert(keys::DUE_KEY.into(), string(keys::due_parked(shard)));
-        head.insert(keys::DUE_AT.into(), number(millis(parked.due)));
-        let head = Put::builder().table_name(&self.table).set_item(Some(head));
+        let mut item = to_item(&pk, &keys::park(&parked.chat), parked)?;
+        item.insert(keys::DUE_KEY.into(), string(keys::due_parked(shard)));
+        item.insert(keys::DUE_AT.into(), number(millis(parked.due)));
+        item.insert(ADDED.into(), number(1));
+        let head = Put::builder().table_name(&self.table).set_item(Some(item));
         let head = head.condition_expression("attribute_not_exists(pk)").build().expect("table and item are given");
-        let hint = Update::builder()
-            .table_name(&self.table)
-            .set_key(Some(keys::key(&pk, keys::APP)))
-            .condition_expression("attribute_exists(pk)")
-            .update_expression("SET parked = :true")
-            .expression_attribute_values(":true", aws_sdk_dynamodb::types::AttributeValue::Bool(true));
-        let hint = hint.build().expect("table, key and update are given");
-        let result = self
-            .client
-            .transact_write_items()
-            .transact_items(TransactWriteItem::builder().put(head).build())
-            .transact_items(self.waiting(&pk, &parked.chat, parked.last_seq))
-            .transact_items(TransactWriteItem::builder().update(hint).build())
-            .send()
-            .await;
-        match result.map(drop).map_err(StoreError::from_sdk) {
-            Err(StoreError::Conflict) => self.park_behind(app, &parked.chat, parked.last_seq).await.map(drop),
-            other => other,
+        let head = TransactWriteItem::builder().put(head).build();
+        // The hint goes first and by itself: when a callback dies, every chat of the app sets it at once, and
+        // transactions that meet on a row cancel each other.
+        if !self.hint(&pk, "SET parked = :true").await? {
+            return Ok(());
+        }
+        loop {
+            let waiting = self.waiting(&pk, &parked.chat, parked.last_seq);
+            match self.transact(vec![head.clone(), waiting]).await {
+                // Unparked between the two: then it can be parked anew.
+                Err(StoreError::Conflict) if !self.park_behind(app, &parked.chat, parked.last_seq).await? => {}
+                Err(StoreError::Conflict) => return Ok(()),
+                other => return other,
+            }
         }
     }
 
@@ -65,17 +73,22 @@ impl Store {
             .table_name(&self.table)
             .set_key(Some(keys::key(&pk, &keys::park(chat))))
             .condition_expression("attribute_exists(pk)")
-            .update_expression("SET last_seq = :seq")
-            .expression_attribute_values(":seq", number(seq));
+            .update_expression("SET last_seq = :seq ADD added :one")
+            .expression_attribute_values(":seq", number(seq))
+            .expression_attribute_values(":one", number(1));
         let head = head.build().expect("table, key and update are given");
-        let result = self
-            .client
-            .transact_write_items()
-            .transact_items(TransactWriteItem::builder().update(head).build())
-            .transact_items(self.waiting(&pk, chat, seq))
-            .send()
-            .await;
-        applied(result.map(drop).map_err(StoreError::from_sdk))
+        let head = TransactWriteItem::builder().update(head).build();
+        applied(self.transact(vec![head, self.waiting(&pk, chat, seq)]).await)
+    }
+
+    /// Sets or removes the app's mark that some chat is parked: `false` when the app is gone.
+    async fn hint(&self, pk: &str, change: &str) -> Result<bool, StoreError> {
+        let update = self.client.update_item().table_name(&self.table).set_key(Some(keys::key(pk, keys::APP)));
+        let mut update = update.condition_expression("attribute_exists(pk)").update_expression(change);
+        if change.contains(":true") {
+            update = update.expression_attribute_values(":true", AttributeValue::Bool(true));
+        }
+        applied(update.send().await.map(drop).map_err(StoreError::from_sdk))
     }
 
     fn waiting(&self, pk: &str, chat: &Puid, seq: u64) -> TransactWriteItem {
@@ -87,7 +100,7 @@ impl Store {
 
     /// Parked chats of a shard that are due, the longest first. At most `limit`.
     pub async fn due_chats(&self, shard: u16, now: Timestamp, limit: i32) -> Result<Vec<Due>, StoreError> {
-        self.due(keys::due_parked(shard), "PARK#", now, limit).await
+        self.due(keys::due_parked(shard), "PARK#", now, Some(limit)).await
     }
 
     /// Takes a due chat for one sweep, until `until`: `None` when another sweep has it, or it is no longer parked.
@@ -101,9 +114,8 @@ impl Store {
 
     /// What waits in a parked chat, oldest first. At most `limit` numbers.
     pub async fn waiting_in(&self, app: &str, chat: &Puid, limit: i32) -> Result<Vec<u64>, StoreError> {
-        let query = self.query_prefix(&keys::app(app), &keys::parked_of(chat)).limit(limit);
-        let answer = query.send().await.map_err(StoreError::from_sdk)?;
-        Ok(answer.items.unwrap_or_default().iter().filter_map(|item| number_of(item, "seq")).collect())
+        let rows = self.first(self.query_prefix(&keys::app(app), &keys::parked_of(chat)), limit).await?;
+        Ok(rows.iter().filter_map(|row| number_of(row, "seq")).collect())
     }
 
     /// Takes a message off its parked chat, after it was delivered.
@@ -118,17 +130,24 @@ impl Store {
         Ok(())
     }
 
-    /// Ends a chat's parking once nothing waits in it: `false` when a message was added since `parked` was read.
+    /// Ends a chat's parking: `false` when a message waits in it, perhaps one added since `parked` was read. `true`
+    /// too when it was not parked any more.
     pub async fn unpark(&self, app: &str, parked: &Parked) -> Result<bool, StoreError> {
+        let (pk, sk) = (keys::app(app), keys::park(&parked.chat));
+        let Some(head) = self.get(&pk, &sk).await? else { return Ok(true) };
+        if !self.waiting_in(app, &parked.chat, 1).await?.is_empty() {
+            return Ok(false);
+        }
+        // What is added after the head was read changes the count. A transaction, though of one write, because it may
+        // be repeated without meeting its own traces.
         let delete = Delete::builder()
             .table_name(&self.table)
-            .set_key(Some(keys::key(&keys::app(app), &keys::park(&parked.chat))))
-            .condition_expression("last_seq = :seq")
-            .expression_attribute_values(":seq", number(parked.last_seq));
+            .set_key(Some(keys::key(&pk, &sk)))
+            .condition_expression("added = :added AND last_seq = :seq")
+            .expression_attribute_values(":added", number(number_of(&head, ADDED).unwrap_or(0)))
+            .expression_attribute_values(":seq", number(number_of(&head, "last_seq").unwrap_or(0)));
         let delete = delete.build().expect("table and key are given");
-        let request = self.client.transact_write_items();
-        let request = request.transact_items(TransactWriteItem::builder().delete(delete).build());
-        applied(request.send().await.map(drop).map_err(StoreError::from_sdk))
+        applied(self.transact(vec![TransactWriteItem::builder().delete(delete).build()]).await)
     }
 
     /// Sets the time of a parked chat's next attempt after another failure, and counts it.
@@ -155,32 +174,29 @@ impl Store {
 
     /// Makes every parked chat of an app due at `now`: its callback has just answered. The hint on the app stays until
     /// nothing is parked any more; should a chat be parked in the instant it is taken away, that chat comes due by its
-    /// own schedule. A chat that a sweep has claimed is left alone.
+    /// own schedule. A chat that a sweep has claimed is left alone, as is one that is due anyway.
     pub async fn wake(&self, app: &str, now: Timestamp) -> Result<(), StoreError> {
-        let (pk, chats) = (keys::app(app), self.parked_chats(app).await?);
-        for chat in &chats {
-            let update = self
-                .client
-                .update_item()
-                .table_name(&self.table)
-                .set_key(Some(keys::key(&pk, &keys::park(&chat.chat))))
-                .condition_expression("due_at = :scheduled AND due_at > :now")
-                .update_expression("SET due_at = :now")
-                .expression_attribute_values(":scheduled", number(millis(chat.due)))
-                .expression_attribute_values(":now", number(millis(now)));
-            applied(update.send().await.map(drop).map_err(StoreError::from_sdk))?;
+        use futures_util::{StreamExt, TryStreamExt, stream};
+
+        let pk = keys::app(app);
+        let rows = self.collect(self.query_prefix(&pk, "PARK#")).await?;
+        if rows.is_empty() {
+            return self.hint(&pk, "REMOVE parked").await.map(drop);
         }
-        if chats.is_empty() {
-            let hint = self
-                .client
-                .update_item()
-                .table_name(&self.table)
-                .set_key(Some(keys::key(&pk, keys::APP)))
-                .condition_expression("attribute_exists(pk)")
-                .update_expression("REMOVE parked");
-            applied(hint.send().await.map(drop).map_err(StoreError::from_sdk))?;
+        let mut sleeping = Vec::new();
+        for row in rows {
+            let due_at = due_at(&row);
+            let chat: Parked = from_item(row)?;
+            // A sweep that claims a chat moves its place in the index, and not the time that is written beside it.
+            if due_at == Some(millis(chat.due)) && chat.due > now {
+                sleeping.push((keys::park(&chat.chat), millis(chat.due)));
+            }
         }
-        Ok(())
+        let wake = |(sk, scheduled): (String, i64)| {
+            let pk = &pk;
+            async move { self.move_due(pk, &sk, scheduled, now).await.map(drop) }
+        };
+        stream::iter(sleeping).map(Ok).try_for_each_concurrent(WAKES_AT_ONCE, wake).await
     }
 
     pub(crate) async fn due(
@@ -188,7 +204,7 @@ impl Store {
         due_key: String,
         prefix: &str,
         now: Timestamp,
-        limit: i32,
+        limit: Option<i32>,
     ) -> Result<Vec<Due>, StoreError> {
         let query = self
             .client
@@ -198,17 +214,16 @@ impl Store {
             .key_condition_expression("due_key = :key AND due_at <= :now")
             .expression_attribute_values(":key", string(due_key))
             .expression_attribute_values(":now", number(millis(now)));
-        let items = if limit == i32::MAX {
-            self.collect(query).await?
-        } else {
-            query.limit(limit).send().await.map_err(StoreError::from_sdk)?.items.unwrap_or_default()
+        let items = match limit {
+            Some(limit) => self.first(query, limit).await?,
+            None => self.collect(query).await?,
         };
         let app_prefix = keys::app("");
-        let due = |item: &crate::item::Item| {
+        let due = |item: &Item| {
             Some(Due {
                 app: string_of(item, keys::PK)?.strip_prefix(&app_prefix)?.to_owned(),
                 name: string_of(item, keys::SK)?.strip_prefix(prefix)?.to_owned(),
-                at: item.get(keys::DUE_AT)?.as_n().ok()?.parse().ok()?,
+                at: due_at(item)?,
             })
         };
         Ok(items.iter().filter_map(due).collect())

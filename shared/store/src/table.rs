@@ -46,9 +46,16 @@ impl Store {
             .send()
             .await;
         match created {
-            Ok(_) => {}
-            Err(error) if error.code() == Some("ResourceInUseException") => return Ok(()),
-            Err(error) => return Err(StoreError::from_sdk(error)),
+            Err(error) if error.code() != Some("ResourceInUseException") => Err(StoreError::from_sdk(error)),
+            _ => self.enable_expiry().await,
+        }
+    }
+
+    async fn enable_expiry(&self) -> Result<(), StoreError> {
+        let there = self.client.describe_time_to_live().table_name(&self.table).send().await;
+        let there = there.map_err(StoreError::from_sdk)?.time_to_live_description;
+        if there.and_then(|there| there.attribute_name).as_deref() == Some(EXPIRES) {
+            return Ok(());
         }
         let ttl = TimeToLiveSpecification::builder().attribute_name(EXPIRES).enabled(true).build();
         self.client

@@ -1,0 +1,49 @@
+//! Writes that met another one on the same row.
+
+use aws_sdk_dynamodb::{
+    config::{
+        interceptors::InterceptorContext,
+        retry::{ClassifyRetry, RetryAction},
+    },
+    operation::{
+        delete_item::DeleteItemError, put_item::PutItemError, transact_write_items::TransactWriteItemsError,
+        update_item::UpdateItemError,
+    },
+};
+
+/// Codes of a cancelled transaction that say nothing about its conditions: it may do better at another time.
+const PASSING: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
+
+/// Has the SDK repeat a write that DynamoDB refused because a transaction was at work on its row. The SDK by itself
+/// takes such a refusal as final.
+#[derive(Debug)]
+pub struct RetryContention;
+
+impl ClassifyRetry for RetryContention {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let Some(Err(error)) = context.output_or_error() else { return RetryAction::NoActionIndicated };
+        let Some(error) = error.as_operation_error() else { return RetryAction::NoActionIndicated };
+        let contended = if let Some(error) = error.downcast_ref::<TransactWriteItemsError>() {
+            let codes = cancellation_codes(error);
+            !codes.contains(&CONDITION) && codes.iter().any(|code| PASSING.contains(code))
+        } else {
+            matches!(error.downcast_ref(), Some(UpdateItemError::TransactionConflictException(_)))
+                || matches!(error.downcast_ref(), Some(PutItemError::TransactionConflictException(_)))
+                || matches!(error.downcast_ref(), Some(DeleteItemError::TransactionConflictException(_)))
+        };
+        if contended { RetryAction::transient_error() } else { RetryAction::NoActionIndicated }
+    }
+
+    fn name(&self) -> &'static str {
+        "contention on a row"
+    }
+}
+
+/// The code of a write of a transaction whose condition did not hold.
+pub const CONDITION: &str = "ConditionalCheckFailed";
+
+/// Why DynamoDB cancelled a transaction, a code for each of its writes.
+pub fn cancellation_codes(error: &TransactWriteItemsError) -> Vec<&str> {
+    let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else { return Vec::new() };
+    cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code()).collect()
+}
