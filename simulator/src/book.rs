@@ -3,97 +3,10 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
-use std::fmt;
 
 use crate::account::AccountSpec;
+use crate::contact_ref::ContactRef;
 use crate::person::{Group, Member, Person};
-
-/// The names that WeChat keeps for itself; they are the same in every session.
-const SPECIAL: [&str; 5] = ["filehelper", "fmessage", "weixin", "newsapp", "medianote"];
-
-/// Whom an account talks to, independent of user names, which change at every login. Displayed,
-/// and accepted wherever a name is, as `friend/0`, `group/2`, `official/1`, `stranger/2/5`,
-/// `myself` or a special name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ContactRef {
-    Myself,
-    /// By position: generated friends first, then named ones.
-    Friend(u32),
-    Group(u32),
-    OfficialAccount(u32),
-    /// A member of a group who is no friend: the group and the position in it.
-    Stranger {
-        group: u32,
-        index: u32,
-    },
-    /// `filehelper`, `fmessage` and the like.
-    Special(&'static str),
-}
-
-impl fmt::Display for ContactRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Myself => f.write_str("myself"),
-            Self::Friend(index) => write!(f, "friend/{index}"),
-            Self::Group(index) => write!(f, "group/{index}"),
-            Self::OfficialAccount(index) => write!(f, "official/{index}"),
-            Self::Stranger { group, index } => write!(f, "stranger/{group}/{index}"),
-            Self::Special(name) => f.write_str(name),
-        }
-    }
-}
-
-impl serde::Serialize for ContactRef {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl ContactRef {
-    pub(crate) const FILE_HELPER: Self = Self::Special("filehelper");
-
-    pub(crate) fn special(name: &str) -> Option<Self> {
-        SPECIAL.iter().find(|special| **special == name).map(|special| Self::Special(special))
-    }
-
-    /// A number that names the contact; special names have none of their own.
-    pub(crate) fn code(self) -> u64 {
-        match self {
-            Self::Myself | Self::Special(_) => 0,
-            Self::Friend(index) => 1 << 60 | u64::from(index),
-            Self::Group(index) => 2 << 60 | u64::from(index),
-            Self::OfficialAccount(index) => 3 << 60 | u64::from(index),
-            Self::Stranger { group, index } => 4 << 60 | u64::from(group & 0x0fff_ffff) << 32 | u64::from(index),
-        }
-    }
-
-    pub(crate) fn from_code(code: u64) -> Option<Self> {
-        let low = u32::try_from(code & 0xffff_ffff).ok()?;
-        let middle = u32::try_from((code >> 32) & 0x0fff_ffff).ok()?;
-        match (code >> 60, middle) {
-            (0, 0) if low == 0 => Some(Self::Myself),
-            (1, 0) => Some(Self::Friend(low)),
-            (2, 0) => Some(Self::Group(low)),
-            (3, 0) => Some(Self::OfficialAccount(low)),
-            (4, group) => Some(Self::Stranger { group, index: low }),
-            _ => None,
-        }
-    }
-
-    fn parse(key: &str) -> Option<Self> {
-        let mut parts = key.split('/');
-        let kind = parts.next()?;
-        let mut number = || parts.next()?.parse().ok();
-        match kind {
-            "myself" => Some(Self::Myself),
-            "friend" => Some(Self::Friend(number()?)),
-            "group" => Some(Self::Group(number()?)),
-            "official" => Some(Self::OfficialAccount(number()?)),
-            "stranger" => Some(Self::Stranger { group: number()?, index: number()? }),
-            _ => Self::special(kind),
-        }
-    }
-}
 
 /// A member of a group as the group's list has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,6 +29,16 @@ pub(crate) struct Book {
     edited: HashMap<ContactRef, Person>,
     edited_groups: HashMap<u32, Group>,
     removed: BTreeSet<ContactRef>,
+    petitioners: Vec<Petitioner>,
+}
+
+/// Somebody who asked to be a friend.
+#[derive(Debug)]
+struct Petitioner {
+    person: Person,
+    /// What the client must show to accept.
+    ticket: String,
+    accepted: bool,
 }
 
 impl Book {
@@ -139,6 +62,7 @@ impl Book {
             edited: HashMap::new(),
             edited_groups: HashMap::new(),
             removed: BTreeSet::new(),
+            petitioners: Vec::new(),
         }
     }
 
@@ -150,6 +74,7 @@ impl Book {
         std::iter::once(ContactRef::Myself)
             .chain(official)
             .chain(friends)
+            .chain(self.accepted())
             .chain(groups)
             .filter(|contact| !self.removed.contains(contact))
     }
@@ -213,6 +138,9 @@ impl Book {
                 let group = self.group(group)?;
                 let member = group.members.get(large(index.checked_sub(1)?))?;
                 Some(Cow::Owned(member.person.clone()))
+            }
+            ContactRef::Petitioner(index) => {
+                self.petitioners.get(large(index)).map(|petitioner| Cow::Borrowed(&petitioner.person))
             }
             ContactRef::Group(_) | ContactRef::Special(_) => None,
         }
@@ -322,6 +250,30 @@ impl Book {
         ContactRef::Friend(self.friend_count() - 1)
     }
 
+    pub(crate) fn add_petitioner(&mut self, person: Person, ticket: String) -> ContactRef {
+        self.petitioners.push(Petitioner { person, ticket, accepted: false });
+        ContactRef::Petitioner(small(self.petitioners.len()) - 1)
+    }
+
+    /// Accepts a friend request; whether there was one with this ticket (an empty one fits all).
+    pub(crate) fn accept(&mut self, contact: ContactRef, ticket: &str) -> bool {
+        let ContactRef::Petitioner(index) = contact else { return false };
+        match self.petitioners.get_mut(large(index)) {
+            Some(petitioner) if ticket.is_empty() || petitioner.ticket == ticket => {
+                petitioner.accepted = true;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn accepted(&self) -> impl Iterator<Item = ContactRef> + '_ {
+        (0..)
+            .zip(&self.petitioners)
+            .filter(|(_, petitioner)| petitioner.accepted)
+            .map(|(index, _)| ContactRef::Petitioner(index))
+    }
+
     pub(crate) fn add_group(&mut self, group: Group) -> u32 {
         self.named_groups.push(group);
         self.group_count() - 1
@@ -341,6 +293,7 @@ impl Book {
             .into_iter()
             .chain((self.generated_friends..self.friend_count()).map(ContactRef::Friend))
             .chain(self.edited.keys().copied().filter(|key| matches!(key, ContactRef::Friend(_))))
+            .chain(self.accepted())
             .find(|contact| self.person(*contact).is_some_and(|person| answers_to(&person)))
     }
 

@@ -13,7 +13,7 @@ pub struct Config {
     pub latency: Duration,
     /// Contacts a page of webwxgetcontact.
     pub contact_page: usize,
-    /// Messages an answer of webwxsync; when there are more, ContinueFlag is 1.
+    /// Messages an answer of webwxsync; when there are more, `ContinueFlag` is 1.
     pub sync_batch: usize,
     /// What webwxnewloginpage answers after a good login: `None` is 301 in desktop mode and 200
     /// otherwise; never with a Location.

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::book::ContactRef;
+use crate::contact_ref::ContactRef;
 use crate::record::Pushed;
 
 /// One thing that webwxsync tells.
@@ -30,6 +30,10 @@ pub(crate) struct Message {
     pub(crate) fields: Map<String, Value>,
     /// The chats that a message of type 51 lists.
     pub(crate) chats: Vec<ContactRef>,
+    /// Who asks to be a friend: `RecommendInfo.UserName`.
+    pub(crate) petitioner: Option<ContactRef>,
+    /// What the media endpoints answer for it.
+    pub(crate) media: Vec<u8>,
     /// Seconds since 1970.
     pub(crate) create_time: u64,
 }

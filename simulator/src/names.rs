@@ -3,7 +3,7 @@
 //! A session of an account with 2,000 friends would otherwise need a map of 2,000 user names; a
 //! bench runs a thousand such sessions.
 
-use crate::book::ContactRef;
+use crate::contact_ref::ContactRef;
 
 /// A small generator (splitmix64): ids and keys need to differ, not to be secret.
 #[derive(Debug)]
@@ -26,12 +26,7 @@ impl Dice {
 
     /// `length` lower-case hex digits.
     pub(crate) fn hex(&mut self, length: usize) -> String {
-        let mut text = String::with_capacity(length + 16);
-        while text.len() < length {
-            text.push_str(&format!("{:016x}", self.roll()));
-        }
-        text.truncate(length);
-        text
+        (0..length).map(|_| char::from(b"0123456789abcdef"[usize::try_from(self.roll() >> 60).unwrap_or(0)])).collect()
     }
 }
 

@@ -19,7 +19,7 @@ pub struct Person {
     pub alias: String,
     /// WeChat tells a contact's Uin seldom; 0 is "not told".
     pub uin: u64,
-    /// The `seq` in HeadImgUrl: it stays until the person changes the picture. 0: made up from
+    /// The `seq` in `HeadImgUrl`: it stays until the person changes the picture. 0: made up from
     /// the nickname.
     pub head_seq: u32,
 }
@@ -82,7 +82,7 @@ pub struct Group {
     /// Whether the group is saved to the contacts. One that is not shows only in webwxinit, in a
     /// message of type 51, or when somebody writes in it.
     pub saved: bool,
-    /// The `seq` in HeadImgUrl, 0 for none.
+    /// The `seq` in `HeadImgUrl`, 0 for none.
     pub head_seq: u32,
 }
 

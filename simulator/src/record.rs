@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::account::Uin;
-use crate::book::ContactRef;
+use crate::contact_ref::ContactRef;
 
 /// Something a client sent to a chat.
 #[derive(Debug, Clone, PartialEq, Serialize)]

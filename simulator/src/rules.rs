@@ -20,6 +20,16 @@ pub(crate) const RET_PARAMETER: i32 = 1;
 /// WeChat's "cookie invalid".
 pub(crate) const RET_COOKIE: i32 = 1102;
 
+/// A request that WeChat does not serve: the `Ret` it answers with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Refused(pub(crate) i32);
+
+impl Refused {
+    pub(crate) fn answer(self) -> Response {
+        answer::ret(self.0)
+    }
+}
+
 /// Looks at one request.
 pub(crate) struct Judge<'a> {
     pub(crate) state: &'a mut State,
@@ -56,21 +66,21 @@ impl<'a> Judge<'a> {
     }
 
     /// The body of a POST and the session it belongs to.
-    pub(crate) fn posted(&mut self) -> Result<(Value, Session), Response> {
+    pub(crate) fn posted(&mut self) -> Result<(Value, Session), Refused> {
         if let Some(escape) = self.call.unicode_escape() {
             let escape = escape.to_owned();
             self.broken("escaped_unicode", format!("{escape} is not decoded: send UTF-8"));
         }
         let Some(body) = self.call.json() else {
             self.broken("body_not_json", "the body is no JSON");
-            return Err(answer::ret(RET_PARAMETER));
+            return Err(Refused(RET_PARAMETER));
         };
         let session = self.base_request(&body["BaseRequest"])?;
         Ok((body, session))
     }
 
     /// Finds the session of a `BaseRequest` and checks that its fields agree.
-    pub(crate) fn base_request(&mut self, base: &Value) -> Result<Session, Response> {
+    pub(crate) fn base_request(&mut self, base: &Value) -> Result<Session, Refused> {
         for field in ["Uin", "Sid", "Skey", "DeviceID"] {
             if base.get(field).is_none() {
                 self.broken("base_request_incomplete", format!("BaseRequest has no {field}"));
@@ -92,7 +102,7 @@ impl<'a> Judge<'a> {
     }
 
     /// The session of a GET, which is known by its cookies.
-    pub(crate) fn by_cookies(&mut self) -> Result<Session, Response> {
+    pub(crate) fn by_cookies(&mut self) -> Result<Session, Refused> {
         let sid = self.call.cookie("wxsid").to_owned();
         let session = self.session(&sid)?;
         self.cookies_of(&session);
@@ -101,7 +111,7 @@ impl<'a> Judge<'a> {
     }
 
     /// The session with this Sid; a query may have lost its `+`.
-    pub(crate) fn session(&mut self, sid: &str) -> Result<Session, Response> {
+    pub(crate) fn session(&mut self, sid: &str) -> Result<Session, Refused> {
         let found = self.state.sessions.get(sid).cloned();
         let found = found.or_else(|| {
             let mended = self.state.sessions.get(&sid.replace(' ', "+")).cloned()?;
@@ -110,7 +120,7 @@ impl<'a> Judge<'a> {
         });
         let Some(session) = found else {
             self.broken("sid_unknown", format!("no session has the sid {sid:?}"));
-            return Err(answer::ret(RET_COOKIE));
+            return Err(Refused(RET_COOKIE));
         };
         self.uin = Some(session.uin);
         Ok(session)
@@ -178,6 +188,12 @@ impl<'a> Judge<'a> {
         }
     }
 
+    pub(crate) fn md5(&mut self, md5: &str) {
+        if md5.len() != 32 || !md5.bytes().all(|b| b.is_ascii_hexdigit()) {
+            self.broken("md5_shape", format!("FileMd5 is {md5:?}"));
+        }
+    }
+
     /// A client that came by a real host's name must have come by the right one.
     pub(crate) fn host(&mut self, prefix: &str) {
         if self.call.by_real_host() && !self.call.host.starts_with(prefix) {
@@ -196,9 +212,9 @@ fn is_pass_ticket(text: &str, session: &Session) -> bool {
     text == session.pass_ticket || text == encoded(&session.pass_ticket)
 }
 
-fn alive(session: &Session) -> Result<(), Response> {
+fn alive(session: &Session) -> Result<(), Refused> {
     match session.ended {
-        Some(code) => Err(answer::ret(code)),
+        Some(code) => Err(Refused(code)),
         None => Ok(()),
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::account::Uin;
-use crate::book::ContactRef;
+use crate::contact_ref::ContactRef;
 use crate::names::{self, Dice};
 
 /// A web login. It stays known after its end, to answer with the code it ended with.

@@ -11,6 +11,7 @@ use crate::login::QrCode;
 use crate::names::{self, BASE64_URL, Dice};
 use crate::record::Violation;
 use crate::session::Session;
+use crate::upload::{Permit, Unfinished, Upload};
 
 #[derive(Debug)]
 pub(crate) struct State {
@@ -27,6 +28,11 @@ pub(crate) struct State {
     pub(crate) auto_scan_next: usize,
     pub(crate) faults: Vec<Armed>,
     pub(crate) violations: Vec<Violation>,
+    /// Whole files, by `MediaId`.
+    pub(crate) uploads: HashMap<String, Upload>,
+    /// Files that are coming, by Sid and `ClientMediaId`.
+    pub(crate) unfinished: HashMap<(String, String), Unfinished>,
+    pub(crate) permits: Vec<Permit>,
     pub(crate) dice: Dice,
     messages: u64,
     /// The simulator is being stopped: long polls end.
@@ -45,6 +51,9 @@ impl State {
             auto_scan_next: 0,
             faults: Vec::new(),
             violations: Vec::new(),
+            uploads: HashMap::new(),
+            unfinished: HashMap::new(),
+            permits: Vec::new(),
             messages: seed >> 24,
             dice: Dice::new(seed),
             closed: false,

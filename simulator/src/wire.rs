@@ -3,5 +3,7 @@
 pub(crate) mod answer;
 pub(crate) mod contact;
 pub(crate) mod image;
+pub(crate) mod media;
 pub(crate) mod message;
+pub(crate) mod multipart;
 pub(crate) mod text;

@@ -1,6 +1,8 @@
 //! `/_sim/push`, `/_sim/pushed`, `/_sim/sent`: messages in and out.
 
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
@@ -12,7 +14,11 @@ use crate::push::Push;
 use crate::world::World;
 
 pub(super) fn routes() -> Router<World> {
-    Router::new().route("/_sim/push", post(push)).route("/_sim/pushed", get(pushed)).route("/_sim/sent", get(sent))
+    Router::new()
+        .route("/_sim/push", post(push))
+        .route("/_sim/pushed", get(pushed))
+        .route("/_sim/sent", get(sent))
+        .route("/_sim/uploads/{media_id}", get(upload))
 }
 
 #[derive(Debug, Deserialize)]
@@ -40,7 +46,7 @@ async fn pushed(State(world): State<World>, Query(asked): Query<Of>) -> Outcome 
 }
 
 #[derive(Debug, Deserialize)]
-struct AtLeast {
+struct Asked {
     uin: Uin,
     /// Waits until there are so many.
     #[serde(default)]
@@ -49,8 +55,16 @@ struct AtLeast {
     timeout_ms: Patience,
 }
 
-async fn sent(State(world): State<World>, Query(asked): Query<AtLeast>) -> Outcome {
+async fn sent(State(world): State<World>, Query(asked): Query<Asked>) -> Outcome {
     world.state_of(asked.uin)?;
     let sent = asked.timeout_ms.wait(world.wait_sent(asked.uin, asked.at_least)).await?;
     done(&json!({"sent": sent}))
+}
+
+/// The bytes that a client uploaded.
+async fn upload(State(world): State<World>, Path(media_id): Path<String>) -> Response {
+    match world.upload(&media_id) {
+        Some(upload) => upload.bytes.to_vec().into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
 }

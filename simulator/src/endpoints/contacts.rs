@@ -7,8 +7,8 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 
 use super::BIN;
-use crate::book::ContactRef;
 use crate::call::Call;
+use crate::contact_ref::ContactRef;
 use crate::names;
 use crate::record::text_of;
 use crate::rules::Judge;
@@ -32,7 +32,7 @@ async fn get_contact(State(world): State<World>, call: Call) -> Response {
     let mut judge = Judge::new(&mut state, &call);
     let session = match judge.by_cookies() {
         Ok(session) => session,
-        Err(refusal) => return refusal,
+        Err(refused) => return refused.answer(),
     };
     judge.skey(call.query("skey"), &session);
     let start: usize = match call.query("seq") {
@@ -63,7 +63,7 @@ async fn batch_get_contact(State(world): State<World>, call: Call) -> Response {
     let mut judge = Judge::new(&mut state, &call);
     let (body, session) = match judge.posted() {
         Ok(found) => found,
-        Err(refusal) => return refusal,
+        Err(refused) => return refused.answer(),
     };
     if call.query("type") != "ex" {
         judge.broken("batch_type", "type is not ex");

@@ -7,9 +7,9 @@ use axum::routing::post;
 use serde_json::{Map, Value, json};
 
 use super::BIN;
-use crate::book::ContactRef;
 use crate::call::Call;
 use crate::clock;
+use crate::contact_ref::ContactRef;
 use crate::inbox::Message;
 use crate::record::text_of;
 use crate::rules::{Judge, RET_PARAMETER};
@@ -31,7 +31,7 @@ async fn init(State(world): State<World>, call: Call) -> Response {
     world.change(|state| {
         let session = match Judge::new(state, &call).posted() {
             Ok((_, session)) => session,
-            Err(refusal) => return refusal,
+            Err(refused) => return refused.answer(),
         };
         let Some(account) = state.accounts.get(&session.uin) else { return answer::ret(1102) };
         let position = account.inbox.len();
@@ -74,7 +74,7 @@ async fn status_notify(State(world): State<World>, call: Call) -> Response {
         let mut judge = Judge::new(state, &call);
         let (body, session) = match judge.posted() {
             Ok(found) => found,
-            Err(refusal) => return refusal,
+            Err(refused) => return refused.answer(),
         };
         let myself = session.user_name(ContactRef::Myself);
         if text_of(&body["FromUserName"]) != myself {
@@ -110,6 +110,8 @@ fn list_chats(state: &mut Simulated, session: &Session) {
         content,
         fields: Map::<String, Value>::new(),
         chats,
+        petitioner: None,
+        media: Vec::new(),
         create_time: clock::unix_seconds(),
     };
     state.append_message(session.uin, message);

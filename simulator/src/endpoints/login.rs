@@ -107,14 +107,11 @@ async fn login(State(world): State<World>, call: Call) -> Response {
         let closed = state.closed;
         let Some(qr) = state.qr_codes.get_mut(&uuid) else { return Some(Told::Expired) };
         match &qr.state {
-            QrState::Waiting if closed => Some(Told::Nothing),
-            QrState::Waiting => None,
             QrState::Scanned(uin) if !qr.told_scanned => {
                 qr.told_scanned = true;
                 Some(Told::Scanned(*uin))
             }
-            QrState::Scanned(_) if closed => Some(Told::Nothing),
-            QrState::Scanned(_) => None,
+            QrState::Waiting | QrState::Scanned(_) => closed.then_some(Told::Nothing),
             QrState::Confirmed { ticket, .. } => Some(Told::Confirmed(ticket.clone())),
             QrState::Cancelled => Some(Told::Cancelled),
             QrState::LoggedIn { .. } | QrState::Expired => Some(Told::Expired),

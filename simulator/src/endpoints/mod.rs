@@ -1,12 +1,15 @@
 //! WeChat's paths, whatever the host: one group a file.
 
 mod contacts;
+mod groups;
 mod init;
 mod login;
+mod media;
 mod oplog;
 mod page;
 mod send;
 mod sync;
+mod upload;
 
 use axum::Router;
 
@@ -24,4 +27,7 @@ pub(crate) fn routes() -> Router<World> {
         .merge(sync::routes())
         .merge(send::routes())
         .merge(oplog::routes())
+        .merge(groups::routes())
+        .merge(media::routes())
+        .merge(upload::routes())
 }

@@ -7,8 +7,8 @@ use axum::routing::post;
 use serde_json::{Value, json};
 
 use super::BIN;
-use crate::book::ContactRef;
 use crate::call::Call;
+use crate::contact_ref::ContactRef;
 use crate::inbox::Entry;
 use crate::record::text_of;
 use crate::rules::{Judge, RET_PARAMETER};
@@ -18,16 +18,18 @@ use crate::wire::answer;
 use crate::world::World;
 
 pub(super) fn routes() -> Router<World> {
-    Router::new().route(&format!("{BIN}/webwxoplog"), post(oplog))
+    Router::new()
+        .route(&format!("{BIN}/webwxoplog"), post(oplog))
+        .route(&format!("{BIN}/webwxverifyuser"), post(verify_user))
 }
 
-/// `CmdId` 2 sets a remark, which comes back by ModContactList; 3 pins a chat.
+/// `CmdId` 2 sets a remark, which comes back by `ModContactList`; 3 pins a chat.
 async fn oplog(State(world): State<World>, call: Call) -> Response {
     world.change(|state| {
         let mut judge = Judge::new(state, &call);
         let (body, session) = match judge.posted() {
             Ok(found) => found,
-            Err(refusal) => return refusal,
+            Err(refused) => return refused.answer(),
         };
         let name = text_of(&body["UserName"]);
         let Some(contact) = session.contact(&name) else {
@@ -51,4 +53,45 @@ fn remark(state: &mut Simulated, session: &Session, contact: ContactRef, remark:
     person.remark_name = text_of(remark);
     account.book.edit(contact, person);
     state.append(session.uin, Entry::Changed(contact));
+}
+
+/// `Opcode` 3 accepts a friend request with its ticket: the new friend comes by `ModContactList`.
+/// 2 asks somebody, who never answers.
+async fn verify_user(State(world): State<World>, call: Call) -> Response {
+    world.change(|state| {
+        let mut judge = Judge::new(state, &call);
+        let (body, session) = match judge.posted() {
+            Ok(found) => found,
+            Err(refused) => return refused.answer(),
+        };
+        let asked = &body["VerifyUserList"][0];
+        let (name, ticket) = (text_of(&asked["Value"]), text_of(&asked["VerifyUserTicket"]));
+        let Some(contact) = session.contact(&name) else {
+            judge.broken("user_name_unknown", format!("nobody is called {name:?} in this session"));
+            return answer::ret(RET_PARAMETER);
+        };
+        if body["VerifyUserListSize"] != json!(1) || text_of(&body["skey"]) != session.skey {
+            judge.broken("verify_parameters", "VerifyUserListSize is 1 and skey the session's");
+        }
+        match body["Opcode"].as_u64() {
+            Some(3) => return accept(&mut judge, &session, contact, &ticket),
+            Some(1 | 2) => {}
+            _ => judge.broken("verify_opcode", format!("Opcode is {}", body["Opcode"])),
+        }
+        answer::json(&json!({"BaseResponse": answer::base(0)}))
+    })
+}
+
+fn accept(judge: &mut Judge<'_>, session: &Session, contact: ContactRef, ticket: &str) -> Response {
+    if ticket.is_empty() {
+        judge.tolerated("verify_ticket", "no ticket, as itchat does; RecommendInfo has one");
+    }
+    let accepted =
+        judge.state.accounts.get_mut(&session.uin).is_some_and(|account| account.book.accept(contact, ticket));
+    if !accepted {
+        judge.broken("verify_ticket", format!("{ticket:?} is not RecommendInfo.Ticket"));
+        return answer::ret(RET_PARAMETER);
+    }
+    judge.state.append(session.uin, Entry::Changed(contact));
+    answer::json(&json!({"BaseResponse": answer::base(0)}))
 }

@@ -40,16 +40,15 @@ fn open(state: &mut Simulated, call: &Call) -> Result<(Session, bool), (i32, &'s
             judge.tolerated("login_page_parameters", format!("{name} is not {value}"));
         }
     }
-    let (uin, desktop) = match judge.state.qr_codes.get(&uuid) {
-        Some(qr) => match &qr.state {
-            QrState::Confirmed { uin, ticket } if *ticket == call.query("ticket") => (*uin, qr.desktop),
-            _ => {
-                judge.broken("ticket_wrong", "the ticket is not that of the redirect_uri, or was used");
-                return Err((1, "ticket error"));
-            }
-        },
-        None => {
-            judge.broken("uuid_unknown", format!("no QR code {uuid:?}"));
+    let Some(qr) = judge.state.qr_codes.get(&uuid) else {
+        judge.broken("uuid_unknown", format!("no QR code {uuid:?}"));
+        return Err((1, "ticket error"));
+    };
+    let desktop = qr.desktop;
+    let uin = match &qr.state {
+        QrState::Confirmed { uin, ticket } if *ticket == call.query("ticket") => *uin,
+        _ => {
+            judge.broken("ticket_wrong", "the ticket is not that of the redirect_uri, or was used");
             return Err((1, "ticket error"));
         }
     };

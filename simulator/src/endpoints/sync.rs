@@ -15,7 +15,7 @@ use crate::account::Account;
 use crate::call::Call;
 use crate::inbox::Entry;
 use crate::record::text_of;
-use crate::rules::{Judge, RET_COOKIE, RET_PARAMETER};
+use crate::rules::{Judge, RET_COOKIE, RET_PARAMETER, Refused};
 use crate::session::{KeyCount, Session, SyncKey, parse_keys};
 use crate::state::State as Simulated;
 use crate::wire::contact::Writer;
@@ -31,7 +31,7 @@ async fn synccheck(State(world): State<World>, call: Call) -> Response {
     let waiting = world.change(|state| admit(state, &call));
     let (poll, bell, wait) = match waiting {
         Ok(admitted) => admitted,
-        Err(response) => return response,
+        Err(refused) => return answer::synccheck(refused.0, 0),
     };
     let poll = Polling::start(&world, poll);
     let told = async {
@@ -55,11 +55,11 @@ struct Poll {
     position: usize,
 }
 
-fn admit(state: &mut Simulated, call: &Call) -> Result<(Poll, Arc<Notify>, Duration), Response> {
+fn admit(state: &mut Simulated, call: &Call) -> Result<(Poll, Arc<Notify>, Duration), Refused> {
     let wait = state.config.long_poll;
     let mut judge = Judge::new(state, call);
     judge.host("webpush.");
-    let session = judge.session(call.query("sid")).map_err(|_| answer::synccheck(RET_COOKIE, 0))?;
+    let session = judge.session(call.query("sid"))?;
     if call.query("uin") != session.uin.to_string() {
         judge.broken("uin_wrong", format!("uin is {:?}", call.query("uin")));
     }
@@ -67,15 +67,15 @@ fn admit(state: &mut Simulated, call: &Call) -> Result<(Poll, Arc<Notify>, Durat
     judge.device_id(call.query("deviceid"), &session);
     judge.cookies_of(&session);
     if let Some(code) = session.ended {
-        return Err(answer::synccheck(code, 0));
+        return Err(Refused(code));
     }
     let keys = call.query("synckey");
     let Some(position) = parse_keys(keys).and_then(|keys| session.position(&keys)) else {
         judge.broken("synckey_unknown", format!("{keys:?} was never sent out"));
-        return Err(answer::synccheck(RET_PARAMETER, 0));
+        return Err(Refused(RET_PARAMETER));
     };
     confirm(state, &session, position);
-    let account = state.accounts.get(&session.uin).ok_or_else(|| answer::synccheck(RET_COOKIE, 0))?;
+    let account = state.accounts.get(&session.uin).ok_or(Refused(RET_COOKIE))?;
     Ok((Poll { sid: session.sid, uin: session.uin, position }, Arc::clone(&account.bell), wait))
 }
 
@@ -126,7 +126,7 @@ async fn sync(State(world): State<World>, call: Call) -> Response {
         let mut judge = Judge::new(state, &call);
         let (body, session) = match judge.posted() {
             Ok(found) => found,
-            Err(refusal) => return refusal,
+            Err(refused) => return refused.answer(),
         };
         check_query(&mut judge, &session);
         let Some(position) = position(&mut judge, &session, &body["SyncKey"]) else {

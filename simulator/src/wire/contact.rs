@@ -1,9 +1,10 @@
-//! Contacts in the shapes of webwxgetcontact, webwxbatchgetcontact, webwxinit and ModContactList.
+//! Contacts in the shapes of webwxgetcontact, webwxbatchgetcontact, webwxinit and `ModContactList`.
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::book::{Book, ContactRef};
+use crate::book::Book;
+use crate::contact_ref::ContactRef;
 use crate::names::{encry_chat_room_id, scramble};
 use crate::session::Session;
 use crate::wire::text;
@@ -11,6 +12,7 @@ use crate::wire::text;
 /// A contact with all its fields, under WeChat's names.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "PascalCase")]
+#[expect(clippy::struct_field_names, reason = "WeChat's own names")]
 pub(crate) struct Contact {
     uin: u64,
     user_name: String,
@@ -165,7 +167,7 @@ impl Writer<'_> {
             .collect()
     }
 
-    /// An entry of ModContactList, which has fewer fields than a contact.
+    /// An entry of `ModContactList`, which has fewer fields than a contact.
     pub(crate) fn changed(&self, contact: ContactRef) -> Option<Value> {
         let full = self.contact(contact, Members::All)?;
         Some(json!({

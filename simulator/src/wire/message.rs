@@ -1,9 +1,9 @@
-//! Messages in the shape of AddMsgList.
+//! Messages in the shape of `AddMsgList`.
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::book::ContactRef;
+use crate::contact_ref::ContactRef;
 use crate::inbox::Message;
 use crate::session::Session;
 
@@ -96,6 +96,9 @@ pub(crate) fn row(message: &Message, session: &Session) -> Value {
         if field != "Content" || prefixed.is_none() {
             value[field] = given.clone();
         }
+    }
+    if let Some(petitioner) = message.petitioner {
+        value["RecommendInfo"]["UserName"] = session.user_name(petitioner).into();
     }
     value
 }

@@ -1,14 +1,17 @@
 //! What is written to the account and by it.
 
+use serde_json::Map;
+
 use super::{ControlError, World};
 use crate::account::Uin;
-use crate::book::ContactRef;
 use crate::clock;
+use crate::contact_ref::ContactRef;
 use crate::inbox::Message;
-use crate::push::{From, Push};
+use crate::push::{From, Kind, Push, ticket};
 use crate::record::{Pushed, Sent};
 use crate::state::State;
-use crate::wire::text;
+use crate::upload::Upload;
+use crate::wire::{media, text};
 
 impl World {
     /// Pushes a text; returns WeChat's message id.
@@ -35,6 +38,11 @@ impl World {
     /// What was pushed to the account, in order.
     pub fn pushed(&self, uin: Uin) -> Vec<Pushed> {
         self.lock().accounts.get(&uin).map_or_else(Vec::new, |account| account.inbox.pushed.clone())
+    }
+
+    /// A file that a client uploaded, by its `MediaId`.
+    pub fn upload(&self, media_id: &str) -> Option<Upload> {
+        self.lock().uploads.get(media_id).cloned()
     }
 
     /// What the account's clients have sent, in order.
@@ -72,16 +80,34 @@ fn route(state: &State, uin: Uin, from: &From) -> Result<Route, ControlError> {
 fn deliver(state: &mut State, uin: Uin, push: &Push) -> Result<u64, ControlError> {
     let (from, to, member) = route(state, uin, &push.from)?;
     let id = state.next_message_id();
-    let msg_type = push.fields.get("MsgType").and_then(serde_json::Value::as_u64).unwrap_or(1);
+    let media = match &push.kind {
+        Some(kind) if push.media.is_empty() => media::made_up(kind, id),
+        _ => push.media.clone(),
+    };
+    let (mut fields, msg_type, content) = match &push.kind {
+        Some(kind) => (kind.fields(id, media.len()), kind.msg_type(), kind.content(id, media.len())),
+        None => (Map::new(), 1, text::message(&push.text)),
+    };
+    fields.extend(push.fields.clone());
+    let petitioner = match &push.kind {
+        Some(Kind::FriendRequest { person, .. }) => {
+            let account = state.accounts.get_mut(&uin).ok_or(ControlError::NoAccount(uin))?;
+            Some(account.book.add_petitioner(person.clone(), ticket(id)))
+        }
+        _ => None,
+    };
+    let from = if petitioner.is_some() { ContactRef::Special("fmessage") } else { from };
     let message = Message {
         id,
         from,
         to,
         member,
-        msg_type: u32::try_from(msg_type).unwrap_or(1),
-        content: text::message(&push.text),
-        fields: push.fields.clone(),
+        msg_type,
+        content,
+        fields,
         chats: Vec::new(),
+        petitioner,
+        media,
         create_time: clock::unix_seconds(),
     };
     state.append_message(uin, message);

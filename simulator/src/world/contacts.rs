@@ -2,13 +2,13 @@
 
 use super::{ControlError, World};
 use crate::account::{Account, Uin};
-use crate::book::ContactRef;
+use crate::contact_ref::ContactRef;
 use crate::inbox::Entry;
 use crate::person::{Group, Member, Person};
 
 impl World {
     /// Changes a friend or official account (a new nickname, remark, picture) and tells the client
-    /// by ModContactList.
+    /// by `ModContactList`.
     pub fn edit_contact(&self, uin: Uin, name: &str, edit: impl FnOnce(&mut Person)) -> Result<(), ControlError> {
         let contact = self.on_account(uin, |account| {
             let contact = found(account, name)?;
@@ -22,7 +22,7 @@ impl World {
         Ok(())
     }
 
-    /// Changes a group's name, picture or members, and tells the client by ModContactList.
+    /// Changes a group's name, picture or members, and tells the client by `ModContactList`.
     pub fn edit_group(&self, uin: Uin, name: &str, edit: impl FnOnce(&mut Group)) -> Result<(), ControlError> {
         let contact = self.on_account(uin, |account| {
             let unknown = || ControlError::NoContact(name.into());
@@ -36,14 +36,14 @@ impl World {
         Ok(())
     }
 
-    /// A new friend, told by ModContactList.
+    /// A new friend, told by `ModContactList`.
     pub fn add_friend(&self, uin: Uin, person: Person) -> Result<ContactRef, ControlError> {
         let contact = self.on_account(uin, |account| Ok(account.book.add_friend(person)))?;
         self.change(|state| state.append(uin, Entry::Changed(contact)));
         Ok(contact)
     }
 
-    /// A new group, told by ModContactList if it is saved; else by its first message.
+    /// A new group, told by `ModContactList` if it is saved; else by its first message.
     pub fn add_group(&self, uin: Uin, group: Group) -> Result<ContactRef, ControlError> {
         let saved = group.saved;
         let index = self.on_account(uin, |account| Ok(account.book.add_group(group)))?;
@@ -54,12 +54,12 @@ impl World {
         Ok(contact)
     }
 
-    /// Adds a member to a group, told by ModContactList.
+    /// Adds a member to a group, told by `ModContactList`.
     pub fn add_member(&self, uin: Uin, group: &str, member: Member) -> Result<(), ControlError> {
         self.edit_group(uin, group, |group| group.members.push(member))
     }
 
-    /// A friend, group or official account is gone, told by DelContactList.
+    /// A friend, group or official account is gone, told by `DelContactList`.
     pub fn remove_contact(&self, uin: Uin, name: &str) -> Result<(), ControlError> {
         let contact = self.on_account(uin, |account| {
             let contact = found(account, name)?;

@@ -15,7 +15,7 @@ pub struct Client {
     http: reqwest::Client,
     origin: String,
     pub uuid: String,
-    /// skey, wxsid, wxuin, pass_ticket (still encoded), data ticket, and the cookie line.
+    /// skey, wxsid, wxuin, `pass_ticket` (still encoded), data ticket, and the cookie line.
     pub keys: HashMap<String, String>,
     pub init: Value,
     pub sync_key: Value,
@@ -118,7 +118,7 @@ impl Client {
         request.send().await?.text().await
     }
 
-    /// Posts with BaseRequest and pass_ticket put in.
+    /// Posts with `BaseRequest` and `pass_ticket` put in.
     pub async fn post(&self, page: &str, mut with: Value) -> Value {
         with["BaseRequest"] = self.base_request();
         let text = self.post_raw(page, with.to_string()).await;
@@ -179,5 +179,59 @@ impl Client {
             "LocalID": id, "ClientMsgId": id,
         });
         self.post("webwxsendmsg", json!({"Msg": msg, "Scene": 0})).await
+    }
+
+    /// A GET whose status, `Content-Type` and bytes matter.
+    pub async fn fetch(&self, page: &str, query: &[(&str, &str)], range: bool) -> (u16, String, Vec<u8>) {
+        let mut request = self.http.get(format!("{}/cgi-bin/mmwebwx-bin/{page}", self.origin)).query(query);
+        request = request.header("cookie", &self.keys["cookies"]);
+        if range {
+            request = request.header("range", "bytes=0-");
+        }
+        let response = request.send().await.unwrap();
+        let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
+        (response.status().as_u16(), kind, response.bytes().await.unwrap().to_vec())
+    }
+
+    /// Uploads one chunk of a file of `total` bytes: `numbers` are `chunk` and `chunks`.
+    pub async fn upload(&self, chunk: &[u8], total: usize, numbers: Option<(usize, usize)>, extra: Value) -> Value {
+        let mut request = json!({
+            "UploadType": 2, "BaseRequest": self.base_request(), "ClientMediaId": 17,
+            "TotalLen": total, "StartPos": 0, "DataLen": total, "MediaType": 4,
+            "FromUserName": self.myself(), "ToUserName": "filehelper",
+            "FileMd5": "0123456789abcdef0123456789abcdef",
+        });
+        for (name, value) in extra.as_object().into_iter().flatten() {
+            request[name] = value.clone();
+        }
+        let mut fields = vec![
+            ("id", "WU_FILE_0".to_owned()),
+            ("name", "a.png".to_owned()),
+            ("type", "image/png".to_owned()),
+            ("lastModifiedDate", "Thu".to_owned()),
+            ("size", total.to_string()),
+            ("mediatype", "pic".to_owned()),
+            ("uploadmediarequest", request.to_string()),
+            ("webwx_data_ticket", self.keys["webwx_data_ticket"].clone()),
+            ("pass_ticket", self.keys["pass_ticket"].clone()),
+        ];
+        if let Some((chunk, chunks)) = numbers {
+            fields.push(("chunks", chunks.to_string()));
+            fields.push(("chunk", chunk.to_string()));
+        }
+        let mut form = Vec::new();
+        for (name, value) in fields {
+            form.extend(format!("--xyz\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").bytes());
+        }
+        form.extend(b"--xyz\r\nContent-Disposition: form-data; name=\"filename\"; filename=\"a.png\"\r\n\r\n");
+        form.extend(chunk);
+        form.extend(b"\r\n--xyz--\r\n");
+        let request = self
+            .http
+            .post(format!("{}/cgi-bin/mmwebwx-bin/webwxuploadmedia?f=json", self.origin))
+            .header("cookie", &self.keys["cookies"])
+            .header("content-type", "multipart/form-data; boundary=xyz")
+            .body(form);
+        serde_json::from_str(&body(request.send().await.unwrap()).await).unwrap()
     }
 }

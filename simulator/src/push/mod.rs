@@ -1,7 +1,12 @@
 //! What reaches an account from outside: who writes, and what.
 
+mod kind;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+pub use kind::Kind;
+pub(crate) use kind::ticket;
 
 /// Who writes. Names are nicknames, remarks or keys such as `friend/3`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +51,13 @@ pub struct Push {
     /// Plain text: escaped, with emoji as WeChat has them. Message type 1.
     #[serde(default)]
     pub text: String,
+    /// Something other than text.
+    #[serde(default)]
+    pub kind: Option<Kind>,
+    /// The bytes behind a picture, voice, video or file; a small one is made up where this is
+    /// empty. Base64 in JSON.
+    #[serde(default, with = "base64")]
+    pub media: Vec<u8>,
     /// Fields of the message as they shall go over the wire, laid over the usual ones: any
     /// `MsgType`, a `Content` that is already escaped. In a group the sender's prefix is still
     /// put before `Content`.
@@ -55,10 +67,34 @@ pub struct Push {
 
 impl Push {
     pub fn text(from: From, text: impl Into<String>) -> Self {
-        Self { from, text: text.into(), fields: Map::new() }
+        Self { from, text: text.into(), kind: None, media: Vec::new(), fields: Map::new() }
+    }
+
+    pub fn kind(from: From, kind: Kind) -> Self {
+        Self { kind: Some(kind), ..Self::text(from, "") }
     }
 
     pub fn raw(from: From, fields: Map<String, Value>) -> Self {
-        Self { from, text: String::new(), fields }
+        Self { fields, ..Self::text(from, "") }
+    }
+
+    #[must_use]
+    pub fn media(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.media = bytes.into();
+        self
+    }
+}
+
+mod base64 {
+    use data_encoding::BASE64;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&BASE64.encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        BASE64.decode(text.as_bytes()).map_err(D::Error::custom)
     }
 }

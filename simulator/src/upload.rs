@@ -1,0 +1,33 @@
+//! Files that clients upload, chunk by chunk.
+
+use std::sync::Arc;
+
+use crate::account::Uin;
+
+/// A file that a client uploaded; sends refer to it by its `MediaId`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upload {
+    pub uin: Uin,
+    pub name: String,
+    /// `pic`, `video` or `doc`.
+    pub media_type: String,
+    /// The file's MD5 as the client gave it; empty if it gave none.
+    pub md5: String,
+    pub bytes: Arc<[u8]>,
+}
+
+/// An upload whose last chunk has not come.
+#[derive(Debug)]
+pub(crate) struct Unfinished {
+    pub(crate) chunks: usize,
+    pub(crate) next: usize,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// What webwxcheckupload gave out for a large file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Permit {
+    pub(crate) size: u64,
+    pub(crate) aes_key: String,
+    pub(crate) signature: String,
+}

@@ -1,0 +1,215 @@
+//! Media in and out, friend requests, groups that a client makes.
+
+mod common;
+
+use std::time::Duration;
+
+use common::Client;
+use serde_json::{Value, json};
+use simulator::{AccountSpec, Config, From, Kind, Person, Push, SentKind, Simulator};
+
+const UIN: u64 = 7;
+const CHUNK: usize = 512 * 1024;
+
+async fn logged_in() -> (Simulator, Client) {
+    let config = Config { long_poll: Duration::from_millis(50), ..Config::default() };
+    let simulator = Simulator::start_with("127.0.0.1:0", config).await.unwrap();
+    simulator.world().account(AccountSpec::new(UIN, "me").friends(3).groups(1, 5));
+    let client = Client::log_in(&simulator, UIN).await;
+    (simulator, client)
+}
+
+fn rules(simulator: &Simulator) -> Vec<&'static str> {
+    simulator.world().violations().iter().map(|violation| violation.rule).collect()
+}
+
+#[tokio::test]
+async fn media_of_messages_can_be_fetched() {
+    let (simulator, mut client) = logged_in().await;
+    let world = simulator.world();
+    let from = || From::friend("Friend 1");
+    world.push(UIN, &Push::kind(from(), Kind::Picture { width: 16, height: 16 })).unwrap();
+    world.push(UIN, &Push::kind(from(), Kind::Voice { length_ms: 900 })).unwrap();
+    world.push(UIN, &Push::kind(from(), Kind::Video { seconds: 2 }).media(*b"0123ftypx")).unwrap();
+    world.push(UIN, &Push::kind(from(), Kind::File { name: "a & b.txt".into() }).media(*b"inside")).unwrap();
+    let news = client.sync().await;
+    let rows = news["AddMsgList"].as_array().unwrap();
+    let types: Vec<&Value> = rows.iter().map(|row| &row["MsgType"]).collect();
+    assert_eq!(types, [3, 34, 43, 49]);
+    let skey = client.keys["skey"].clone();
+    let id = |at: usize| rows[at]["MsgId"].as_str().unwrap();
+
+    let (status, kind, bytes) = client.fetch("webwxgetmsgimg", &[("MsgID", id(0)), ("skey", &skey)], false).await;
+    assert_eq!((status, kind.as_str(), &bytes[..4]), (200, "image/png", &b"\x89PNG"[..]));
+    let (_, kind, _) = client.fetch("webwxgetvoice", &[("msgid", id(1)), ("skey", &skey)], false).await;
+    assert_eq!(kind, "audio/mp3");
+    let (status, _, bytes) = client.fetch("webwxgetvideo", &[("msgid", id(2)), ("skey", &skey)], true).await;
+    assert_eq!((status, bytes.as_slice()), (206, &b"0123ftypx"[..]));
+
+    let file = &rows[3];
+    assert_eq!((&file["FileName"], &file["FileSize"]), (&json!("a &amp; b.txt"), &json!("6")));
+    let uin = UIN.to_string();
+    let query = [
+        ("sender", file["FromUserName"].as_str().unwrap()),
+        ("mediaid", file["MediaId"].as_str().unwrap()),
+        ("encryfilename", file["EncryFileName"].as_str().unwrap()),
+        ("fromuser", &uin),
+        ("pass_ticket", "undefined"),
+        ("webwx_data_ticket", &client.keys["webwx_data_ticket"]),
+    ];
+    let (_, _, bytes) = client.fetch("webwxgetmedia", &query, false).await;
+    assert_eq!(bytes, b"inside");
+    assert_eq!(rules(&simulator), [""; 0]);
+
+    let (status, _, bytes) = client.fetch("webwxgetvideo", &[("msgid", id(2)), ("skey", &skey)], false).await;
+    assert_eq!((status, bytes.as_slice()), (200, &b""[..]));
+    let (_, _, bytes) = client.fetch("webwxgetmedia", &query[..5], false).await;
+    assert_eq!(bytes, b"");
+    assert_eq!(rules(&simulator), ["range_missing", "data_ticket_wrong"]);
+}
+
+#[tokio::test]
+async fn avatars_stay_from_session_to_session() {
+    let (simulator, client) = logged_in().await;
+    let picture = async |client: &Client| {
+        let address = client.init["ContactList"][1]["HeadImgUrl"].as_str().unwrap().to_owned();
+        let page = address.trim_start_matches("/cgi-bin/mmwebwx-bin/");
+        (page.split('&').next().unwrap().to_owned(), client.fetch(page, &[], false).await.2)
+    };
+    let first = picture(&client).await;
+    assert!(first.0.starts_with("webwxgeticon?seq=") && !first.1.is_empty(), "{}", first.0);
+    let again = Client::log_in(&simulator, UIN).await;
+    assert_eq!(first, picture(&again).await);
+    assert_eq!(rules(&simulator), [""; 0]);
+}
+
+#[tokio::test]
+async fn an_upload_in_chunks_becomes_a_picture() {
+    let (simulator, client) = logged_in().await;
+    let world = simulator.world();
+    let file: Vec<u8> = (0..CHUNK + 10).map(|at| u8::try_from(at % 251).unwrap()).collect();
+    let first = client.upload(&file[..CHUNK], file.len(), Some((0, 2)), Value::Null).await;
+    assert_eq!(first["MediaId"], "");
+    let last = client.upload(&file[CHUNK..], file.len(), Some((1, 2)), Value::Null).await;
+    let media_id = last["MediaId"].as_str().unwrap();
+    assert_eq!(&world.upload(media_id).unwrap().bytes[..], &file[..]);
+
+    let msg = json!({
+        "Type": 3, "MediaId": media_id, "FromUserName": client.myself(), "ToUserName": "filehelper",
+        "LocalID": "1", "ClientMsgId": "1",
+    });
+    client.post("webwxsendmsgimg?fun=async&f=json", json!({"Msg": msg, "Scene": 0})).await;
+    let sent = world.wait_sent(UIN, 1).await.remove(0);
+    assert_eq!((sent.kind, sent.media_id.as_str()), (SentKind::Image, media_id));
+    assert_eq!(rules(&simulator), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_file_is_a_message_that_names_its_upload() {
+    let (simulator, client) = logged_in().await;
+    let upload = client.upload(b"hello", 5, None, Value::Null).await;
+    let media_id = upload["MediaId"].as_str().unwrap();
+    let content = format!(
+        "<appmsg appid='' sdkver=''><title>a.txt</title><type>6</type><appattach><totallen>5</totallen>\
+         <attachid>{media_id}</attachid><fileext>txt</fileext></appattach></appmsg>"
+    );
+    let msg = json!({
+        "Type": 6, "Content": content, "FromUserName": client.myself(), "ToUserName": "filehelper",
+        "LocalID": "1", "ClientMsgId": "1",
+    });
+    client.post("webwxsendappmsg?fun=async&f=json", json!({"Msg": msg.clone(), "Scene": 0})).await;
+    assert_eq!(simulator.world().wait_sent(UIN, 1).await[0].media_id, media_id);
+    assert_eq!(rules(&simulator), [""; 0]);
+
+    let mut wrong = msg;
+    wrong["Content"] = content.replace(media_id, "@nothing").into();
+    let answer = client.post("webwxsendappmsg?fun=async&f=json", json!({"Msg": wrong, "Scene": 0})).await;
+    assert_eq!(answer["BaseResponse"]["Ret"], 1);
+    assert_eq!(rules(&simulator), ["media_id_unknown"]);
+}
+
+#[tokio::test]
+async fn wrong_uploads_are_refused() {
+    let (simulator, client) = logged_in().await;
+    client.upload(&[0; 10], CHUNK + 10, Some((1, 2)), Value::Null).await;
+    client.upload(&[0; 10], CHUNK + 10, Some((0, 2)), Value::Null).await;
+    client.upload(&[0; 10], 10, Some((0, 1)), Value::Null).await;
+    assert_eq!(rules(&simulator), ["chunk_order", "chunk_numbers", "chunk_numbers"]);
+}
+
+#[tokio::test]
+async fn a_large_file_is_announced() {
+    let (simulator, client) = logged_in().await;
+    let size = 25 * 1024 * 1024 + 1;
+    let (chunk, chunks) = (vec![0; CHUNK], Some((0, 51)));
+    client.upload(&chunk, size, chunks, json!({"ClientMediaId": 1})).await;
+    assert_eq!(rules(&simulator), ["upload_not_announced"]);
+    simulator.world().clear_violations();
+    let asked = json!({
+        "FileMd5": "0123456789abcdef0123456789abcdef", "FileName": "big", "FileSize": size, "FileType": 7,
+        "FromUserName": client.myself(), "ToUserName": "filehelper",
+    });
+    let permit = client.post("webwxcheckupload", asked).await;
+    let keys = json!({"AESKey": permit["AESKey"], "Signature": permit["Signature"], "ClientMediaId": 2});
+    client.upload(&chunk, size, chunks, keys).await;
+    assert_eq!(rules(&simulator), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_friend_request_is_accepted_with_its_ticket() {
+    let (simulator, mut client) = logged_in().await;
+    let request = Kind::FriendRequest { person: Person::new("王五"), words: "我是王五".into() };
+    simulator.world().push(UIN, &Push::kind(From::Special("fmessage".into()), request)).unwrap();
+    let news = client.sync().await;
+    let row = &news["AddMsgList"][0];
+    assert_eq!((&row["MsgType"], &row["FromUserName"], &row["Ticket"]), (&json!(37), &json!("fmessage"), &json!("")));
+    let info = &row["RecommendInfo"];
+    let accept = |ticket: &Value| {
+        json!({
+            "Opcode": 3, "VerifyUserListSize": 1, "VerifyContent": "", "SceneListCount": 1, "SceneList": [33],
+            "VerifyUserList": [{"Value": info["UserName"], "VerifyUserTicket": ticket}],
+            "skey": client.keys["skey"],
+        })
+    };
+    assert_eq!(client.post("webwxverifyuser", accept(&json!("v2_wrong"))).await["BaseResponse"]["Ret"], 1);
+    assert_eq!(client.post("webwxverifyuser", accept(&info["Ticket"])).await["BaseResponse"]["Ret"], 0);
+    assert_eq!(client.sync().await["ModContactList"][0]["UserName"], info["UserName"]);
+    simulator.world().push_text(UIN, From::friend("王五"), "你好").unwrap();
+    assert_eq!(client.sync().await["AddMsgList"][0]["FromUserName"], info["UserName"]);
+    assert_eq!(rules(&simulator), ["verify_ticket"]);
+}
+
+#[tokio::test]
+async fn a_client_makes_and_renames_a_group() {
+    let (simulator, mut client) = logged_in().await;
+    let world = simulator.world();
+    let name = |friend: &str| json!({"UserName": world.user_name(UIN, friend).unwrap()});
+    let members = json!([name("Friend 1"), name("Friend 2")]);
+    let made =
+        client.post("webwxcreatechatroom", json!({"MemberCount": 2, "MemberList": members, "Topic": "新"})).await;
+    let room = &made["ChatRoomName"];
+    client.post("webwxupdatechatroom?fun=modtopic", json!({"ChatRoomName": room, "NewTopic": "新新"})).await;
+    let added = json!({"ChatRoomName": room, "AddMemberList": world.user_name(UIN, "Friend 3").unwrap()});
+    client.post("webwxupdatechatroom?fun=addmember", added).await;
+    let news = client.sync().await;
+    let last = &news["ModContactList"][2];
+    assert_eq!((&last["UserName"], &last["NickName"], &last["MemberCount"]), (room, &json!("新新"), &json!(4)));
+    assert_eq!(rules(&simulator), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_location_is_text_with_an_address() {
+    let (simulator, mut client) = logged_in().await;
+    let place = Kind::Location {
+        latitude: "31.230000".into(),
+        longitude: "121.470000".into(),
+        label: "人民广场 & 南京路".into(),
+        poi_name: "广场".into(),
+    };
+    simulator.world().push(UIN, &Push::kind(From::member("Group 1", "Friend 1"), place)).unwrap();
+    let news = client.sync().await;
+    let row = &news["AddMsgList"][0];
+    assert_eq!((&row["MsgType"], &row["SubMsgType"]), (&json!(1), &json!(48)));
+    assert_eq!(row["Content"].as_str().unwrap().matches(":<br/>").count(), 2);
+    assert!(row["OriContent"].as_str().unwrap().contains("label=\"人民广场 &amp; 南京路\""));
+}
