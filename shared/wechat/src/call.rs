@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use reqwest::{
-    Client, Method, Url,
+    Client, Method, Response, Url,
     header::{CONTENT_TYPE, COOKIE, HeaderValue, SET_COOKIE},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -21,6 +21,8 @@ const FOLDER: &str = "/cgi-bin/mmwebwx-bin/";
 /// A long poll is answered after about 25 s.
 pub(crate) const POLL: Duration = Duration::from_secs(35);
 const ANSWER: Duration = Duration::from_secs(15);
+/// A file of 100 MB at 3 Mbit/s.
+pub(crate) const FILE: Duration = Duration::from_mins(5);
 
 /// An address that is put together parameter by parameter.
 pub(crate) struct Address(String);
@@ -106,8 +108,24 @@ impl Call {
         self
     }
 
+    /// A form that is put together already; `kind` is its content type.
+    pub(crate) fn post_form(
+        http: &Client,
+        name: &'static str,
+        address: Address,
+        kind: HeaderValue,
+        bytes: Vec<u8>,
+    ) -> Self {
+        Self { method: Method::POST, body: Some(Body { kind, bytes }), ..Self::get(http, name, address) }
+    }
+
     /// Sends it with the cookies of `session` that go to the host.
-    pub(crate) async fn by(mut self, session: &Session) -> Result<Reply, Error> {
+    pub(crate) async fn by(self, session: &Session) -> Result<Reply, Error> {
+        self.start_by(session).await?.whole().await
+    }
+
+    /// As [`Call::by`], but leaves the body where it is.
+    pub(crate) async fn start_by(mut self, session: &Session) -> Result<Started, Error> {
         let url = self.url()?;
         let cookies = session.cookies.header(url.host_str().unwrap_or_default());
         if !cookies.is_empty() {
@@ -115,13 +133,13 @@ impl Call {
             header.set_sensitive(true);
             self.cookies = Some(header);
         }
-        self.send(url).await
+        self.start(url).await
     }
 
     /// Sends it without cookies.
     pub(crate) async fn anonymous(self) -> Result<Reply, Error> {
         let url = self.url()?;
-        self.send(url).await
+        self.start(url).await?.whole().await
     }
 
     fn url(&self) -> Result<Url, Error> {
@@ -132,9 +150,8 @@ impl Call {
         Error::protocol(self.name, "the request cannot be built")
     }
 
-    async fn send(self, url: Url) -> Result<Reply, Error> {
+    async fn start(self, url: Url) -> Result<Started, Error> {
         let name = self.name;
-        let host = url.host_str().unwrap_or_default().to_owned();
         let mut request = self.http.request(self.method, url).timeout(self.patience);
         for (key, value) in self.headers {
             request = request.header(key, value);
@@ -153,6 +170,20 @@ impl Call {
         if status.is_client_error() {
             return Err(Error::protocol(name, &format!("status {}", status.as_u16())));
         }
+        Ok(Started { name, response })
+    }
+}
+
+/// An answer of less than 400 whose body is still to come.
+pub(crate) struct Started {
+    pub(crate) name: &'static str,
+    pub(crate) response: Response,
+}
+
+impl Started {
+    async fn whole(self) -> Result<Reply, Error> {
+        let Self { name, response } = self;
+        let host = response.url().host_str().unwrap_or_default().to_owned();
         let lines = response.headers().get_all(SET_COOKIE).iter();
         let cookies = lines.filter_map(|line| line.to_str().ok()).map(ToOwned::to_owned).collect();
         let body = response.bytes().await.map_err(|error| Error::from_request(name, &error))?;

@@ -3,7 +3,8 @@
 use std::{fmt, sync::Arc};
 
 use domain::time::{Clock, Ids};
-use reqwest::{Client, ClientBuilder, redirect::Policy};
+use jiff::Timestamp;
+use reqwest::{Client, ClientBuilder, header::HeaderValue, redirect::Policy};
 use serde::Serialize;
 
 use crate::{
@@ -57,6 +58,10 @@ impl WebWeChat {
         &self.shared.hosts
     }
 
+    pub(crate) fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
     /// Seconds since 1970.
     pub(crate) fn seconds(&self) -> i64 {
         self.shared.clock.now().as_second()
@@ -83,6 +88,10 @@ impl WebWeChat {
 
     pub(crate) fn post(&self, name: &'static str, address: Address, body: &impl Serialize) -> Call {
         Call::post(&self.shared.http, name, address, body)
+    }
+
+    pub(crate) fn post_form(&self, name: &'static str, address: Address, kind: HeaderValue, bytes: Vec<u8>) -> Call {
+        Call::post_form(&self.shared.http, name, address, kind, bytes)
     }
 
     /// The page `name` of the account's host, with the parameters that go to all of them.

@@ -77,7 +77,7 @@ fn content(message: AddMsg) -> Content {
         1 => Content::Text { text: decoded(message.content) },
         3 | 47 => picture(&message),
         34 => Content::Recording { record: None, voice_length: positive(message.voice_length) },
-        37 => friend_request(message.recommend_info),
+        37 => friend_request(message.recommend_info, &plain(&message.content)),
         42 => card(message.recommend_info, &plain(&message.content)),
         43 | 62 => Content::Video { video: None, play_length: positive(message.play_length) },
         48 => location(&plain(&message.content), &message).unwrap_or_else(|| system(message)),
@@ -122,12 +122,13 @@ fn location(xml: &str, message: &AddMsg) -> Option<Content> {
     })
 }
 
-fn friend_request(person: RecommendInfo) -> Content {
+/// Who asks, and what accepts it. What the fields beside the message leave out stands in its XML.
+fn friend_request(person: RecommendInfo, xml: &str) -> Content {
     Content::Friends {
-        username: person.user_name,
-        nickname: decoded(person.nick_name),
+        username: or_attribute(person.user_name, xml, "encryptusername"),
+        nickname: or_attribute(decoded(person.nick_name), xml, "fromnickname"),
         text: decoded(person.content),
-        ticket: person.ticket,
+        ticket: or_attribute(person.ticket, xml, "ticket"),
         sex: sex(person.sex),
         province: told(person.province),
         city: told(person.city),
@@ -137,8 +138,8 @@ fn friend_request(person: RecommendInfo) -> Content {
 /// A shared contact; the picture's address stands in the XML only.
 fn card(person: RecommendInfo, xml: &str) -> Content {
     Content::Card {
-        username: person.user_name,
-        nickname: decoded(person.nick_name),
+        username: or_attribute(person.user_name, xml, "username"),
+        nickname: or_attribute(decoded(person.nick_name), xml, "nickname"),
         alias: told(person.alias),
         province: told(person.province),
         city: told(person.city),
@@ -146,6 +147,10 @@ fn card(person: RecommendInfo, xml: &str) -> Content {
         sex: sex(person.sex),
         avatar: xml::attribute(xml, "msg", "bigheadimgurl").filter(|address| !address.is_empty()),
     }
+}
+
+fn or_attribute(field: String, xml: &str, name: &str) -> String {
+    if field.is_empty() { xml::attribute(xml, "msg", name).unwrap_or_default() } else { field }
 }
 
 fn app(message: AddMsg) -> Content {

@@ -14,6 +14,7 @@
 //! | `contacts` | the contact list, groups with members |
 //! | `sync` | waiting for messages and fetching them |
 //! | `send` | text out, logging out |
+//! | `download`, `upload` | media in and out |
 //! | `incoming` | a message from the wire, made readable |
 //! | `text`, `emoji` | text from the wire, made readable |
 //! | `wire` | the JSON, XML and scripts of the protocol |
@@ -23,6 +24,7 @@ mod channel;
 mod client;
 mod contacts;
 mod cookies;
+mod download;
 mod emoji;
 mod error;
 mod extspam;
@@ -34,11 +36,14 @@ mod send;
 mod session;
 mod sync;
 mod text;
+mod upload;
 mod web;
 mod wire;
 
 pub use channel::*;
 pub use client::WebWeChat;
+pub use download::{Download, Media};
 pub use error::Error;
 pub use hosts::Hosts;
 pub use session::{Cursor, Session};
+pub use upload::{File, FileKind};

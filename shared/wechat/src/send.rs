@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Sent, Session, WebWeChat,
+    call::Reply,
     wire::{
         envelope::{BaseRequest, BaseResponse},
         lenient,
@@ -15,22 +16,51 @@ const TEXT: u8 = 1;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct SendRequest<'a> {
+pub(crate) struct SendRequest<'a> {
     base_request: BaseRequest<'a>,
     msg: Message<'a>,
     scene: u8,
 }
 
+/// Fields that are empty are not sent: media have an id and no content, only large files the keys.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Message<'a> {
+pub(crate) struct Message<'a> {
     r#type: u8,
     content: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(crate) media_id: &'a str,
     from_user_name: &'a str,
     to_user_name: &'a str,
     #[serde(rename = "LocalID")]
     local_id: &'a str,
     client_msg_id: &'a str,
+    #[serde(rename = "AESKey", skip_serializing_if = "str::is_empty")]
+    pub(crate) aes_key: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(crate) signature: &'a str,
+}
+
+impl<'a> SendRequest<'a> {
+    pub(crate) fn new(session: &'a Session, msg: Message<'a>) -> Self {
+        Self { base_request: BaseRequest::from(session), msg, scene: 0 }
+    }
+}
+
+impl<'a> Message<'a> {
+    pub(crate) fn new(kind: u8, content: &'a str, from: &'a str, to: &'a str, client_id: &'a str) -> Self {
+        Self {
+            r#type: kind,
+            content,
+            media_id: "",
+            from_user_name: from,
+            to_user_name: to,
+            local_id: client_id,
+            client_msg_id: client_id,
+            aes_key: "",
+            signature: "",
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -52,32 +82,27 @@ impl WebWeChat {
     ) -> Result<Sent, Error> {
         const CALL: &str = "webwxsendmsg";
         let content = sendable(text);
-        let request = SendRequest {
-            base_request: BaseRequest::from(&*session),
-            msg: Message {
-                r#type: TEXT,
-                content: &content,
-                from_user_name: &session.user_name,
-                to_user_name: to,
-                local_id: client_id,
-                client_msg_id: client_id,
-            },
-            scene: 0,
-        };
+        let message = Message::new(TEXT, &content, &session.user_name, to, client_id);
+        let request = SendRequest::new(session, message);
         let reply = self.post(CALL, self.page(session, CALL), &request).by(session).await?;
         self.remember(&mut session.cookies, &reply);
-        let answer: SendAnswer = reply.json()?;
-        answer.base_response.check(CALL)?;
-        match answer.msg_id {
-            0 => Err(Error::protocol(CALL, "taken, but without a message number")),
-            id => Ok(Sent { id }),
-        }
+        sent(CALL, &reply)
     }
 
     pub(crate) async fn log_out(&self, session: &mut Session) -> Result<(), Error> {
         let address = self.page(session, "webwxlogout").with("redirect", 1).with("type", 1).with("skey", &session.skey);
         // The answer is a redirect to the login page; a session that has ended gets the same.
         self.get("webwxlogout", address).by(session).await.map(drop)
+    }
+}
+
+/// The number of the message that `call` sent.
+pub(crate) fn sent(call: &str, reply: &Reply) -> Result<Sent, Error> {
+    let answer: SendAnswer = reply.json()?;
+    answer.base_response.check(call)?;
+    match answer.msg_id {
+        0 => Err(Error::protocol(call, "taken, but without a message number")),
+        id => Ok(Sent { id }),
     }
 }
 
@@ -95,18 +120,7 @@ mod tests {
     fn text_goes_out_as_it_is() {
         let session = session();
         let content = sendable("你好 <b> & \"q\"\n😄\r\u{7}");
-        let request = SendRequest {
-            base_request: BaseRequest::from(&session),
-            msg: Message {
-                r#type: TEXT,
-                content: &content,
-                from_user_name: "@me",
-                to_user_name: "@a",
-                local_id: "17",
-                client_msg_id: "17",
-            },
-            scene: 0,
-        };
+        let request = SendRequest::new(&session, Message::new(TEXT, &content, "@me", "@a", "17"));
         assert_eq!(
             serde_json::to_string(&request).unwrap(),
             concat!(

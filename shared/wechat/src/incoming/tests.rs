@@ -149,6 +149,14 @@ fn a_friend_request_has_the_inner_ticket() {
 }
 
 #[test]
+fn a_friend_request_may_say_who_in_its_xml_only() {
+    let xml = "&lt;msg fromusername=\"wxid_1\" encryptusername=\"v1_1@stranger\" fromnickname=\"A &amp;amp; B\" ticket=\"v2_1@stranger\" /&gt;";
+    let content = content_of(&json!({"MsgType": 37, "FromUserName": "fmessage", "Content": xml}));
+    let Content::Friends { username, nickname, ticket, .. } = content else { panic!("{content:?}") };
+    assert_eq!((username.as_str(), nickname.as_str(), ticket.as_str()), ("v1_1@stranger", "A & B", "v2_1@stranger"));
+}
+
+#[test]
 fn a_card_is_whom_it_recommends() {
     let fields = json!({
         "MsgType": 42,

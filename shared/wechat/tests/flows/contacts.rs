@@ -95,6 +95,23 @@ async fn groups_are_described_with_their_members() {
     stage.assert_clean();
 }
 
+/// More than eight batches of fifty: the ninth waits for one of the eight.
+#[tokio::test]
+async fn no_call_asks_for_more_than_fifty() {
+    let long_poll = Duration::from_millis(50);
+    let spec = AccountSpec::new(UIN, "me").friends(510);
+    let stage = Stage::set_with(spec, Config { long_poll, ..Config::default() }).await;
+    let mut opened = stage.log_in().await;
+    let (cards, _) = all(&stage, &mut opened.session).await;
+    let friends: Vec<String> =
+        cards.into_iter().filter(|card| card.kind == ContactKind::Friend).map(|card| card.user_name).collect();
+    assert_eq!(friends.len(), 510);
+    let described = stage.client.describe(&mut opened.session, &friends).await.unwrap();
+    assert!(described.iter().all(|card| card.kind == ContactKind::Friend));
+    assert_eq!(described.into_iter().map(|card| card.user_name).collect::<Vec<_>>(), friends);
+    stage.assert_clean();
+}
+
 #[tokio::test]
 async fn nobody_asked_for_costs_no_call() {
     let stage = Stage::set(AccountSpec::new(UIN, "me")).await;

@@ -2,6 +2,8 @@
 
 mod contacts;
 mod login;
+mod media;
 mod messages;
 mod support;
 mod trouble;
+mod wire;
