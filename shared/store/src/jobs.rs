@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use domain::job::{Job, JobState};
 use jiff::Timestamp;
 
 use crate::{
     Due, Store, StoreError,
     error::applied,
-    item::{from_item, number, string, to_item, to_value},
+    item::{Item, from_item, number, string, to_item, to_value},
     keys,
     parking::millis,
 };
@@ -17,6 +18,20 @@ use crate::{
 const OVERDUE: Duration = Duration::from_mins(1);
 /// Ended jobs are kept this long.
 const KEPT: Duration = Duration::from_hours(7 * 24);
+
+const NOT_ENDED: &str = "attribute_exists(pk) AND (#state.#state = :queued OR #state.#state = :sending)";
+const MOVES: &str = "SET #state = :state, updated = :at";
+const ENDS: &str = "SET #state = :state, updated = :at REMOVE due_key, due_at";
+
+/// The values of a job's move.
+fn moved(job: &Job) -> Result<Item, StoreError> {
+    Ok(Item::from([
+        (":state".into(), to_value(&keys::job(&job.id), &job.state)?),
+        (":queued".into(), string("queued")),
+        (":sending".into(), string("sending")),
+        (":at".into(), string(job.updated.to_string())),
+    ]))
+}
 
 /// What came of asking for a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,21 +80,29 @@ impl Store {
     }
 
     async fn move_job(&self, job: &Job, ends: bool) -> Result<bool, StoreError> {
-        let state = to_value(&keys::job(&job.id), &job.state)?;
-        let change = "SET #state = :state, updated = :at";
         let update = self
             .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(keys::key(&keys::app(&job.app), &keys::job(&job.id))))
-            .condition_expression("attribute_exists(pk) AND (#state.#state = :queued OR #state.#state = :sending)")
-            .update_expression(if ends { format!("{change} REMOVE due_key, due_at") } else { change.to_owned() })
+            .condition_expression(NOT_ENDED)
+            .update_expression(if ends { ENDS } else { MOVES })
             .expression_attribute_names("#state", "state")
-            .expression_attribute_values(":state", state)
-            .expression_attribute_values(":queued", string("queued"))
-            .expression_attribute_values(":sending", string("sending"))
-            .expression_attribute_values(":at", string(job.updated.to_string()));
+            .set_expression_attribute_values(Some(moved(job)?));
         applied(update.send().await.map(drop).map_err(StoreError::from_sdk))
+    }
+
+    /// [`Self::finish_job`] as a part of a transaction.
+    pub(crate) fn ending(&self, job: &Job, state: JobState, at: Timestamp) -> Result<TransactWriteItem, StoreError> {
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(keys::key(&keys::app(&job.app), &keys::job(&job.id))))
+            .condition_expression(NOT_ENDED)
+            .update_expression(ENDS)
+            .expression_attribute_names("#state", "state")
+            .set_expression_attribute_values(Some(moved(&Job { state, updated: at, ..job.clone() })?));
+        let update = update.build().expect("table, key and update are given");
+        Ok(TransactWriteItem::builder().update(update).build())
     }
 
     /// Jobs of a shard that should have ended by `now`, as app and id. At most `limit`.

@@ -2,10 +2,11 @@
 
 use std::ops::RangeInclusive;
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use domain::{
     app::App,
     delivery::{Delivery, Parked},
+    job::{Job, JobState},
     message::Message,
     puid::Puid,
 };
@@ -49,13 +50,7 @@ impl Store {
     /// Appends one row; [`StoreError::Conflict`] when there is another row with this number: another writer is at work.
     pub async fn append(&self, app: &str, message: &Message, cursor: Option<&Cursor>) -> Result<(), StoreError> {
         let (pk, sk) = (keys::app(app), keys::log(message.seq));
-        let mut item = to_item(&pk, &sk, message)?;
-        if message.update_time == message.receive_time {
-            item.remove(UPDATE_TIME);
-        }
-        if let Some(cursor) = cursor {
-            item.insert("cursor".into(), to_value(&sk, cursor)?);
-        }
+        let item = row(&pk, &sk, message, cursor)?;
         let put = self
             .client
             .put_item()
@@ -72,6 +67,22 @@ impl Store {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Appends what was sent for a job, and ends the job as sent: both or neither. [`StoreError::Conflict`] when there
+    /// is a row with this number, or the job has ended.
+    pub async fn append_sent(
+        &self,
+        message: &Message,
+        cursor: &Cursor,
+        job: &Job,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let item = row(&keys::app(&job.app), &keys::log(message.seq), message, Some(cursor))?;
+        let put = Put::builder().table_name(&self.table).set_item(Some(item));
+        let put = put.condition_expression("attribute_not_exists(pk)").build().expect("table and item are given");
+        let ending = self.ending(job, JobState::Sent { message_id: Some(message.id) }, at)?;
+        self.transact(vec![TransactWriteItem::builder().put(put).build(), ending]).await
     }
 
     /// The newest rows, newest first.
@@ -176,6 +187,17 @@ impl Store {
 
 /// When a row was last changed; left out while that is the time it was received, which makes a row smaller.
 const UPDATE_TIME: &str = "update_time";
+
+fn row(pk: &str, sk: &str, message: &Message, cursor: Option<&Cursor>) -> Result<Item, StoreError> {
+    let mut item = to_item(pk, sk, message)?;
+    if message.update_time == message.receive_time {
+        item.remove(UPDATE_TIME);
+    }
+    if let Some(cursor) = cursor {
+        item.insert("cursor".into(), to_value(sk, cursor)?);
+    }
+    Ok(item)
+}
 
 pub(crate) fn message_of(mut item: Item) -> Result<Message, StoreError> {
     if !item.contains_key(UPDATE_TIME)

@@ -1,0 +1,154 @@
+//! The sessions of a leased shard, and the commands for them.
+
+use std::{any::Any, collections::HashMap, convert::Infallible, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use domain::app::AppId;
+use futures_util::{FutureExt, StreamExt, stream};
+use queue::{CommandEnvelope, Received};
+use store::Lease;
+use tokio::{
+    sync::{mpsc, watch},
+    task::{JoinError, JoinSet},
+    time::sleep,
+};
+use tracing::Instrument;
+use wechat::Channel;
+
+use crate::{
+    backoff::Backoff,
+    session::{self, Halt, Order, Shared, Task},
+};
+
+/// Sessions whose rows are read side by side when a shard is taken.
+const READ_AT_ONCE: usize = 16;
+/// How long a session that broke rests before it is started again.
+const REST: Duration = Duration::from_secs(30);
+
+type Ended = (AppId, Result<Halt, Box<dyn Any + Send>>);
+
+/// Hands the commands of a shard to the tasks of its apps, and starts those.
+pub(crate) struct Desk<C> {
+    shared: Arc<Shared<C>>,
+    lease: Arc<Lease>,
+    stopping: watch::Receiver<bool>,
+    sessions: HashMap<AppId, mpsc::UnboundedSender<Order>>,
+    tasks: JoinSet<Ended>,
+}
+
+impl<C: Channel> Desk<C> {
+    pub fn new(shared: Arc<Shared<C>>, lease: Lease, stopping: watch::Receiver<bool>) -> Self {
+        Self { shared, lease: Arc::new(lease), stopping, sessions: HashMap::new(), tasks: JoinSet::new() }
+    }
+
+    /// Works until it is dropped or its future is.
+    pub async fn work(&mut self) -> Infallible {
+        self.start_sessions().await;
+        self.recover_orders().await;
+        let shared = Arc::clone(&self.shared);
+        let queue = &shared.relay.queues.commands[usize::from(self.lease.shard)];
+        let mut backoff = Backoff::new(shared.config.retry);
+        loop {
+            let received = {
+                let mut receive = std::pin::pin!(queue.receive(shared.config.command_wait));
+                loop {
+                    tokio::select! {
+                        received = &mut receive => break received,
+                        Some(ended) = self.tasks.join_next() => self.ended(ended),
+                    }
+                }
+            };
+            match received {
+                Ok(messages) => {
+                    backoff.succeeded();
+                    for message in messages {
+                        self.hand_out(message).await;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "commands cannot be received");
+                    sleep(backoff.failed(shared.jitter())).await;
+                }
+            }
+        }
+    }
+
+    /// Waits until every session has stopped, once they were asked to.
+    pub async fn close(mut self) {
+        self.sessions.clear();
+        while self.tasks.join_next().await.is_some() {}
+    }
+
+    /// A task for every app that has something to go on with.
+    async fn start_sessions(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let store = &shared.relay.store;
+        let shard = self.lease.shard;
+        let apps = shared.insist(|| store.app_ids(shard)).await.unwrap_or_default();
+        let sessions = stream::iter(apps).map(|app| async {
+            let session = shared.insist(|| store.session(&app)).await.flatten();
+            (app, session)
+        });
+        let mut sessions = std::pin::pin!(sessions.buffer_unordered(READ_AT_ONCE));
+        while let Some((app, session)) = sessions.next().await {
+            if session.as_ref().is_some_and(session::goes_on) {
+                self.start(app, Duration::ZERO);
+            }
+        }
+    }
+
+    /// The queue may have lost what the ledger still knows to be done.
+    async fn recover_orders(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let shard = self.lease.shard;
+        for open in shared.insist(|| shared.relay.store.open_jobs(shard)).await.unwrap_or_default() {
+            self.route(&open.app, Order { job: open.name, receipt: None });
+        }
+    }
+
+    async fn hand_out(&mut self, message: Received) {
+        match serde_json::from_str::<CommandEnvelope>(&message.body) {
+            Ok(envelope) => self.route(&envelope.app, Order { job: envelope.job, receipt: Some(message.receipt) }),
+            Err(error) => {
+                tracing::error!(%error, "a command that cannot be read is dropped");
+                self.shared.forget(self.lease.shard, &message.receipt).await;
+            }
+        }
+    }
+
+    fn route(&mut self, app: &AppId, order: Order) {
+        if !self.sessions.contains_key(app) {
+            self.start(app.clone(), Duration::ZERO);
+        }
+        if let Some(Err(mpsc::error::SendError(order))) = self.sessions.get(app).map(|session| session.send(order)) {
+            // Its end has not been noticed yet. The queue gives the command again, or the sweep does.
+            tracing::debug!(app.id = %app, job.id = %order.job, "the session has just ended");
+        }
+    }
+
+    fn start(&mut self, app: AppId, rest: Duration) {
+        let (sender, orders) = mpsc::unbounded_channel();
+        self.sessions.insert(app.clone(), sender);
+        let (lease, stopping) = (Arc::clone(&self.lease), self.stopping.clone());
+        let task = Task::new(Arc::clone(&self.shared), app.clone(), lease, orders, stopping);
+        let span = tracing::info_span!(parent: None, "session", app.id = %app);
+        let run = async move {
+            sleep(rest).await;
+            let outcome = AssertUnwindSafe(task.run()).catch_unwind().await;
+            (app, outcome)
+        };
+        self.tasks.spawn(run.instrument(span));
+    }
+
+    fn ended(&mut self, ended: Result<Ended, JoinError>) {
+        let Ok((app, outcome)) = ended else { return };
+        self.sessions.remove(&app);
+        match outcome {
+            Ok(Halt::Gone) => tracing::info!(app.id = %app, "the app is gone"),
+            Ok(Halt::Stopped) => {}
+            Ok(Halt::Unreadable) | Err(_) => {
+                tracing::error!(app.id = %app, "the session's task broke; it is started again");
+                self.start(app, REST);
+            }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The end of an app's log: the next number, and what is in it already.
+
+use std::collections::VecDeque;
+
+use domain::{job::Job, message::Message};
+use store::{Cursor, Entry};
+use wechat::Channel;
+
+use super::{Halt, Task};
+
+/// Ids kept at least: an old cursor brings again what is no older than this many messages.
+const KNOWN: usize = 256;
+
+/// Where the log ends.
+#[derive(Debug)]
+pub(super) struct Log {
+    next: u64,
+    /// Ids of the newest rows, oldest first.
+    known: VecDeque<i64>,
+    room: usize,
+}
+
+impl Log {
+    /// Reads the end of the log, and the newest cursor of the login that rides on it. What lies after that cursor may
+    /// come again, so all of its ids are kept.
+    pub async fn load<C: Channel>(task: &Task<C>, login_number: u64) -> Result<(Self, Option<String>), Halt> {
+        let store = &task.shared.relay.store;
+        let mut count = KNOWN;
+        loop {
+            let wanted = i32::try_from(count).unwrap_or(i32::MAX);
+            let tail = task.ledger(|| store.tail(&task.app, wanted)).await?;
+            // A row of an earlier login says that there are none of this one before it.
+            let found = tail.iter().position(|entry| entry.cursor.is_some());
+            if found.is_some() || tail.len() < count {
+                return Ok(Self::of(&tail, found, login_number));
+            }
+            count *= 4;
+        }
+    }
+
+    fn of(tail: &[Entry], found: Option<usize>, login_number: u64) -> (Self, Option<String>) {
+        let cursor = found.and_then(|at| tail[at].cursor.as_ref());
+        let place = cursor.filter(|cursor| cursor.login_number == login_number).map(|cursor| cursor.place.clone());
+        let log = Self {
+            next: tail.first().map_or(0, |entry| entry.message.seq) + 1,
+            known: tail.iter().rev().map(|entry| entry.message.id).collect(),
+            room: KNOWN.max(found.unwrap_or(tail.len())),
+        };
+        (log, place)
+    }
+
+    /// The number of the newest row.
+    pub fn head(&self) -> u64 {
+        self.next - 1
+    }
+
+    /// Whether a message is in the log, among the newest.
+    pub fn knows(&self, id: i64) -> bool {
+        self.known.contains(&id)
+    }
+
+    fn appended(&mut self, id: i64) {
+        if self.known.len() >= self.room {
+            self.known.pop_front();
+        }
+        self.known.push_back(id);
+        self.next += 1;
+    }
+
+    /// Appends a message, whose `seq` is set here. Nothing is done for one that turns out to be in the log.
+    pub async fn append<C: Channel>(
+        &mut self,
+        task: &Task<C>,
+        message: &mut Message,
+        cursor: Option<&Cursor>,
+    ) -> Result<(), Halt> {
+        let store = &task.shared.relay.store;
+        while !self.knows(message.id) {
+            message.seq = self.next;
+            match task.ledger_unless_taken(|| store.append(&task.app, message, cursor)).await? {
+                Some(()) => self.appended(message.id),
+                None => self.reload(task).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends what was sent for a job, and ends the job with it, both or neither.
+    pub async fn append_sent<C: Channel>(
+        &mut self,
+        task: &Task<C>,
+        message: &mut Message,
+        cursor: &Cursor,
+        job: &Job,
+    ) -> Result<(), Halt> {
+        let relay = &task.shared.relay;
+        while !self.knows(message.id) {
+            message.seq = self.next;
+            let appended = || relay.store.append_sent(message, cursor, job, relay.now());
+            if task.ledger_unless_taken(appended).await?.is_some() {
+                self.appended(message.id);
+                continue;
+            }
+            // The number is taken, perhaps by this very row, the first answer lost; or the job has ended.
+            self.reload(task).await?;
+            let there = task.ledger(|| relay.store.job(&task.app, &job.id)).await?;
+            if there.is_none_or(|job| job.state.is_final()) {
+                self.append(task, message, Some(cursor)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Somebody else has written: stops if the lease is gone, else goes on from the new end.
+    async fn reload<C: Channel>(&mut self, task: &Task<C>) -> Result<(), Halt> {
+        if !task.still_ours().await? {
+            return Err(Halt::Stopped);
+        }
+        tracing::warn!(log.seq = self.next, "the row's number was taken; going on behind it");
+        let wanted = i32::try_from(KNOWN).unwrap_or(i32::MAX);
+        let tail = task.ledger(|| task.shared.relay.store.tail(&task.app, wanted)).await?;
+        for entry in tail.iter().rev().filter(|entry| entry.message.seq >= self.next) {
+            self.known.push_back(entry.message.id);
+        }
+        self.next = tail.first().map_or(self.next, |entry| entry.message.seq + 1);
+        Ok(())
+    }
+}

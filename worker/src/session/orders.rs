@@ -1,0 +1,97 @@
+//! Commands: taken from the queue, claimed in the ledger, ended there, forgotten by the queue.
+
+use domain::job::{Command, Job, JobId, JobState};
+use store::Claim;
+use tokio::sync::mpsc::error::TryRecvError;
+use wechat::Channel;
+
+use super::{Halt, Shared, Task};
+
+/// A command for an app.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub job: JobId,
+    /// What the queue forgets it by; `None` for one that was found in the ledger.
+    pub receipt: Option<String>,
+}
+
+/// A command that is ours to carry out.
+#[derive(Debug)]
+pub(super) struct Claimed {
+    pub job: Job,
+    pub receipt: Option<String>,
+}
+
+impl<C: Channel> Task<C> {
+    /// The next command, in order.
+    pub(super) async fn next_order(&mut self) -> Result<Order, Halt> {
+        match self.waiting.pop_front() {
+            Some(order) => Ok(order),
+            None => tokio::select! {
+                biased;
+                _ = self.stopping.wait_for(|stop| *stop) => Err(Halt::Stopped),
+                order = self.incoming.recv() => order.ok_or(Halt::Stopped),
+            },
+        }
+    }
+
+    /// Puts commands that have come behind those that wait.
+    pub(super) fn take_in(&mut self) -> Result<(), Halt> {
+        loop {
+            match self.incoming.try_recv() {
+                Ok(order) => self.waiting.push_back(order),
+                Err(TryRecvError::Empty) => return Ok(()),
+                Err(TryRecvError::Disconnected) => return Err(Halt::Stopped),
+            }
+        }
+    }
+
+    /// Takes a command's job; `None` when it has ended already.
+    pub(super) async fn claim(&self, order: Order) -> Result<Option<Claimed>, Halt> {
+        let relay = &self.shared.relay;
+        let Order { job, receipt } = order;
+        match self.ledger(|| relay.store.claim_job(&self.app, &job, relay.now())).await? {
+            Claim::Ours(job) => Ok(Some(Claimed { job, receipt })),
+            Claim::Done => {
+                self.forget(receipt).await;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Ends a command.
+    pub(super) async fn finish(&self, claimed: Claimed, state: JobState) -> Result<(), Halt> {
+        let relay = &self.shared.relay;
+        self.ledger(|| relay.store.finish_job(&claimed.job, state.clone(), relay.now())).await?;
+        tracing::info!(job.id = %claimed.job.id, job.state = state.as_str(), "a job has ended");
+        self.forget(claimed.receipt).await;
+        Ok(())
+    }
+
+    pub(super) async fn fail(&self, claimed: Claimed, why: impl Into<String>) -> Result<(), Halt> {
+        self.finish(claimed, JobState::Failed { why: why.into() }).await
+    }
+
+    /// Ends a command that needs a session while there is none.
+    pub(super) async fn refuse(&self, claimed: Claimed) -> Result<(), Halt> {
+        match claimed.job.command {
+            Command::Login | Command::Logout => self.finish(claimed, JobState::Sent { message_id: None }).await,
+            Command::SendText { .. } => self.fail(claimed, "the session is offline").await,
+        }
+    }
+
+    pub(super) async fn forget(&self, receipt: Option<String>) {
+        if let Some(receipt) = receipt {
+            self.shared.forget(self.lease.shard, &receipt).await;
+        }
+    }
+}
+
+impl<C> Shared<C> {
+    /// Takes a command that is done with out of its queue. Where that fails it comes again, and its job has ended.
+    pub async fn forget(&self, shard: u16, receipt: &str) {
+        if let Err(error) = self.relay.queues.commands[usize::from(shard)].delete(&[receipt]).await {
+            tracing::warn!(%error, "a command that is done with stays in the queue");
+        }
+    }
+}

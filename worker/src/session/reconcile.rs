@@ -1,0 +1,41 @@
+//! What is in the log, is to be delivered, and was not: its envelope goes out again.
+
+use std::collections::HashSet;
+
+use domain::puid::Puid;
+use queue::InboundEnvelope;
+use wechat::Channel;
+
+use super::{Halt, Task, online::Online};
+
+impl<C: Channel> Task<C> {
+    /// Sends the envelopes of all that was not delivered, in order, and moves the mark up to it. While a session runs,
+    /// chats that are parked are left to the sweep; at its start they get theirs as well, for what waits in a parked
+    /// chat is known only row by row.
+    pub(super) async fn reconcile(&self, online: &mut Online<C>) -> Result<(), Halt> {
+        let store = &self.shared.relay.store;
+        let starting = online.reconcile_at == 0;
+        let mark = self.ledger(|| store.mark(&self.app)).await?;
+        let head = online.log.head();
+        let open = if mark < head { self.ledger(|| store.undelivered(&self.app, mark)).await? } else { Vec::new() };
+        let reached = open.first().map_or(head, |(seq, _)| seq - 1);
+        if reached > mark {
+            self.ledger(|| store.put_mark(&self.app, reached)).await?;
+        }
+        // What is open is read again each time: the more there is, the later.
+        online.reconcile_at = head + self.shared.config.reconcile_every.max(head - reached);
+        let parked: HashSet<Puid> = if starting || open.is_empty() {
+            HashSet::new()
+        } else {
+            let parked = self.ledger(|| store.parked_chats(&self.app)).await?;
+            parked.into_iter().map(|parked| parked.chat).collect()
+        };
+        let open = open.into_iter().filter(|(_, chat)| !parked.contains(chat));
+        let envelopes: Vec<InboundEnvelope> =
+            open.map(|(seq, chat)| InboundEnvelope { app: self.app.clone(), chat, seq }).collect();
+        if !envelopes.is_empty() {
+            tracing::info!(messages.count = envelopes.len(), "undelivered messages are sent on again");
+        }
+        self.send_envelopes(&envelopes).await
+    }
+}

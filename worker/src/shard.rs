@@ -1,0 +1,117 @@
+//! A shard's lease: taken, kept, lost or given back.
+
+use std::sync::Arc;
+
+use store::{Lease, StoreError};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
+use wechat::Channel;
+
+use crate::{desk::Desk, session::Shared};
+
+/// What a worker does for one shard.
+pub(crate) struct Shard<C> {
+    shared: Arc<Shared<C>>,
+    number: u16,
+    owner: String,
+}
+
+/// How the time with a lease ended.
+enum Outcome {
+    Lost,
+    Told,
+}
+
+impl<C: Channel> Shard<C> {
+    pub fn new(shared: Arc<Shared<C>>, number: u16, owner: String) -> Self {
+        Self { shared, number, owner }
+    }
+
+    /// Takes the lease and serves, as often as it is lost, until told to end.
+    #[tracing::instrument(name = "shard", skip_all, fields(shard = self.number))]
+    pub async fn run(self, mut ending: watch::Receiver<bool>) {
+        loop {
+            let lease = tokio::select! {
+                biased;
+                _ = ending.wait_for(|end| *end) => return,
+                lease = self.acquire() => lease,
+            };
+            tracing::info!(lease.epoch = lease.epoch, "the shard is ours");
+            match self.serve(&lease, &mut ending).await {
+                Outcome::Lost => tracing::warn!(lease.epoch = lease.epoch, "the shard's lease is lost"),
+                Outcome::Told => {
+                    if let Err(error) = self.shared.relay.store.release_lease(&lease).await {
+                        tracing::warn!(%error, "the lease was not given back; it will run out");
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Waits until the lease can be had, and takes it.
+    async fn acquire(&self) -> Lease {
+        let store = &self.shared.relay.store;
+        // What was last seen, and since when it has stood still.
+        let mut still: Option<(Lease, Instant)> = None;
+        loop {
+            match store.lease(self.number).await {
+                Ok(seen) => {
+                    if self.may_take(seen.as_ref(), &mut still) {
+                        match store.take_lease(self.number, &self.owner, seen.as_ref()).await {
+                            Ok(lease) => return lease,
+                            Err(StoreError::Conflict) => continue,
+                            Err(error) => tracing::warn!(%error, "the lease cannot be taken"),
+                        }
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "the lease cannot be read"),
+            }
+            sleep(self.shared.config.beat).await;
+        }
+    }
+
+    fn may_take(&self, seen: Option<&Lease>, still: &mut Option<(Lease, Instant)>) -> bool {
+        let Some(seen) = seen.filter(|lease| lease.owner.as_ref().is_some_and(|owner| *owner != self.owner)) else {
+            return true;
+        };
+        match still {
+            Some((before, since)) if before == seen => since.elapsed() >= self.shared.config.takeover,
+            _ => {
+                *still = Some((seen.clone(), Instant::now()));
+                false
+            }
+        }
+    }
+
+    async fn serve(&self, lease: &Lease, ending: &mut watch::Receiver<bool>) -> Outcome {
+        let (stop, stopping) = watch::channel(false);
+        let mut desk = Desk::new(Arc::clone(&self.shared), lease.clone(), stopping);
+        let outcome = tokio::select! {
+            biased;
+            _ = ending.wait_for(|end| *end) => Outcome::Told,
+            () = self.beat_until_lost(lease.clone()) => Outcome::Lost,
+            never = desk.work() => match never {},
+        };
+        stop.send_replace(true);
+        desk.close().await;
+        outcome
+    }
+
+    /// Returns once the lease is lost, or may be by now: nobody takes it over before [`crate::Config::takeover`] is up,
+    /// and sessions need some of that time to stop.
+    async fn beat_until_lost(&self, mut lease: Lease) {
+        let config = &self.shared.config;
+        let mut last = Instant::now();
+        while last.elapsed() < config.takeover * 2 / 3 {
+            sleep(config.beat).await;
+            match self.shared.relay.store.beat(&mut lease).await {
+                Ok(()) => last = Instant::now(),
+                Err(StoreError::Conflict) => return,
+                Err(error) => tracing::warn!(%error, "the sign of life was not written"),
+            }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! One task a shard.
+
+use std::{future::Future, sync::Arc};
+
+use boot::Relay;
+use tokio::{sync::watch, task::JoinSet};
+use wechat::Channel;
+
+use crate::{Config, session::Shared, shard::Shard};
+
+/// Serves the shards it can get, over one channel.
+pub struct Worker<C> {
+    shared: Arc<Shared<C>>,
+}
+
+impl<C: Channel> Worker<C> {
+    pub fn new(relay: Relay, channel: C, config: Config) -> Self {
+        Self { shared: Arc::new(Shared::new(relay, channel, config)) }
+    }
+
+    /// Works until `shutdown` is there; then stops its sessions where nothing is left half done, and gives its leases
+    /// back. Dropped instead, it is like a process that was killed: nothing is lost, and its leases run out.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
+        let config = &self.shared.config;
+        let shards = config.shards.clone().unwrap_or_else(|| (0..self.shared.relay.shards()).collect());
+        let owner = config.owner.clone().unwrap_or_else(|| self.shared.relay.ids.hex());
+        let (end, ending) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        for number in shards {
+            tasks.spawn(Shard::new(Arc::clone(&self.shared), number, owner.clone()).run(ending.clone()));
+        }
+        shutdown.await;
+        end.send_replace(true);
+        while let Some(ended) = tasks.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a shard's task broke");
+            }
+        }
+    }
+}
