@@ -178,6 +178,10 @@ impl<'a> Judge<'a> {
         ];
         for (name, value) in expected {
             match self.call.cookie(name) {
+                // An upload carries its keys in the form; itchat 1.2.32 sends it without cookies.
+                "" if self.call.endpoint == "webwxuploadmedia" => {
+                    self.tolerated("cookie_missing", format!("no cookie {name}"));
+                }
                 "" => self.broken("cookie_missing", format!("no cookie {name}")),
                 sent if sent != value => {
                     let detail = format!("the cookie {name} is {sent:?}");

@@ -1,15 +1,16 @@
 """itchat-uos: desktop login, contacts, messages in and out, logout."""
 
+import base64
 import html
 import queue
 
-from simulated import account, control, expect, finish, no_violations, point_at_simulator, quiet
+from simulated import account, control, expect, finish, no_violations, point_at_simulator, quiet, uploaded
 
 point_at_simulator()
 
 with quiet():
     import itchat
-    from itchat.content import PICTURE, TEXT
+    from itchat.content import ATTACHMENT, MAP, NOTE, PICTURE, RECORDING, TEXT, VIDEO
 
 UIN = account(1001, no_web=True)
 steps, received, checked = [], queue.Queue(), []
@@ -24,7 +25,7 @@ def on_qr(uuid, status, qrcode):
         control("confirm", {"uuid": uuid})
 
 
-@itchat.msg_register([TEXT, PICTURE], isFriendChat=True, isGroupChat=True, isMpChat=True)
+@itchat.msg_register([TEXT, MAP, NOTE, PICTURE, RECORDING, VIDEO, ATTACHMENT], isFriendChat=True, isGroupChat=True, isMpChat=True)
 def on_message(message):
     received.put(message)
 
@@ -89,6 +90,39 @@ expect("sent", [(s["to_name"], s["text"], s["revoked"]) for s in sent], [
     ("家 & 友", "群里好", True),
 ])
 checked.append("sent 2, revoked 1")
+
+friend = {"friend": "老李"}
+control("push", [
+    {"uin": UIN, "from": friend, "kind": {"picture": {"width": 16, "height": 16}}},
+    {"uin": UIN, "from": friend, "kind": {"voice": {"length_ms": 900}}},
+    {"uin": UIN, "from": friend, "kind": {"video": {"seconds": 2}}, "media": base64.b64encode(b"0000ftyp video").decode()},
+    {"uin": UIN, "from": friend, "kind": {"file": {"name": "a & b.txt"}}, "media": base64.b64encode(b"inside").decode()},
+    {"uin": UIN, "from": friend, "kind": {"location": {
+        "latitude": "31.2", "longitude": "121.4", "label": "人民广场(黄浦)", "poi_name": "广场"}}},
+    {"uin": UIN, "from": friend, "kind": {"recall": {"msg_id": "1", "notice": "老李 撤回了一条消息"}}},
+])
+expect("a picture", received.get(timeout=30)["Text"]()[:4], b"\x89PNG")
+expect("a recording", received.get(timeout=30)["Text"]()[:2], b"\xff\xfb")
+expect("a video", received.get(timeout=30)["Text"](), b"0000ftyp video")
+message = received.get(timeout=30)
+expect("a file", (message["Type"], message["Text"]()), ("Attachment", b"inside"))
+message = received.get(timeout=30)
+expect("a location", (message["Type"], message["Text"]), ("Map", "人民广场(黄浦)"))
+expect("a recall", received.get(timeout=30)["Text"], "老李 撤回了一条消息")
+expect("an avatar", itchat.get_head_img(userName=lei["UserName"])[:4], b"\x89PNG")
+expect("a group's avatar", itchat.get_head_img(chatroomUserName=family)[:4], b"\x89PNG")
+checked.append("received a picture, a recording, a video, a file, a location and a recall, fetched 2 avatars")
+
+with open("photo.png", "wb") as file:
+    file.write(b"\x89PNG" + bytes(100))
+with open("large.bin", "wb") as file:
+    file.write(bytes(range(256)) * 2600)
+expect("sending a picture", bool(itchat.send_image("photo.png", lei["UserName"])), True)
+expect("sending a file in chunks", bool(itchat.send_file("large.bin", lei["UserName"])), True)
+sent = control("sent", uin=UIN, at_least=4)["sent"][2:]
+expect("sent", [(s["kind"], s["to_name"]) for s in sent], [("image", "李雷 <3"), ("app", "李雷 <3")])
+expect("the file arrived", uploaded(sent[1]["media_id"]), bytes(range(256)) * 2600)
+checked.append("sent a picture and a file of 2 chunks")
 
 expect("setting a remark", bool(itchat.set_alias(lei["UserName"], "李大哥")), True)
 control("accounts/%d" % UIN, wait="confirmed")

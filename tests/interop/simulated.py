@@ -48,6 +48,11 @@ def control(path, body=None, **query):
     return answer.json()
 
 
+def uploaded(media_id):
+    """The bytes of a file that a client sent."""
+    return requests.get(f"{ORIGIN}/_sim/uploads/{media_id}").content
+
+
 def expect(what, found, wanted):
     if found != wanted:
         raise SystemExit(f"{what}: found {found!r}, wanted {wanted!r}")

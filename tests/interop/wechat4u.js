@@ -107,6 +107,34 @@ async function main () {
   same('sent', sent.map(s => [s.to_name, s.text, s.revoked]), [['李雷 <3', '收到 <3 & 😂', true], ['家 & 友', '群里好', false]])
   checked.push('sent 2, revoked 1')
 
+  await control('push', [
+    { uin, from: { friend: '老李' }, kind: { picture: { width: 16, height: 16 } } },
+    { uin, from: { friend: '老李' }, kind: { video: { seconds: 2 } } },
+    { uin, from: { friend: '老李' }, kind: { file: { name: 'a.txt' } }, media: Buffer.from('inside').toString('base64') },
+    { uin, from: { special: 'fmessage' }, kind: { friend_request: { person: { nick_name: '王五' }, words: '你好' } } }
+  ])
+  const ofType = type => messages.find(message => message.MsgType === type)
+  await when(bot, ['message'], () => [3, 43, 49, 37].every(ofType))
+  same('a picture', (await bot.getMsgImg(ofType(3).MsgId)).data.subarray(1, 4).toString(), 'PNG')
+  same('a video', (await bot.getVideo(ofType(43).MsgId)).type, 'video/mp4')
+  const file = ofType(49)
+  same('a file', (await bot.getDoc(file.FromUserName, file.MediaId, file.FileName)).data.toString(), 'inside')
+  same('an avatar', (await bot.getHeadImg(lei.HeadImgUrl)).type, 'image/png')
+  const stranger = ofType(37).RecommendInfo
+  await bot.verifyUser(stranger.UserName, stranger.Ticket)
+  await when(bot, ['contacts-updated'], () => called('王五'))
+  checked.push('fetched a picture, a video, a file and an avatar, accepted a friend request')
+
+  await bot.sendMsg({ file: Buffer.alloc(100, 7), filename: 'photo.png' }, lei.UserName)
+  await bot.sendMsg({ file: Buffer.alloc(600000, 7), filename: 'large.bin' }, lei.UserName)
+  const media = (await control(`sent?uin=${uin}&at_least=4`)).sent.slice(2)
+  same('media sent', media.map(s => s.kind), ['image', 'app'])
+  const large = await (await fetch(`${origin}/_sim/uploads/${media[1].media_id}`)).arrayBuffer()
+  same('the file arrived', large.byteLength, 600000)
+  await bot.createChatroom('新群', [{ UserName: lei.UserName }, { UserName: stranger.UserName }])
+  await bot.updateRemarkName(lei.UserName, '李大哥')
+  checked.push('sent a picture and a file of 2 chunks, made a group, set a remark')
+
   const offline = control(`accounts/${uin}?wait=offline`)
   bot.stop()
   await offline

@@ -20,6 +20,12 @@ UIN = account(1002)
 steps, received, checked = [], queue.Queue(), []
 
 
+def photo():
+    with open("photo.png", "wb") as file:
+        file.write(b"\x89PNG" + bytes(100))
+    return "photo.png"
+
+
 def on_qr(uuid, status, qrcode):
     steps.append(status)
     if status == "0":
@@ -69,15 +75,8 @@ control("push", [
     {"uin": UIN, "from": {"friend": "老李"}, "text": "你好 <b> & 😂\n第二行"},
     {"uin": UIN, "from": {"group": {"group": "家 & 友", "member": "三叔"}}, "text": "@明哥\u2005吃饭"},
     {"uin": UIN, "from": {"phone": {"to": "Group 2"}}, "text": "from the phone"},
-    {"uin": UIN, "from": {"special": "fmessage"}, "fields": {
-        "MsgType": 37,
-        "Content": "&lt;msg fromusername=\"wxid_1\" content=\"我是王五\"/&gt;",
-        "RecommendInfo": {
-            "UserName": "@aaaabbbbccccdddd", "NickName": "王五", "QQNum": 0, "Province": "", "City": "",
-            "Content": "我是王五", "Signature": "", "Alias": "", "Scene": 30, "VerifyFlag": 0,
-            "AttrStatus": 0, "Sex": 1, "Ticket": "v2_000@stranger", "OpCode": 2,
-        },
-    }},
+    {"uin": UIN, "from": {"special": "fmessage"}, "kind": {"friend_request": {
+        "person": {"nick_name": "王五", "sex": 1}, "words": "我是王五"}}},
 ])
 message = received.get(timeout=30)
 expect("text of a friend", (message.text, message.sender, message.is_at), ("你好 <b> & 😂\n第二行", lei, None))
@@ -89,7 +88,9 @@ message = received.get(timeout=30)
 expect("text of the phone", (message.text, message.sender, message.receiver.name), ("from the phone", bot.self, "Group 2"))
 message = received.get(timeout=30)
 expect("a friend request", (message.type, message.text, message.card.name), ("Friends", "我是王五", "王五"))
-checked.append("received 3 texts and a friend request")
+new_friend = bot.accept_friend(message.card)
+expect("the new friend", new_friend.name, "王五")
+checked.append("received 3 texts, accepted a friend request")
 
 lei.send("收到 <3 & 😂")
 by_name["Group 2"].send("群里好")
@@ -101,6 +102,13 @@ expect("sent", [(s["to"], s["text"]) for s in sent], [
     ("filehelper", "记一下"),
 ])
 checked.append("sent 3")
+
+lei.send_image(photo())
+expect("a picture", control("sent", uin=UIN, at_least=4)["sent"][3]["kind"], "image")
+group = bot.create_group([lei, new_friend], topic="新群")
+expect("a new group", (group.name, len(group)), ("新群", 3))
+group.rename_group("新新群")
+checked.append("sent a picture, made and renamed a group")
 
 bot.logout()
 control("accounts/%d" % UIN, wait="offline")
