@@ -1,9 +1,9 @@
 //! DynamoDB: dynoxide over SQLite.
 //!
 //! One connection under one lock serves every request, reads too, and each
-//! write is a transaction that is flushed on its own. So one thread is enough,
-//! and the disk's flush is what bounds writes; several rows in one
-//! `TransactWriteItems` share a flush.
+//! write is a transaction that is committed on its own. So one thread is
+//! enough, and with [`Flush::EveryWrite`] the disk's flush bounds all writers
+//! together; the rows of one `TransactWriteItems` share a commit.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -88,7 +88,7 @@ mod tests {
     }
 
     fn items(database: &Database) -> usize {
-        let all: ScanRequest = request(json!({ "TableName": "t" }));
+        let all: ScanRequest = request(json!({ "TableName": "rows" }));
         database.scan(all).expect("scan").count
     }
 
@@ -96,13 +96,13 @@ mod tests {
     async fn expired_items_go_with_the_next_sweep() {
         let database = Database::memory().expect("database");
         let table = json!({
-            "TableName": "t", "BillingMode": "PAY_PER_REQUEST",
+            "TableName": "rows", "BillingMode": "PAY_PER_REQUEST",
             "AttributeDefinitions": [{ "AttributeName": "pk", "AttributeType": "S" }],
             "KeySchema": [{ "AttributeName": "pk", "KeyType": "HASH" }],
         });
         database.create_table(request(table)).expect("table");
         let ttl = json!({
-            "TableName": "t",
+            "TableName": "rows",
             "TimeToLiveSpecification": { "AttributeName": "ttl", "Enabled": true },
         });
         database.update_time_to_live(request(ttl)).expect("time to live");
@@ -115,7 +115,7 @@ mod tests {
         run_for(30).await;
         for (pk, ttl) in [("expired", "1700000000"), ("for ever", "99999999999")] {
             let item = json!({ "pk": { "S": pk }, "ttl": { "N": ttl } });
-            let put = json!({ "TableName": "t", "Item": item });
+            let put = json!({ "TableName": "rows", "Item": item });
             database.put_item(request(put)).expect("put");
         }
         run_for(29).await;

@@ -14,13 +14,15 @@
 //! | `serve` | – | listeners, and the accept loop of SQS and S3 | – |
 //!
 //! # What survives what
-//! A write that DynamoDB acknowledged survives `kill -9`, and the loss of power
-//! as far as the disk keeps what it was told to flush: SQLite runs in WAL mode
-//! with `synchronous=FULL` (its default, which the engine leaves alone), so
-//! every commit is flushed before its answer. The exception is macOS, where
-//! SQLite's flush does not empty the drive's own cache. An S3 object survives
-//! `kill -9`, but is not flushed. Messages in SQS survive nothing: they live in
-//! memory, as do the queues themselves, which have to be made at every start.
+//! A write that DynamoDB acknowledged survives `kill -9`: SQLite runs in WAL
+//! mode, so the write is with the operating system before the answer is.
+//! Whether it also survives the loss of power is [`Flush`]'s to say. The
+//! default, [`Flush::NowAndThen`], may then lose the last writes, but never
+//! only some of a transaction, nor an earlier write without all later ones;
+//! since WeChat's cursor is one of those writes, WeChat is asked again for
+//! what was lost. An S3 object survives `kill -9`, and is not flushed either.
+//! Messages in SQS survive nothing: they live in memory, as do the queues
+//! themselves, which have to be made at every start.
 //!
 //! # Threads
 //! The services run on two threads with runtimes of their own, not on the

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use embedded::{Embedded, Endpoints, FolderTaken, Options};
+use embedded::{Embedded, Endpoints, Flush, FolderTaken, Options};
 use support::{dynamodb, make_table, new_row, rows};
 
 async fn refused(folder: &Path) -> bool {
@@ -22,20 +22,22 @@ async fn refused(folder: &Path) -> bool {
 
 #[tokio::test]
 async fn rows_are_there_again_after_a_restart() {
-    let parent = tempfile::tempdir().expect("folder");
-    let folder = parent.path().join("data");
-    let services = Embedded::start(Options::folder(&folder)).await.expect("start");
-    let client = dynamodb(services.endpoints());
-    make_table(&client).await;
-    new_row(&client, "app", 1).send().await.expect("row");
-    services.stop().await;
-    // SQLite was closed in order: its log is folded into the file.
-    assert!(!folder.join("dynamodb.sqlite-wal").exists());
+    for flush in [Flush::EveryWrite, Flush::NowAndThen] {
+        let parent = tempfile::tempdir().expect("folder");
+        let options = Options { flush, ..Options::folder(parent.path().join("data")) };
+        let services = Embedded::start(options.clone()).await.expect("start");
+        let client = dynamodb(services.endpoints());
+        make_table(&client).await;
+        new_row(&client, "app", 1).send().await.expect("row");
+        services.stop().await;
+        // SQLite was closed in order: its log is folded into the file.
+        assert!(!parent.path().join("data/dynamodb.sqlite-wal").exists());
 
-    let services = Embedded::start(Options::folder(&folder)).await.expect("again");
-    let client = dynamodb(services.endpoints());
+        let services = Embedded::start(options).await.expect("again");
+        let client = dynamodb(services.endpoints());
 
-    assert_eq!(rows(&client, "app").await, 1);
+        assert_eq!(rows(&client, "app").await, 1, "{flush:?}");
+    }
 }
 
 #[tokio::test]

@@ -171,15 +171,15 @@ async fn a_long_poll_wakes_when_a_message_is_sent() {
         let messages = receive(&client, &url, long).await;
         (messages, Instant::now())
     };
-    let send = async {
+    let sending = async {
         send(&client, &url, "a", "wake").await;
         Instant::now()
     };
-    let ((messages, woken), sent) = tokio::join!(poll, send);
+    let ((messages, woken), told) = tokio::join!(poll, sending);
 
     assert_eq!(bodies(&messages), ["wake"]);
     // Generous, for slow machines: the point is that it isn't the poll's end.
-    let woke_after = woken.saturating_duration_since(sent);
+    let woke_after = woken.saturating_duration_since(told);
     assert!(woke_after < long / 2, "{woke_after:?}");
 }
 
