@@ -226,6 +226,14 @@ fn a_notice_has_no_sender() {
 }
 
 #[test]
+fn between_two_people_nothing_stands_in_front() {
+    let message = incoming(&json!({"Content": "@0a1b:<br/>quoted"}));
+    assert_eq!(message.sender.as_deref(), Some("@b506"));
+    assert_eq!(message.content, Content::Text { text: "@0a1b:\nquoted".into() });
+    assert_eq!(incoming(&json!({"MsgType": 10_000, "Content": "收到红包"})).sender, None);
+}
+
+#[test]
 fn nothing_unknown_is_dropped() {
     for (kind, raw) in [(50, "&lt;voip/&gt;"), (9999, ""), (77, "x<br/>y"), (10_002, "&lt;sysmsg type=\"pat\"/&gt;")] {
         assert_eq!(content_of(&json!({"MsgType": kind, "Content": raw})), Content::System { text: raw.into() });
