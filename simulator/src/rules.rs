@@ -136,10 +136,11 @@ impl<'a> Judge<'a> {
 
     pub(crate) fn device_id(&mut self, device_id: &str, session: &Session) {
         let digits = device_id.strip_prefix('e').unwrap_or("");
-        let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-        if is_number && digits.len() == 15 {
+        if digits.len() == 15 && digits.bytes().all(|b| b.is_ascii_digit()) {
             return;
         }
+        // Python's random number may be shorter, or be written as 1e-05.
+        let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit() || b"e-".contains(&b));
         if is_number || is_pass_ticket(device_id, session) {
             self.tolerated("device_id_shape", format!("DeviceID is {device_id:?}, not e and 15 digits"));
         } else {
