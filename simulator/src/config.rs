@@ -15,8 +15,8 @@ pub struct Config {
     pub contact_page: usize,
     /// Messages an answer of webwxsync; when there are more, `ContinueFlag` is 1.
     pub sync_batch: usize,
-    /// What webwxnewloginpage answers after a good login: `None` is 301 in desktop mode and 200
-    /// otherwise; never with a Location.
+    /// The status of webwxnewloginpage: `None` is 301 after a good login in desktop mode and 200
+    /// otherwise; a 301 is always without a Location.
     pub login_status: Option<u16>,
     /// Seeds keys and names; `None` draws one, so that two runs share no user name.
     pub seed: Option<u64>,

@@ -14,6 +14,8 @@ use crate::wire::answer;
 
 /// Violations kept at most: a client gone wild must not fill the memory.
 const KEPT: usize = 10_000;
+/// Tolerated ones leave room for the others.
+const KEPT_TOLERATED: usize = KEPT / 2;
 
 /// WeChat's "parameter error".
 pub(crate) const RET_PARAMETER: i32 = 1;
@@ -53,7 +55,8 @@ impl<'a> Judge<'a> {
     }
 
     fn keep(&mut self, rule: &'static str, detail: String, tolerated: bool) {
-        if self.state.violations.len() < KEPT {
+        let room = if tolerated { KEPT_TOLERATED } else { KEPT };
+        if self.state.violations.len() < room {
             self.state.violations.push(Violation {
                 endpoint: self.call.endpoint.clone(),
                 rule,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::Client;
 use serde_json::json;
-use simulator::{AccountSpec, Config, From, Group, Person, Simulator};
+use simulator::{AccountSpec, Config, From, Group, Person, Settings, Simulator};
 
 const UIN: u64 = 155_217_200;
 
@@ -218,6 +218,8 @@ async fn an_account_without_web_needs_the_desktop() {
     let mut client = Client::with_query(&simulator, "").await;
     let told = client.poll_login(1).await;
     assert!(client.open(&told).await.contains("<ret>1203</ret>"));
+    world.configure(&Settings { login_status: Some(301), ..Settings::default() });
+    assert!(client.open(&told).await.contains("<ret>1203</ret>"), "also behind a 301");
     let mut client = Client::new(&simulator).await;
     let told = client.poll_login(1).await;
     assert!(client.open(&told).await.contains("<ret>0</ret>"));

@@ -25,9 +25,9 @@ pub(super) fn routes() -> Router<World> {
 async fn new_login_page(State(world): State<World>, call: Call) -> Response {
     world.change(|state| match open(state, &call) {
         Ok((session, desktop)) => welcome(state, &call, &session, desktop),
-        Err(refusal) => {
-            let (ret, message) = refusal;
-            answer::text(format!("<error><ret>{ret}</ret><message>{message}</message></error>"))
+        Err((ret, message)) => {
+            let xml = format!("<error><ret>{ret}</ret><message>{message}</message></error>");
+            answer::with_status(status(state, 200), xml)
         }
     })
 }
@@ -87,15 +87,18 @@ fn welcome(state: &Simulated, call: &Call, session: &Session, desktop: bool) -> 
         session.uin,
         rules::encoded(&session.pass_ticket),
     );
-    let usual = if desktop { 301 } else { 200 };
-    let status = StatusCode::from_u16(state.config.login_status.unwrap_or(usual)).unwrap_or(StatusCode::OK);
-    let mut response = answer::with_status(status, xml);
+    let mut response = answer::with_status(status(state, if desktop { 301 } else { 200 }), xml);
     for line in cookies(call, session) {
         if let Ok(value) = HeaderValue::from_str(&line) {
             response.headers_mut().append(header::SET_COOKIE, value);
         }
     }
     response
+}
+
+/// The status that is set, or else the usual one.
+fn status(state: &Simulated, usual: u16) -> StatusCode {
+    StatusCode::from_u16(state.config.login_status.unwrap_or(usual)).unwrap_or(StatusCode::OK)
 }
 
 /// The session's cookies: those of the account's host, and two for its parent domain.
