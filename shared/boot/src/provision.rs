@@ -11,9 +11,9 @@ use crate::{AwsClients, Settings};
 /// The ledger's table.
 const TABLE: &str = "wechat-relay";
 /// Longer than the dispatcher may take for one envelope: three tries of 15 s, the pauses, and the ledger.
-const INBOUND_VISIBILITY: Duration = Duration::from_secs(180);
+const INBOUND_VISIBILITY: Duration = Duration::from_mins(3);
 /// Longer than a paced batch of ten sends.
-const COMMAND_VISIBILITY: Duration = Duration::from_secs(300);
+const COMMAND_VISIBILITY: Duration = Duration::from_mins(5);
 
 /// Makes what is missing of a table, an inbound queue and a command queue for each of `shards`, and says where it is.
 pub async fn provision(

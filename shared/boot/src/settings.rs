@@ -10,8 +10,8 @@
 
 use jiff::tz::TimeZone;
 
-/// A variable is missing or malformed.
-#[derive(Debug, thiserror::Error)]
+/// A variable is missing or malformed. Its value is not told: it may be a secret.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{name}: {why}")]
 pub struct SettingError {
     pub name: &'static str,
@@ -28,25 +28,35 @@ pub struct Settings {
     pub zone: TimeZone,
 }
 
+/// The value of an optional variable; an empty one is as good as none.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
-fn variable(name: &'static str) -> Result<String, SettingError> {
-    std::env::var(name).map_err(|error| SettingError { name, why: error.to_string() })
+pub fn optional(name: &'static str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 
 impl Settings {
+    /// What the environment says.
     pub fn from_env() -> Result<Self, SettingError> {
-        let key = data_encoding::HEXLOWER_PERMISSIVE.decode(variable("SEALING_KEY")?.trim().as_bytes());
-        let sealing_key = key
-            .ok()
-            .and_then(|key| key.try_into().ok())
-            .ok_or_else(|| SettingError { name: "SEALING_KEY", why: "must be 64 hex digits".to_owned() })?;
-        let zone = variable("TIME_ZONE").unwrap_or_else(|_| "Asia/Shanghai".to_owned());
+        Self::read(optional)
+    }
+
+    /// What `variable` says, which gives a variable's value.
+    fn read(variable: impl Fn(&'static str) -> Option<String>) -> Result<Self, SettingError> {
+        let malformed = |name, why: &str| SettingError { name, why: why.to_owned() };
+        let required = |name| variable(name).ok_or_else(|| malformed(name, "is not set"));
+        let key = data_encoding::HEXLOWER_PERMISSIVE.decode(required("SEALING_KEY")?.trim().as_bytes());
+        let sealing_key = key.ok().and_then(|key| key.try_into().ok());
+        let command_queues: Vec<String> =
+            required("COMMAND_QUEUE_URLS")?.split(',').map(|url| url.trim().to_owned()).collect();
+        if command_queues.iter().any(String::is_empty) {
+            return Err(malformed("COMMAND_QUEUE_URLS", "must be URLs separated by commas"));
+        }
         Ok(Self {
-            table: variable("TABLE_NAME")?,
-            inbound_queue: variable("INBOUND_QUEUE_URL")?,
-            command_queues: variable("COMMAND_QUEUE_URLS")?.split(',').map(|url| url.trim().to_owned()).collect(),
-            sealing_key,
-            zone: Self::zone(&zone)?,
+            table: required("TABLE_NAME")?,
+            inbound_queue: required("INBOUND_QUEUE_URL")?,
+            command_queues,
+            sealing_key: sealing_key.ok_or_else(|| malformed("SEALING_KEY", "must be 64 hex digits"))?,
+            zone: Self::zone(variable("TIME_ZONE").as_deref().unwrap_or("Asia/Shanghai"))?,
         })
     }
 
@@ -56,7 +66,58 @@ impl Settings {
     }
 }
 
-/// The value of an optional variable.
-pub fn optional(name: &'static str) -> Option<String> {
-    variable(name).ok().filter(|value| !value.is_empty())
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    fn read(changes: &[(&'static str, Option<&str>)]) -> Result<Settings, String> {
+        let key = "0f".repeat(32);
+        let mut all = HashMap::from([
+            ("TABLE_NAME", "relay"),
+            ("INBOUND_QUEUE_URL", "http://q/in.fifo"),
+            ("COMMAND_QUEUE_URLS", "http://q/0.fifo, http://q/1.fifo"),
+            ("SEALING_KEY", &key),
+        ]);
+        for (name, value) in changes {
+            match value {
+                Some(value) => all.insert(name, value),
+                None => all.remove(name),
+            };
+        }
+        Settings::read(|name| all.get(name).map(|value| (*value).to_owned())).map_err(|error| error.to_string())
+    }
+
+    fn refused(name: &'static str, value: Option<&str>) -> String {
+        read(&[(name, value)]).err().expect("it is refused")
+    }
+
+    #[test]
+    fn settings_are_read_with_their_defaults() {
+        let settings = read(&[]).unwrap();
+        assert_eq!(settings.table, "relay");
+        assert_eq!(settings.inbound_queue, "http://q/in.fifo");
+        assert_eq!(settings.command_queues, ["http://q/0.fifo", "http://q/1.fifo"]);
+        assert_eq!(settings.sealing_key, [15; 32]);
+        assert_eq!(settings.zone.iana_name(), Some("Asia/Shanghai"));
+        let elsewhere = read(&[("TIME_ZONE", Some("Europe/Berlin"))]).unwrap();
+        assert_eq!(elsewhere.zone.iana_name(), Some("Europe/Berlin"));
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        for name in ["TABLE_NAME", "INBOUND_QUEUE_URL", "COMMAND_QUEUE_URLS", "SEALING_KEY"] {
+            assert_eq!(refused(name, None), format!("{name}: is not set"));
+        }
+    }
+
+    #[test]
+    fn what_is_malformed_is_named_and_no_secret_is_told() {
+        assert_eq!(refused("SEALING_KEY", Some("0f0f")), "SEALING_KEY: must be 64 hex digits");
+        assert_eq!(refused("SEALING_KEY", Some(&"xy".repeat(32))), "SEALING_KEY: must be 64 hex digits");
+        let why = "COMMAND_QUEUE_URLS: must be URLs separated by commas";
+        assert_eq!(refused("COMMAND_QUEUE_URLS", Some("http://q/0.fifo,,")), why);
+        assert!(refused("TIME_ZONE", Some("Mars/Olympus")).starts_with("TIME_ZONE: "));
+    }
 }

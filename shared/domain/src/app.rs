@@ -106,3 +106,67 @@ pub struct AccessToken {
     pub hash: String,
     pub expires: Timestamp,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    };
+
+    use super::*;
+
+    struct Counted(AtomicU8);
+
+    impl Ids for Counted {
+        fn random(&self) -> [u8; 16] {
+            [self.0.fetch_add(1, Ordering::Relaxed); 16]
+        }
+    }
+
+    fn made() -> (App, String, Sealer) {
+        let ids = Arc::new(Counted(AtomicU8::new(1)));
+        let sealer = Sealer::new(&[7; 32], ids.clone());
+        let new = NewApp { name: "店", token: "my-token", callback: Some("https://c/"), shard: 2 };
+        let (app, app_secret) = App::create(&new, &sealer, &*ids, Timestamp::UNIX_EPOCH);
+        (app, app_secret, sealer)
+    }
+
+    #[test]
+    fn a_new_app_has_what_was_given_and_secrets_of_its_own() {
+        let (app, app_secret, sealer) = made();
+        assert_eq!((app.name.as_str(), app.shard, app.callback.as_deref()), ("店", 2, Some("https://c/")));
+        assert_eq!((app.id.as_str(), app_secret.as_str()), ("01".repeat(16).as_str(), "02".repeat(16).as_str()));
+        assert_eq!((app.bound.as_ref(), app.parked, app.created), (None, false, app.updated));
+        assert_eq!(app.open_token(&sealer).unwrap(), "my-token");
+        let signing = app.open_signing_secret(&sealer).unwrap();
+        assert!(crate::signature::webhook(&signing, "id", 0, b"").is_some());
+    }
+
+    #[test]
+    fn an_app_admits_its_own_secret_alone() {
+        let (app, app_secret, _) = made();
+        assert!(app.admits(&app_secret));
+        assert!(!app.admits("") && !app.admits(&app.secret_hash) && !app.admits(&app.id));
+    }
+
+    #[test]
+    fn a_token_opens_for_its_own_app_and_key_alone() {
+        let (app, _, sealer) = made();
+        let moved = App { id: "another".into(), ..app.clone() };
+        assert_eq!(moved.open_token(&sealer), Err(CannotOpen));
+        assert_eq!(moved.open_signing_secret(&sealer), Err(CannotOpen));
+        let swapped = App { token: app.signing_secret.clone(), ..app.clone() };
+        assert_eq!(swapped.open_token(&sealer), Err(CannotOpen));
+        let foreign = Sealer::new(&[8; 32], Arc::new(Counted(AtomicU8::new(1))));
+        assert_eq!(app.open_token(&foreign), Err(CannotOpen));
+    }
+
+    #[test]
+    fn no_secret_is_shown_or_kept_in_the_clear() {
+        let (app, app_secret, _) = made();
+        for text in [format!("{app:?}"), serde_json::to_string(&app).unwrap()] {
+            assert!(!text.contains("my-token") && !text.contains(&app_secret) && !text.contains("whsec_"));
+        }
+    }
+}

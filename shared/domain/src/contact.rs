@@ -145,3 +145,59 @@ pub struct Member {
     pub contact: Contact,
     pub display_name: Option<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contact(nick: &str, remark: Option<&str>) -> Contact {
+        let card = Card {
+            nick_name: nick.into(),
+            remark_name: remark.map(Into::into),
+            ..Card::bare("@1", ContactKind::Friend)
+        };
+        Contact::of(&card, Puid::new("12ed2cd6"), Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn a_contact_is_called_by_its_remark_or_else_its_nickname() {
+        assert_eq!(contact("吃苹果🍏", None).name(), "吃苹果🍏");
+        assert_eq!(contact("吃苹果🍏", Some("老王")).name(), "老王");
+        assert_eq!(contact("吃苹果🍏", Some("")).name(), "吃苹果🍏");
+        assert_eq!(contact("", None).name(), "");
+    }
+
+    #[test]
+    fn the_picture_is_where_the_predecessor_had_it() {
+        assert_eq!(contact("n", None).avatar(), "/media/image/avatar/12ed2cd6.jpg");
+    }
+
+    #[test]
+    fn a_contact_is_what_its_card_tells() {
+        let card = Card {
+            sex: Some(1),
+            city: Some("深圳".into()),
+            uin: Some(9),
+            picture_seq: Some(3),
+            member_count: 4,
+            owner: Some("@o".into()),
+            ..Card::bare("@@g", ContactKind::Group)
+        };
+        let at = Timestamp::from_second(5).unwrap();
+        let contact = Contact::of(&card, Puid::new("p"), at);
+        assert_eq!((contact.kind, contact.user_name.as_str(), contact.member_count), (ContactKind::Group, "@@g", 4));
+        assert_eq!((contact.sex, contact.city.as_deref(), contact.province), (Some(1), Some("深圳"), None));
+        assert_eq!((contact.uin, contact.picture_seq, contact.owner.as_deref()), (Some(9), Some(3), Some("@o")));
+        assert_eq!((contact.present, contact.insert_time, contact.update_time), (true, at, at));
+    }
+
+    #[test]
+    fn a_member_is_a_flat_row_and_what_is_left_out_is_none() {
+        let member = Member { contact: contact("n", None), display_name: Some("群名片".into()) };
+        let mut row = serde_json::to_value(&member).unwrap();
+        assert_eq!(row["puid"], "12ed2cd6");
+        assert_eq!(row["display_name"], "群名片");
+        row.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        assert_eq!(serde_json::from_value::<Member>(row).unwrap(), member);
+    }
+}

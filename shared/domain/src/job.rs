@@ -111,6 +111,24 @@ mod tests {
     }
 
     #[test]
+    fn states_and_commands_are_written_as_they_are_named() {
+        let states = [
+            JobState::Queued,
+            JobState::Sending { uncertain: true },
+            JobState::Sent { message_id: Some(i64::MAX) },
+            JobState::Failed { why: "x".into() },
+        ];
+        for state in states {
+            let json = serde_json::to_value(&state).unwrap();
+            assert_eq!(json["state"], state.as_str());
+            assert_eq!(serde_json::from_value::<JobState>(json).unwrap(), state);
+            assert_eq!(state.is_final(), matches!(state.as_str(), "sent" | "failed"));
+        }
+        let send = Command::SendText { to: Puid::new("p"), text: "好".into() };
+        assert_eq!(serde_json::to_string(&send).unwrap(), r#"{"do":"send_text","to":"p","text":"好"}"#);
+    }
+
+    #[test]
     fn a_client_id_is_seventeen_digits_and_stays() {
         let job = Job::queued("j".into(), "a".into(), 0, Command::Login, Timestamp::UNIX_EPOCH);
         assert_eq!(job.client_id().len(), 17);

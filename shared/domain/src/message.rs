@@ -183,6 +183,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_kind_is_written_as_the_filter_names_it() {
+        let kinds = ["Text", "Map", "Card", "Note", "Sharing", "Picture", "Recording", "Attachment", "Video", "Friends"];
+        for name in kinds.into_iter().chain(["System"]) {
+            let kind: Kind = serde_json::from_value(name.into()).unwrap();
+            assert_eq!(kind.as_str(), name);
+        }
+    }
+
+    #[test]
     fn content_survives_json_and_names_its_kind() {
         let note = Content::Note { text: "recalled".into(), revoked: Some(6_050_338_562_629_220_245) };
         let json = serde_json::to_string(&note).unwrap();

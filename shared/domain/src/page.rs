@@ -90,6 +90,31 @@ mod tests {
     }
 
     #[test]
+    fn the_default_is_the_first_page_of_twenty() {
+        let page = PageRequest::default();
+        assert_eq!((page.page, page.size, page.offset()), (1, 20, 0));
+        assert_eq!(PageRequest { page: u64::MAX, size: MAX_SIZE }.offset(), u64::MAX);
+    }
+
+    #[test]
+    fn pages_of_a_log_cover_it_once() {
+        for (head, size) in [(1, 1), (7, 3), (9, 3), (100, 100), (101, 100)] {
+            let pages = (1..).map_while(|page| PageRequest { page, size }.of_log(head));
+            let covered: Vec<u64> = pages.flat_map(|range| range.rev().collect::<Vec<_>>()).collect();
+            assert_eq!(covered, (1..=head).rev().collect::<Vec<_>>(), "{head} rows by {size}");
+        }
+    }
+
+    #[test]
+    fn a_page_exists_just_where_the_log_has_rows_for_it() {
+        for page in 1..5 {
+            let page = PageRequest { page, size: 3 };
+            assert_eq!(page.exists(7), page.of_log(7).is_some());
+            assert_eq!(page.has_next(7), PageRequest { page: page.page + 1, ..page }.exists(7));
+        }
+    }
+
+    #[test]
     fn a_link_keeps_the_callers_query_and_changes_the_page() {
         let url = Url::parse("http://host:1/friends?app_id=a&page=2&search=%E6%9D%8E").unwrap();
         assert_eq!(link(&url, 3), "http://host:1/friends?app_id=a&search=%E6%9D%8E&page=3");

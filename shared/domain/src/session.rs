@@ -147,3 +147,60 @@ impl Session {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::time::Ids;
+
+    struct Zeros;
+
+    impl Ids for Zeros {
+        fn random(&self) -> [u8; 16] {
+            [0; 16]
+        }
+    }
+
+    #[test]
+    fn states_are_written_as_they_are_named() {
+        for state in [State::Offline, State::Starting, State::Waiting, State::Scanned, State::Online] {
+            assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
+        }
+    }
+
+    #[test]
+    fn a_login_is_under_way_from_its_start_to_its_confirmation() {
+        let joined = [State::Starting, State::Waiting, State::Scanned];
+        assert!(joined.into_iter().all(State::logging_in));
+        assert!(!State::Offline.logging_in() && !State::Online.logging_in());
+    }
+
+    #[test]
+    fn endings_are_written_by_what_happened() {
+        let json = |ending| serde_json::to_string(&ending).unwrap();
+        assert_eq!(json(Ending::EndedByWeChat { code: 1_101 }), r#"{"why":"ended_by_we_chat","code":1101}"#);
+        assert_eq!(json(Ending::AccountMismatch), r#"{"why":"account_mismatch"}"#);
+        let refused = Ending::Refused { reason: "1203".into() };
+        assert_eq!(serde_json::from_str::<Ending>(&json(refused.clone())).unwrap(), refused);
+    }
+
+    #[test]
+    fn a_session_before_its_first_login_reads_back() {
+        let session = Session::offline(Timestamp::UNIX_EPOCH);
+        assert_eq!((session.state, session.login_number, session.contacts), (State::Offline, 0, Progress::default()));
+        let json = serde_json::to_string(&session).unwrap();
+        assert_eq!(serde_json::from_str::<Session>(&json).unwrap(), session);
+    }
+
+    #[test]
+    fn keys_open_for_their_own_app_alone() {
+        let sealer = Sealer::new(&[1; 32], Arc::new(Zeros));
+        let mut session = Session::offline(Timestamp::UNIX_EPOCH);
+        assert_eq!(session.open_keys("app", &sealer), None);
+        session.keys = Some(Session::seal_keys("app", b"cookies", &sealer));
+        assert_eq!(session.open_keys("app", &sealer), Some(Ok(b"cookies".to_vec())));
+        assert_eq!(session.open_keys("another", &sealer), Some(Err(CannotOpen)));
+    }
+}

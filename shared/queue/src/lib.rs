@@ -27,6 +27,11 @@ impl QueueError {
     pub(crate) fn from_sdk(error: impl std::error::Error) -> Self {
         Self(aws_sdk_sqs::error::DisplayErrorContext(error).to_string())
     }
+
+    /// One message of a batch was refused.
+    pub(crate) fn refused(failure: &aws_sdk_sqs::types::BatchResultErrorEntry) -> Self {
+        Self(format!("{}: {}", failure.code, failure.message().unwrap_or_default()))
+    }
 }
 
 /// A handle on one FIFO queue of envelopes; cheap to clone.

@@ -6,6 +6,9 @@ use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
 
 use crate::{Envelope, Queue, QueueError};
 
+/// What SQS hides a message for at most, in seconds.
+const LONGEST_PAUSE: u64 = 12 * 3600;
+
 /// A message in hand: it stays invisible to others until it is deleted or its visibility time runs out.
 #[derive(Debug, Clone)]
 pub struct Received {
@@ -41,27 +44,38 @@ impl<E: Envelope> Queue<E> {
         Ok(answer.messages.unwrap_or_default().into_iter().filter_map(received).collect())
     }
 
-    /// Forgets messages that are done with. At most ten.
+    /// Forgets messages that are done with. At most ten. Fails when one of them was not forgotten; doing it again is
+    /// harmless.
     pub async fn delete(&self, receipts: &[&str]) -> Result<(), QueueError> {
-        if let [receipt] = receipts {
-            let request = self.client.delete_message().queue_url(&*self.url).receipt_handle(*receipt);
-            return request.send().await.map(drop).map_err(QueueError::from_sdk);
+        match receipts {
+            [] => return Ok(()),
+            [receipt] => {
+                let request = self.client.delete_message().queue_url(&*self.url).receipt_handle(*receipt);
+                return request.send().await.map(drop).map_err(QueueError::from_sdk);
+            }
+            _ => {}
         }
         let mut request = self.client.delete_message_batch().queue_url(&*self.url);
         for (number, receipt) in receipts.iter().enumerate() {
             let entry = DeleteMessageBatchRequestEntry::builder().id(number.to_string()).receipt_handle(*receipt);
             request = request.entries(entry.build().map_err(QueueError::from_sdk)?);
         }
-        request.send().await.map(drop).map_err(QueueError::from_sdk)
+        let answer = request.send().await.map_err(QueueError::from_sdk)?;
+        match answer.failed.first() {
+            Some(failure) => Err(QueueError::refused(failure)),
+            None => Ok(()),
+        }
     }
 
-    /// Lets others see a message again after `pause` (0: at once), counting as a failed receive.
+    /// Lets others see a message again after `pause` (0: at once; whole seconds, begun ones count; twelve hours at
+    /// most), counting as a failed receive.
     pub async fn give_back(&self, receipt: &str, pause: Duration) -> Result<(), QueueError> {
+        let seconds = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
         self.client
             .change_message_visibility()
             .queue_url(&*self.url)
             .receipt_handle(receipt)
-            .visibility_timeout(i32::try_from(pause.as_secs()).unwrap_or(i32::MAX))
+            .visibility_timeout(i32::try_from(seconds.min(LONGEST_PAUSE)).unwrap_or(i32::MAX))
             .send()
             .await
             .map(drop)

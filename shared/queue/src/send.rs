@@ -46,7 +46,7 @@ impl<E: Envelope> Queue<E> {
             }
             let answer = request.send().await.map_err(QueueError::from_sdk)?;
             if let Some(failure) = answer.failed.first() {
-                return Err(QueueError(format!("{}: {}", failure.code, failure.message().unwrap_or_default())));
+                return Err(QueueError::refused(failure));
             }
         }
         Ok(())

@@ -1,0 +1,205 @@
+//! The message log.
+
+use domain::{
+    delivery::Delivery,
+    message::{Content, Message},
+};
+use store::{Cursor, Entry};
+
+use crate::support::{APP, Ledger, append, at, is_conflict, is_corrupt, message, puid};
+
+fn cursor(place: &str) -> Cursor {
+    Cursor { login_number: 3, place: place.into() }
+}
+
+#[tokio::test]
+async fn a_number_is_given_once() {
+    let ledger = Ledger::start().await;
+    let store = &ledger.store;
+    assert_eq!(store.head(APP).await.unwrap(), 0);
+    assert!(store.tail(APP, 5).await.unwrap().is_empty());
+    let row = message(1, "first");
+    store.append(APP, &row, None).await.unwrap();
+    assert!(is_conflict(store.append(APP, &message(1, "another"), None).await));
+    assert!(is_conflict(store.append(APP, &row, Some(&cursor("x"))).await));
+    assert_eq!(store.message(APP, 1).await.unwrap(), Some(row.clone()));
+    // A retry whose first answer was lost finds its own row.
+    store.append(APP, &row, None).await.unwrap();
+    assert_eq!(store.head(APP).await.unwrap(), 1);
+    assert_eq!(store.message(APP, 2).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn the_tail_brings_the_cursors_that_ride_on_it() {
+    let ledger = Ledger::start().await;
+    let store = &ledger.store;
+    append(store, &[message(1, "a"), message(2, "b")]).await;
+    store.append(APP, &message(3, "c"), Some(&cursor(r#"{"keys":[[1,2]]}"#))).await.unwrap();
+    append(store, &[message(4, "d")]).await;
+    let entry = |seq, text, cursor| Entry { message: message(seq, text), cursor };
+    let tail = store.tail(APP, 2).await.unwrap();
+    assert_eq!(tail, [entry(4, "d", None), entry(3, "c", Some(cursor(r#"{"keys":[[1,2]]}"#)))]);
+    assert_eq!(store.tail(APP, 100).await.unwrap().len(), 4);
+    assert!(store.tail(APP, 0).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn long_rows_do_not_shorten_the_tail_or_the_head() {
+    let ledger = Ledger::start().await;
+    let store = &ledger.store;
+    // Twelve rows of 300 KB: DynamoDB answers a megabyte at a time.
+    let long = "长".repeat(100_000);
+    for seq in 1..=12 {
+        append(store, &[message(seq, &long)]).await;
+    }
+    let tail: Vec<u64> = store.tail(APP, 10).await.unwrap().iter().map(|entry| entry.message.seq).collect();
+    assert_eq!(tail, [12, 11, 10, 9, 8, 7, 6, 5, 4, 3]);
+    assert_eq!(store.head(APP).await.unwrap(), 12);
+    assert_eq!(store.rows(APP, 1..=12).await.unwrap().len(), 12);
+    assert_eq!(store.undelivered(APP, 0).await.unwrap().len(), 12);
+}
+
+#[tokio::test]
+async fn numbers_sort_as_numbers() {
+    let ledger = Ledger::start().await;
+    let store = &ledger.store;
+    append(store, &[message(9, "a"), message(10, "b"), message(100, "c")]).await;
+    assert_eq!(store.head(APP).await.unwrap(), 100);
+    let rows = |range| async { store.rows(APP, range).await.unwrap().iter().map(|row| row.seq).collect::<Vec<_>>() };
+    assert_eq!(rows(9..=10).await, [9, 10]);
+    assert_eq!(rows(10..=u64::MAX).await, [10, 100]);
+    assert!(rows(11..=99).await.is_empty());
+    #[expect(clippy::reversed_empty_ranges, reason = "what DynamoDB refuses")]
+    let empty = rows(10..=9).await;
+    assert!(empty.is_empty());
+}
+
+#[tokio::test]
+async fn every_content_comes_back() {
+    let ledger = Ledger::start().await;
+    let text = |text: &str| Some(text.to_owned());
+    let contents = [
+        Content::Text { text: "多吃点苹果🍏 \"<>&\"\n".into() },
+        Content::Text { text: String::new() },
+        Content::Map {
+            x: 39.904_037_475_585_94,
+            y: -0.1,
+            scale: Some(16),
+            label: text("天安门"),
+            maptype: None,
+            poiname: text("[位置]"),
+            poiid: text(""),
+            url: None,
+            text: text("t"),
+        },
+        Content::Map {
+            x: 23.0,
+            y: 113.0,
+            scale: None,
+            label: None,
+            maptype: None,
+            poiname: None,
+            poiid: None,
+            url: None,
+            text: None,
+        },
+        Content::Card {
+            username: "@x".into(),
+            nickname: "n".into(),
+            alias: None,
+            province: text("广东"),
+            city: None,
+            sign: text("s"),
+            sex: Some(1),
+            avatar: None,
+        },
+        Content::Note { text: "收到红包".into(), revoked: None },
+        Content::Note { text: "recalled".into(), revoked: Some(i64::MAX) },
+        Content::Note { text: "recalled".into(), revoked: Some(i64::MIN) },
+        Content::Sharing { url: "https://e/?a=1&b".into(), text: "t".into() },
+        Content::Picture { image: text("/media/a.jpg"), img_height: Some(120), img_width: None },
+        Content::Recording { record: None, voice_length: Some(1_500) },
+        Content::Attachment { file: None, file_name: "年.pdf".into(), file_size: Some(u64::MAX) },
+        Content::Video { video: text("/media/v.mp4"), play_length: Some(0) },
+        Content::Friends {
+            username: "v1_x".into(),
+            nickname: "n".into(),
+            text: "我是".into(),
+            ticket: "v2_y".into(),
+            sex: None,
+            province: None,
+            city: text("深圳"),
+        },
+        Content::System { text: "<sysmsg/>".into() },
+    ];
+    for (content, seq) in contents.into_iter().zip(1..) {
+        let row = Message {
+            id: i64::MAX - i64::try_from(seq).unwrap(),
+            content,
+            is_at: Some(true),
+            update_time: at(1_000),
+            ..message(seq, "")
+        };
+        append(&ledger.store, std::slice::from_ref(&row)).await;
+        assert_eq!(ledger.store.message(APP, seq).await.unwrap(), Some(row));
+    }
+}
+
+#[tokio::test]
+async fn a_message_is_delivered_once() {
+    let ledger = Ledger::start().await;
+    let store = &ledger.store;
+    append(store, &[message(1, "a"), Message { delivery: Delivery::Unwanted, ..message(2, "b") }]).await;
+    assert!(store.delivered(APP, 1, at(50)).await.unwrap());
+    assert!(!store.delivered(APP, 1, at(60)).await.unwrap());
+    assert!(!store.delivered(APP, 2, at(60)).await.unwrap());
+    assert!(!store.delivered(APP, 3, at(60)).await.unwrap());
+    let row = store.message(APP, 1).await.unwrap().unwrap();
+    assert_eq!((row.delivery, row.update_time), (Delivery::Delivered, at(50)));
+    assert_eq!(row.receive_time, message(1, "a").receive_time);
+    assert_eq!(store.message(APP, 3).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_waits_for_delivery_is_found_after_the_mark() {
+    let ledger = Ledger::start().await;
+    let store = &ledger.store;
+    append(store, &[message(1, "a"), message(2, "b"), Message { chat: puid("group001"), ..message(3, "c") }]).await;
+    append(store, &[Message { delivery: Delivery::Unwanted, ..message(4, "d") }]).await;
+    store.delivered(APP, 2, at(9)).await.unwrap();
+    let waits = [(1, puid("friend01")), (3, puid("group001"))];
+    assert_eq!(store.undelivered(APP, 0).await.unwrap(), waits);
+    assert_eq!(store.undelivered(APP, 1).await.unwrap(), waits[1..]);
+    assert!(store.undelivered(APP, u64::MAX).await.unwrap().is_empty());
+    assert_eq!(store.mark(APP).await.unwrap(), 0);
+    store.put_mark(APP, 2).await.unwrap();
+    store.put_mark(APP, 7).await.unwrap();
+    assert_eq!(store.mark(APP).await.unwrap(), 7);
+}
+
+#[tokio::test]
+async fn an_envelope_brings_the_app_and_the_row() {
+    let ledger = Ledger::start().await;
+    let (store, app) = (&ledger.store, ledger.app().await);
+    store.append(&app.id, &message(1, "a"), None).await.unwrap();
+    let envelope = store.envelope(&app.id, 1, &puid("friend01")).await.unwrap().unwrap();
+    assert_eq!((&envelope.app, envelope.message, envelope.parked), (&app, message(1, "a"), None));
+    assert!(store.envelope(&app.id, 2, &puid("friend01")).await.unwrap().is_none());
+    assert!(store.envelope("nobody", 1, &puid("friend01")).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn rows_that_cannot_be_read_are_told() {
+    let ledger = Ledger::start().await;
+    let store = &ledger.store;
+    append(store, &[message(1, "a")]).await;
+    let (pk, sk) = (format!("APP#{APP}"), "LOG#00000000000000000001");
+    ledger.spoil(&pk, sk, "cursor").await;
+    assert!(is_corrupt(store.tail(APP, 1).await, sk));
+    assert!(store.message(APP, 1).await.unwrap().is_some());
+    ledger.spoil(&pk, sk, "content").await;
+    assert!(is_corrupt(store.message(APP, 1).await, sk));
+    assert!(is_corrupt(store.rows(APP, 1..=1).await, sk));
+    ledger.spoil(&pk, sk, "chat").await;
+    assert!(is_corrupt(store.undelivered(APP, 0).await, sk));
+}

@@ -1,0 +1,77 @@
+//! What a row costs: DynamoDB bills a write unit for each begun kilobyte of the item.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::{
+    message::{Content, Message},
+    puid::Puid,
+};
+use store::Cursor;
+
+use crate::support::{APP, Item, Ledger, at, message, puid};
+
+/// An item's size in bytes: the names and the values of its attributes.
+///
+/// Source: *`DynamoDB` item sizes and formats* of the Amazon `DynamoDB` developer guide.
+fn size(item: &Item) -> usize {
+    item.iter().map(|(name, value)| name.len() + value_size(value)).sum()
+}
+
+fn value_size(value: &AttributeValue) -> usize {
+    match value {
+        AttributeValue::S(text) => text.len(),
+        // A byte for two significant digits, one more, and one for the sign.
+        AttributeValue::N(number) => number.trim_matches(['0', '-']).len().div_ceil(2) + 2,
+        AttributeValue::B(bytes) => bytes.as_ref().len(),
+        AttributeValue::Bool(_) | AttributeValue::Null(_) => 1,
+        AttributeValue::M(map) => 3 + map.iter().map(|(name, part)| 1 + name.len() + value_size(part)).sum::<usize>(),
+        AttributeValue::L(list) => 3 + list.iter().map(|part| 1 + value_size(part)).sum::<usize>(),
+        other => panic!("no row has {other:?}"),
+    }
+}
+
+/// A text of a hundred characters in a group, mentioning the account; times to the nanosecond.
+fn typical() -> Message {
+    let received = "2026-01-07T03:25:45.123456789Z".parse().unwrap();
+    let group = puid("973e46d8");
+    Message {
+        seq: 1_234_567,
+        id: 6_050_338_562_629_220_245,
+        chat: group.clone(),
+        send_user: Some(puid("c9c27d87")),
+        send_group: Some(group.clone()),
+        receiver: None,
+        receiver_group: Some(group),
+        owner: Puid::new("e1d54615"),
+        is_at: Some(true),
+        receive_time: received,
+        update_time: received,
+        content: Content::Text { text: "字".repeat(100) },
+        ..message(1, "")
+    }
+}
+
+#[tokio::test]
+async fn a_text_of_a_hundred_characters_is_one_unit_to_append_and_one_to_deliver() {
+    let ledger = Ledger::start().await;
+    // Seven keys to sync by and the same seven to poll by: the longest that was seen.
+    let keys = "[[1,823456789],[2,823456790],[3,823456791],[11,823456792],[201,1578368745],[1000,1578367201],[1001,1578367202]]";
+    let cursor = Cursor { login_number: 12, place: format!(r#"{{"sync":{keys},"check":{keys}}}"#) };
+    ledger.store.append(APP, &typical(), Some(&cursor)).await.unwrap();
+    let row = async || ledger.item(&format!("APP#{APP}"), "LOG#00000000000001234567").await.unwrap();
+    let appended = size(&row().await);
+    ledger.store.delivered(APP, 1_234_567, at(1)).await.unwrap();
+    let delivered = size(&row().await);
+    assert!(appended <= 1_024, "{appended} bytes as appended");
+    assert!(delivered <= 1_024, "{delivered} bytes as delivered");
+}
+
+#[test]
+fn sizes_follow_the_rules() {
+    let text = |text: &str| AttributeValue::S(text.into());
+    let number = |number: &str| AttributeValue::N(number.into());
+    assert_eq!(value_size(&text("字a")), 4);
+    assert_eq!(value_size(&number("1578368745")), 7);
+    assert_eq!(value_size(&number("-100")), 3);
+    assert_eq!(value_size(&AttributeValue::M([("ab".to_owned(), text("c"))].into())), 7);
+    assert_eq!(value_size(&AttributeValue::L(vec![AttributeValue::Bool(true)])), 5);
+}

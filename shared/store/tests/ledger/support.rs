@@ -1,0 +1,145 @@
+//! What the tests start from.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{
+    Client,
+    config::{BehaviorVersion, Credentials, Region},
+    types::AttributeValue,
+};
+use domain::{
+    app::{App, NewApp},
+    delivery::Delivery,
+    message::{Content, Direction, Message},
+    puid::Puid,
+};
+use jiff::{Timestamp, ToSpan};
+use store::{Filter, Store, StoreError};
+use testing::Fixture;
+
+/// An app's id, where no app is needed.
+pub const APP: &str = "00000000000000000000000000000001";
+
+pub type Item = HashMap<String, AttributeValue>;
+
+/// A ledger of a test's own, with a way to its rows past the store.
+pub struct Ledger {
+    pub store: Store,
+    pub rows: Client,
+    fixture: Fixture,
+}
+
+impl Ledger {
+    const TABLE: &str = "ledger";
+
+    pub async fn start() -> Self {
+        let fixture = Fixture::start().await;
+        let rows = client(fixture.embedded.dynamodb_url());
+        let store = Store::new(&rows, Self::TABLE);
+        store.create_table().await.unwrap();
+        Self { store, rows, fixture }
+    }
+
+    /// Makes an app in shard 3.
+    pub async fn app(&self) -> App {
+        let relay = &self.fixture.relay;
+        let new = NewApp { name: "名", token: "t", callback: Some("http://c/"), shard: 3 };
+        let (app, _) = App::create(&new, &relay.sealer, &*relay.ids, at(0));
+        self.store.create_app(&app).await.unwrap();
+        app
+    }
+
+    pub async fn item(&self, pk: &str, sk: &str) -> Option<Item> {
+        let get = self.rows.get_item().table_name(Self::TABLE).set_key(Some(key(pk, sk)));
+        get.consistent_read(true).send().await.unwrap().item
+    }
+
+    /// Sets a part of a row to something that no version wrote.
+    pub async fn spoil(&self, pk: &str, sk: &str, part: &str) {
+        let mut row = self.item(pk, sk).await.unwrap_or_else(|| key(pk, sk));
+        row.insert(part.to_owned(), AttributeValue::Bool(true));
+        self.rows.put_item().table_name(Self::TABLE).set_item(Some(row)).send().await.unwrap();
+    }
+
+    /// How many rows lie in a partition.
+    pub async fn count(&self, pk: &str) -> i32 {
+        let query = self.rows.query().table_name(Self::TABLE).key_condition_expression("pk = :pk");
+        query.expression_attribute_values(":pk", AttributeValue::S(pk.into())).send().await.unwrap().count
+    }
+
+    /// A sealed value.
+    pub fn sealed(&self, text: &str) -> domain::secret::Sealed {
+        self.fixture.relay.sealer.seal("test", text.as_bytes())
+    }
+}
+
+/// A client of a DynamoDB at `url`.
+pub fn client(url: &str) -> Client {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(url)
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("a", "s", None, None, "test"))
+        .retry_config(
+            aws_sdk_dynamodb::config::retry::RetryConfig::standard()
+                .with_initial_backoff(std::time::Duration::from_millis(1)),
+        );
+    Client::from_conf(config.build())
+}
+
+fn key(pk: &str, sk: &str) -> Item {
+    HashMap::from([("pk".into(), AttributeValue::S(pk.into())), ("sk".into(), AttributeValue::S(sk.into()))])
+}
+
+/// A time, in seconds after the start of the tests.
+pub fn at(seconds: i64) -> Timestamp {
+    testing::START.parse::<Timestamp>().unwrap().checked_add(seconds.seconds()).unwrap()
+}
+
+pub fn puid(text: &str) -> Puid {
+    Puid::new(text)
+}
+
+/// An incoming text from `friend01`, still to be delivered.
+pub fn message(seq: u64, text: &str) -> Message {
+    let received = at(i64::try_from(seq).unwrap());
+    Message {
+        seq,
+        id: 6_050_338_562_629_220_000 + i64::try_from(seq).unwrap(),
+        direction: Direction::In,
+        chat: puid("friend01"),
+        send_user: Some(puid("friend01")),
+        send_group: None,
+        maps: None,
+        receiver: Some(puid("myself01")),
+        receiver_group: None,
+        owner: puid("myself01"),
+        is_at: None,
+        create_time: received.round(jiff::Unit::Second).unwrap(),
+        receive_time: received,
+        update_time: received,
+        content: Content::Text { text: text.to_owned() },
+        delivery: Delivery::Pending,
+    }
+}
+
+/// Appends rows to the log of [`APP`].
+pub async fn append(store: &Store, messages: &[Message]) {
+    for message in messages {
+        store.append(APP, message, None).await.unwrap();
+    }
+}
+
+/// Every row of [`APP`] that a filter lets through, oldest first.
+pub async fn found(store: &Store, filter: &Filter) -> Vec<u64> {
+    store.after(APP, filter, 0, 1_000).await.unwrap().iter().map(|row| row.seq).collect()
+}
+
+pub fn is_conflict<T>(result: Result<T, StoreError>) -> bool {
+    matches!(result, Err(StoreError::Conflict))
+}
+
+/// Whether a row was found and could not be read, and is named.
+pub fn is_corrupt<T>(result: Result<T, StoreError>, key: &str) -> bool {
+    matches!(result, Err(StoreError::Corrupt { key: named, .. }) if named.contains(key))
+}
