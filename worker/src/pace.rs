@@ -41,8 +41,8 @@ impl Bucket {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_burst_goes_at_once_and_the_rest_in_rhythm() {
+    #[test]
+    fn a_burst_goes_at_once_and_the_rest_in_rhythm() {
         let every = Duration::from_secs(1);
         let mut bucket = Bucket::new(Some(Pace { burst: 3, every }));
         let start = Instant::now();
@@ -56,8 +56,8 @@ mod tests {
         assert_eq!((0..4).map(|_| bucket.take(later).is_ok()).collect::<Vec<_>>(), [true, true, true, false]);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn no_pace_is_no_limit() {
+    #[test]
+    fn no_pace_is_no_limit() {
         let mut bucket = Bucket::new(None);
         assert!((0..100).all(|_| bucket.take(Instant::now()).is_ok()));
     }

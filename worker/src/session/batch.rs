@@ -25,12 +25,9 @@ impl<C: Channel> Task<C> {
         let mut seen = HashSet::new();
         let fresh: Vec<&Incoming> =
             batch.messages.iter().filter(|message| !online.log.knows(message.id) && seen.insert(message.id)).collect();
+        // First, for an app that is gone must not get rows.
+        let pending = self.has_callback(online).await?;
         let whose = self.resolve(online, &batch, &fresh).await?;
-        let pending = if fresh.iter().any(|message| message.direction == Direction::In) {
-            self.has_callback(online).await?
-        } else {
-            false
-        };
         let place = Cursor {
             login_number: online.login_number,
             place: serde_json::to_string(&batch.cursor).expect("a cursor is plain data"),

@@ -101,9 +101,7 @@ impl<C: Channel> Task<C> {
     }
 
     async fn turn_away(&self, mut opened: Opened<C::Session, C::Cursor>, ending: Ending) -> Result<Phase<C>, Halt> {
-        if let Err(error) = self.shared.channel.close(&mut opened.session).await {
-            tracing::warn!(%error, "the account that was turned away was not logged out");
-        }
+        self.close(&mut opened.session).await;
         self.end(ending, None).await?;
         Ok(Phase::Offline)
     }

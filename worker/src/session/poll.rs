@@ -28,8 +28,10 @@ impl<C: Channel> Task<C> {
     pub(super) async fn online(&mut self, mut online: Box<Online<C>>) -> Result<Phase<C>, Halt> {
         Box::pin(self.reconcile(&mut online)).await?;
         let outcome = self.poll(&mut online).await;
-        if matches!(outcome, Err(Halt::Stopped)) {
-            Box::pin(self.keep_keys(&mut online)).await;
+        match outcome {
+            Err(Halt::Stopped) => Box::pin(self.keep_keys(&mut online)).await,
+            Err(Halt::Gone) => self.close(&mut online.keys).await,
+            _ => {}
         }
         outcome
     }
@@ -160,6 +162,13 @@ impl<C: Channel> Task<C> {
         self.end(Ending::EndedByWeChat { code }, Some(keys)).await?;
         self.put_back();
         self.begin_push(&online.keys, code).await
+    }
+
+    /// Ends the session at WeChat, as far as WeChat listens.
+    pub(super) async fn close(&self, keys: &mut C::Session) {
+        if let Err(error) = Box::pin(self.shared.channel.close(keys)).await {
+            tracing::warn!(%error, "WeChat was not told that the session is over; its keys are dropped all the same");
+        }
     }
 
     /// Writes the keys if they have changed. They are worth no waiting: older ones open the session as well.

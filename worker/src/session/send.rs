@@ -42,9 +42,7 @@ impl<C: Channel> Task<C> {
     }
 
     async fn log_out(&mut self, online: &mut Online<C>, claimed: Claimed) -> Result<Phase<C>, Halt> {
-        if let Err(error) = self.shared.channel.close(&mut online.keys).await {
-            tracing::warn!(%error, "WeChat was not told of the logout; the keys are dropped all the same");
-        }
+        self.close(&mut online.keys).await;
         self.end(Ending::LoggedOut, None).await?;
         self.refuse(claimed).await?;
         Ok(Phase::Offline)

@@ -1,0 +1,125 @@
+//! Texts out.
+
+use std::time::Duration;
+
+use domain::{
+    job::{Command, JobState},
+    message::Direction,
+    puid::Puid,
+};
+use simulator::{Fault, From};
+use worker::{Config, Pace};
+
+use crate::support::{Stage, UIN, config, text};
+
+fn send(to: &Puid, text: &str) -> Command {
+    Command::SendText { to: to.clone(), text: text.to_owned() }
+}
+
+fn failed(why: &str) -> JobState {
+    JobState::Failed { why: why.to_owned() }
+}
+
+#[tokio::test]
+async fn a_text_goes_out_and_into_the_log() {
+    let stage = Stage::start().await;
+    let app = stage.fixture.app(None).await;
+    let worker = stage.worker();
+    stage.log_in(&app).await;
+    let (friend, home) = (stage.contact(&app, "李雷").await, stage.contact(&app, "家").await);
+    let job = stage.order(&app, send(&friend.puid, "好 <b>\n😂")).await;
+    let told = stage.end_of(&job).await;
+    stage.done(&app, send(&home.puid, "大家好")).await;
+    let sent = stage.world.sent(UIN);
+    assert_eq!((sent[0].to_name.as_str(), sent[0].text.as_str()), ("李雷", "好 <b>\n😂"));
+    assert_eq!((sent[1].to_name.as_str(), sent[1].text.as_str()), ("家", "大家好"));
+    assert_eq!(sent[0].client_msg_id, job.client_id());
+    assert_eq!(told, JobState::Sent { message_id: Some(sent[0].msg_id.cast_signed()) });
+    let log = stage.log(&app, 2).await;
+    assert_eq!(
+        (log[0].direction, log[0].id, text(&log[0])),
+        (Direction::Out, sent[0].msg_id.cast_signed(), "好 <b>\n😂")
+    );
+    assert_eq!((&log[0].receiver, &log[0].receiver_group), (&Some(friend.puid), &None));
+    assert_eq!((&log[1].receiver, &log[1].receiver_group), (&None, &Some(home.puid)));
+    worker.end().await;
+    assert_eq!(stage.world.violations(), []);
+}
+
+#[tokio::test]
+async fn what_cannot_be_sent_says_why() {
+    let stage = Stage::start().await;
+    let app = stage.fixture.app(None).await;
+    let worker = stage.worker();
+    let nobody = Puid::new("00000000");
+    assert_eq!(stage.done(&app, send(&nobody, "x")).await, failed("the session is offline"));
+    stage.log_in(&app).await;
+    assert_eq!(stage.done(&app, send(&nobody, "x")).await, failed("there is no such contact"));
+    let friend = stage.contact(&app, "李雷").await.puid;
+    stage.world.fault(Fault::on("webwxsendmsg").ret(1));
+    assert_eq!(stage.done(&app, send(&friend, "x")).await, failed("unexpected answer: webwxsendmsg: code 1"));
+    assert_eq!(stage.done(&app, send(&friend, "y")).await.as_str(), "sent");
+    worker.end().await;
+}
+
+#[tokio::test]
+async fn an_attempt_without_an_answer_is_repeated_under_the_same_number() {
+    let stage = Stage::start().await;
+    let app = stage.fixture.app(None).await;
+    let worker = stage.worker();
+    stage.log_in(&app).await;
+    let friend = stage.contact(&app, "李雷").await.puid;
+    stage.world.fault(Fault::on("webwxsendmsg").times(2).drop_answer());
+    let job = stage.order(&app, send(&friend, "一次")).await;
+    assert_eq!(stage.end_of(&job).await.as_str(), "sent");
+    assert!(stage.world.sent(UIN).iter().all(|sent| sent.client_msg_id == job.client_id()));
+    assert_eq!(stage.log(&app, 1).await.len(), 1);
+
+    stage.world.fault(Fault::on("webwxsendmsg").times(0).drop_answer());
+    let JobState::Failed { why } = stage.done(&app, send(&friend, "不知")).await else {
+        panic!("it cannot be known")
+    };
+    assert!(why.ends_with("(it is not known whether the message was sent)"), "{why}");
+    worker.end().await;
+}
+
+#[tokio::test]
+async fn commands_keep_their_order_and_their_rhythm_and_messages_come_in_between() {
+    let stage = Stage::start().await;
+    let app = stage.fixture.app(None).await;
+    let pace = Some(Pace { burst: 2, every: Duration::from_millis(100) });
+    let worker = stage.worker_with(Config { pace, ..config() });
+    stage.log_in(&app).await;
+    let friend = stage.contact(&app, "李雷").await.puid;
+    let mut jobs = Vec::new();
+    let begun = std::time::Instant::now();
+    for n in 0..5 {
+        jobs.push(stage.order(&app, send(&friend, &n.to_string())).await);
+    }
+    stage.world.push_text(UIN, From::friend("老李"), "进来").unwrap();
+    for job in &jobs {
+        assert_eq!(stage.end_of(job).await.as_str(), "sent");
+    }
+    assert!(begun.elapsed() >= Duration::from_millis(300), "three of five have to wait for their turn");
+    let sent: Vec<String> = stage.world.sent(UIN).into_iter().map(|sent| sent.text).collect();
+    assert_eq!(sent, ["0", "1", "2", "3", "4"]);
+    assert_eq!(stage.log(&app, 6).await.len(), 6);
+    worker.end().await;
+}
+
+#[tokio::test]
+async fn a_command_that_the_queue_forgot_is_found_in_the_ledger() {
+    let stage = Stage::start().await;
+    let app = stage.fixture.app(None).await;
+    let first = stage.worker();
+    stage.log_in(&app).await;
+    first.end().await;
+    let friend = stage.contact(&app, "李雷").await.puid;
+    let relay = &stage.fixture.relay;
+    let job = domain::job::Job::queued(relay.ids.hex(), app.id.clone(), 0, send(&friend, "迟到"), relay.now());
+    relay.store.put_job(&job).await.unwrap();
+    let second = stage.worker();
+    assert_eq!(stage.end_of(&job).await.as_str(), "sent");
+    assert_eq!(stage.world.sent(UIN).len(), 1);
+    second.end().await;
+}

@@ -1,0 +1,9 @@
+//! The worker between a simulated WeChat and the embedded services.
+
+mod contacts;
+mod jobs;
+mod logins;
+mod messages;
+mod restarts;
+mod shards;
+mod support;

@@ -1,0 +1,61 @@
+//! Leases.
+
+use simulator::From;
+use store::Lease;
+
+use crate::support::{Stage, UIN, text, until};
+
+#[tokio::test]
+async fn another_worker_takes_over_from_one_that_died() {
+    let stage = Stage::start().await;
+    let app = stage.fixture.app(None).await;
+    let first = stage.worker();
+    stage.log_in(&app).await;
+    let second = stage.worker();
+    stage.world.push_text(UIN, From::friend("老李"), "1").unwrap();
+    stage.log(&app, 1).await;
+    first.kill().await;
+    stage.world.push_text(UIN, From::friend("老李"), "2").unwrap();
+    let log = stage.log(&app, 2).await;
+    assert_eq!((text(&log[0]), text(&log[1]), log.len()), ("1", "2", 2));
+    assert_eq!(stage.fixture.relay.store.lease(0).await.unwrap().unwrap().epoch, 2);
+    second.end().await;
+}
+
+#[tokio::test]
+async fn a_worker_that_lost_its_lease_stops_and_stands_by() {
+    let stage = Stage::start().await;
+    let app = stage.fixture.app(None).await;
+    let store = &stage.fixture.relay.store;
+    let worker = stage.worker();
+    stage.log_in(&app).await;
+    let taken = until(async || {
+        let seen = store.lease(0).await.unwrap();
+        store.take_lease(0, "another", seen.as_ref()).await.ok()
+    })
+    .await;
+    // Its session stops, and it takes the shard back once the other has shown no sign of life for long enough.
+    let back = until(async || store.lease(0).await.unwrap().filter(|lease| lease.epoch > taken.epoch)).await;
+    assert_eq!(back.epoch, taken.epoch + 1);
+    stage.world.push_text(UIN, From::friend("老李"), "1").unwrap();
+    assert_eq!(stage.log(&app, 1).await.len(), 1);
+    worker.end().await;
+}
+
+#[tokio::test]
+async fn a_name_of_its_own_gets_the_lease_back_at_once() {
+    let stage = Stage::start().await;
+    let mine = |owner: &str| worker::Config {
+        owner: Some(owner.to_owned()),
+        takeover: std::time::Duration::from_secs(3600),
+        ..crate::support::config()
+    };
+    let first = stage.worker_with(mine("only"));
+    let store = &stage.fixture.relay.store;
+    let owned = |lease: &Lease| lease.owner.as_deref() == Some("only");
+    until(async || store.lease(0).await.unwrap().filter(owned)).await;
+    first.kill().await;
+    let second = stage.worker_with(mine("only"));
+    until(async || store.lease(0).await.unwrap().filter(|lease| lease.epoch == 2)).await;
+    second.end().await;
+}

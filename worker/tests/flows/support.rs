@@ -1,0 +1,218 @@
+//! What every flow starts from.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use domain::{
+    app::App,
+    contact::Contact,
+    job::{Command, Job, JobState},
+    message::Message,
+    session::{Session, State},
+};
+use queue::{CommandEnvelope, InboundEnvelope};
+use simulator::{AccountSpec, Group, Member, Person, Simulator, World};
+use testing::Fixture;
+use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
+use url::Url;
+use wechat::{Hosts, WebWeChat};
+use worker::{Config, Worker};
+
+/// The account that the fixture's app is bound to.
+pub const UIN: u64 = 1_234_567_890;
+/// Nothing here takes this long unless it is broken.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A relay, a WeChat, and an account with a few people.
+pub struct Stage {
+    pub fixture: Fixture,
+    pub simulator: Simulator,
+    pub world: World,
+}
+
+/// A worker that runs.
+pub struct Running {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    /// Tells it to end, and waits until it has.
+    pub async fn end(self) {
+        drop(self.stop);
+        self.task.await.expect("the worker ends in order");
+    }
+
+    /// Stops it where it stands, as `kill -9` does.
+    pub async fn kill(self) {
+        self.task.abort();
+        assert!(self.task.await.expect_err("it was still running").is_cancelled());
+    }
+}
+
+pub fn config() -> Config {
+    Config {
+        beat: Duration::from_millis(50),
+        takeover: Duration::from_millis(500),
+        command_wait: Duration::from_secs(1),
+        retry: Duration::from_millis(10),
+        pace: None,
+        ..Config::default()
+    }
+}
+
+pub fn account(uin: u64) -> AccountSpec {
+    AccountSpec::new(uin, "我")
+        .friends(12)
+        .friend(Person::new("李雷").remark("老李").from_city("浙江", "杭州").sex(1))
+        .friend(Person::new("韩梅梅"))
+        .groups(2, 20)
+        .group(Group::new("家").members(["李雷"]).member(Member::new("三叔").display("叔")))
+        .group(Group::new("静").members(["韩梅梅", "路人"]).unsaved())
+        .official_accounts(1)
+        .official_account(Person::new("日报"))
+}
+
+impl Stage {
+    pub async fn start() -> Self {
+        let fixture = Fixture::start().await;
+        let simulator = Simulator::start("127.0.0.1:0").await.expect("the simulator listens");
+        let world = simulator.world();
+        world.account(account(UIN));
+        Self { fixture, simulator, world }
+    }
+
+    pub fn channel(&self) -> WebWeChat {
+        let relay = &self.fixture.relay;
+        let hosts = Hosts::single(&Url::parse(&self.simulator.origin()).expect("an origin is a URL"));
+        WebWeChat::new(boot::http_client(), hosts, Arc::clone(&relay.clock), Arc::clone(&relay.ids))
+            .expect("the client is made")
+    }
+
+    pub fn worker(&self) -> Running {
+        self.worker_with(config())
+    }
+
+    pub fn worker_with(&self, config: Config) -> Running {
+        let worker = Worker::new(self.fixture.relay.clone(), self.channel(), config);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(worker.run(async {
+            // An error says that the sender was dropped, which is the sign.
+            let _ = stopped.await;
+        }));
+        Running { stop, task }
+    }
+
+    /// Puts a job and its envelope, as a function does.
+    pub async fn order(&self, app: &App, command: Command) -> Job {
+        let relay = &self.fixture.relay;
+        let job = Job::queued(relay.ids.hex(), app.id.clone(), app.shard, command, relay.now());
+        assert!(relay.store.put_job(&job).await.expect("the ledger takes the job"));
+        let envelope = CommandEnvelope { app: app.id.clone(), job: job.id.clone() };
+        relay.queues.command(app.shard, &envelope).await.expect("the queue takes the command");
+        job
+    }
+
+    /// Orders, and waits for the end.
+    pub async fn done(&self, app: &App, command: Command) -> JobState {
+        let job = self.order(app, command).await;
+        self.end_of(&job).await
+    }
+
+    pub async fn end_of(&self, job: &Job) -> JobState {
+        let store = &self.fixture.relay.store;
+        until(async || {
+            let job = store.job(&job.app, &job.id).await.expect("the ledger answers")?;
+            job.state.is_final().then_some(job.state)
+        })
+        .await
+    }
+
+    /// The session once it is as wanted.
+    pub async fn session(&self, app: &App, wanted: impl Fn(&Session) -> bool) -> Session {
+        let store = &self.fixture.relay.store;
+        until(async || store.session(&app.id).await.expect("the ledger answers").filter(&wanted)).await
+    }
+
+    /// Asks for a QR code; its uuid.
+    pub async fn code(&self, app: &App) -> String {
+        assert_eq!(self.done(app, Command::Login).await, JobState::Sent { message_id: None });
+        let session = self.session(app, |session| session.state == State::Waiting).await;
+        session.login.expect("a waiting session has a login").uuid
+    }
+
+    /// Logs in from the phone, and waits until the session is idle.
+    pub async fn log_in(&self, app: &App) -> Session {
+        let uuid = self.code(app).await;
+        self.world.log_in(&uuid, UIN).expect("the phone scans");
+        self.idle().await;
+        self.session(app, |session| session.last_sync.is_some()).await
+    }
+
+    /// Waits until a poll waits and everything pushed was fetched.
+    pub async fn idle(&self) {
+        within(self.world.wait_polling(UIN)).await;
+    }
+
+    /// The log once it has so many rows.
+    pub async fn log(&self, app: &App, rows: u64) -> Vec<Message> {
+        let store = &self.fixture.relay.store;
+        until(async || {
+            let head = store.head(&app.id).await.expect("the ledger answers");
+            (head >= rows).then_some(())
+        })
+        .await;
+        store.rows(&app.id, 1..=u64::MAX).await.expect("the ledger answers")
+    }
+
+    /// Takes so many envelopes from the inbound queue, in the order they come.
+    pub async fn envelopes(&self, count: usize) -> Vec<InboundEnvelope> {
+        let inbound = &self.fixture.relay.queues.inbound;
+        let mut taken = Vec::new();
+        within(async {
+            while taken.len() < count {
+                for received in inbound.receive(Duration::from_secs(20)).await.expect("the queue answers") {
+                    taken.push(serde_json::from_str(&received.body).expect("an envelope"));
+                    inbound.delete(&[&received.receipt]).await.expect("the queue answers");
+                }
+            }
+        })
+        .await;
+        taken
+    }
+
+    pub async fn contacts(&self, app: &App) -> Vec<Contact> {
+        let mut contacts = self.fixture.relay.store.contacts(&app.id).await.expect("the ledger answers");
+        contacts.sort_by(|one, other| one.nick_name.cmp(&other.nick_name));
+        contacts
+    }
+
+    pub async fn contact(&self, app: &App, nick_name: &str) -> Contact {
+        let contacts = self.contacts(app).await;
+        contacts.into_iter().find(|contact| contact.nick_name == nick_name).expect("somebody of that name")
+    }
+}
+
+pub async fn within<T>(future: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, future).await.expect("this takes no time unless it is broken")
+}
+
+/// Asks the ledger, which tells nobody of changes, until it has an answer.
+pub async fn until<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    within(async {
+        let mut beat = tokio::time::interval(Duration::from_millis(5));
+        loop {
+            beat.tick().await;
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+        }
+    })
+    .await
+}
+
+pub fn text(message: &Message) -> &str {
+    match &message.content {
+        domain::message::Content::Text { text } => text,
+        other => panic!("no text: {other:?}"),
+    }
+}
