@@ -1,0 +1,69 @@
+//! From the phone's confirming to the whole book in the ledger, WeChat being 80 ms away.
+
+use std::time::Instant;
+
+use simulator::{AccountSpec, Uin};
+
+use crate::{
+    stage::Stage,
+    table::{Budget, Spread, Table},
+};
+
+const FRIENDS: u32 = 2_000;
+const GROUPS: u32 = 50;
+const MEMBERS: u32 = 100;
+/// What the simulated WeChat adds to each answer, in milliseconds.
+const AWAY: u64 = 80;
+const FIRST: Uin = 1_700_000_000;
+
+pub async fn measure(repetitions: u32) -> anyhow::Result<Table> {
+    let stage = Stage::start().await?;
+    stage.simulated.latency(AWAY).await?;
+    // The first is the warm-up.
+    let (mut ours, mut floors) = (Vec::new(), Vec::new());
+    for n in 0..=repetitions {
+        let lasted = login(&stage, n).await?;
+        if n > 0 {
+            ours.push(lasted);
+            floors.push(nothing_but_the_wire(&stage).await?);
+        }
+    }
+    let mut table = Table::default();
+    table.row("confirm → contacts complete, s", Budget::AtMost(0.7), Spread::of(ours));
+    table.floor("eight requests one after the other", Spread::of(floors));
+    table.note(format!(
+        "{FRIENDS} friends and {GROUPS} groups of {MEMBERS}, every WeChat answer {AWAY} ms late; an account and an app \
+         that were never seen before each time. From the phone's confirming to the session's row telling that all \
+         contacts are in the ledger, looked at every 5 ms. WeChat's protocol takes at least eight round trips one \
+         after the other: login page, init, five pages of contacts (500 each), the groups of the last."
+    ));
+    Ok(table)
+}
+
+async fn login(stage: &Stage, n: u32) -> anyhow::Result<f64> {
+    let uin = FIRST + u64::from(n);
+    let account = AccountSpec::new(uin, format!("Account {n}")).friends(FRIENDS).groups(GROUPS, MEMBERS);
+    stage.simulated.accounts(&[account]).await?;
+    let (app, _) = stage.app().await?;
+    stage.ask_for_login(&app.id).await?;
+    let code = stage.simulated.code(n as usize + 1).await?;
+    stage.simulated.scan(&code, uin).await?;
+    // The client learns of the scan and asks on, so that it waits when the phone confirms.
+    tokio::time::sleep(std::time::Duration::from_millis(4 * AWAY)).await;
+    let confirmed = Instant::now();
+    stage.simulated.confirm(&code).await?;
+    stage.read(&app.id).await?;
+    Ok(confirmed.elapsed().as_secs_f64())
+}
+
+/// Eight answers of the same simulated WeChat that do nothing.
+async fn nothing_but_the_wire(stage: &Stage) -> anyhow::Result<f64> {
+    let http = boot::http_client().build()?;
+    let address = format!("{}/cgi-bin/mmwebwx-bin/webwxstatreport", stage.simulated.origin());
+    http.post(&address).send().await?.bytes().await?;
+    let begun = Instant::now();
+    for _ in 0..8 {
+        http.post(&address).send().await?.bytes().await?;
+    }
+    Ok(begun.elapsed().as_secs_f64())
+}

@@ -1,0 +1,114 @@
+//! The processes of a run.
+
+use std::time::Duration;
+
+use anyhow::bail;
+use boot::Relay;
+use domain::{
+    app::{App, AppId},
+    job::{Command, Job},
+};
+use local::{apps, home::Home};
+use queue::CommandEnvelope;
+use simulator::{AccountSpec, Uin};
+use tempfile::TempDir;
+
+use crate::{process::Child, receiver::Receiver, simulated::Simulated};
+
+/// What the apps' requests are signed with.
+pub const TOKEN: &str = "bench-token";
+/// How often the ledger is asked whether a login is done: finer than what is measured by it.
+const LOOK: Duration = Duration::from_millis(5);
+/// How long a login may take.
+const PATIENCE: Duration = Duration::from_mins(5);
+/// Logins begun side by side.
+const LOGINS_AT_ONCE: usize = 16;
+
+/// A relay on embedded services on disk, a simulated WeChat and a callback, each in a process of its own.
+pub struct Stage {
+    pub simulated: Simulated,
+    pub receiver: Receiver,
+    /// The relay's process.
+    pub process: Child,
+    /// The relay's ledger and queues, as a second process sees them.
+    pub relay: Relay,
+    pub folder: TempDir,
+}
+
+impl Stage {
+    /// Starts everything.
+    pub async fn start() -> anyhow::Result<Self> {
+        Self::start_only(None).await
+    }
+
+    /// Starts these parts of the relay only.
+    pub async fn start_only(only: Option<&str>) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let simulated = Simulated::start()?;
+        let receiver = Receiver::start()?;
+        let data = folder.path().display().to_string();
+        let mut line = vec!["relay", &data, simulated.origin()];
+        line.extend(only.map(|only| ["--only", only]).into_iter().flatten());
+        let process = Child::start_self(&line)?;
+        let relay = Home::join(folder.path()).await?.relay;
+        Ok(Self { simulated, receiver, process, relay, folder })
+    }
+
+    /// Makes an app; gives its secret, too.
+    pub async fn app(&self) -> anyhow::Result<(App, String)> {
+        apps::make(&self.relay, "bench", TOKEN, Some(&self.receiver.callback())).await
+    }
+
+    /// Makes the accounts and as many apps, logs them in, and waits until all have read their contacts and wait for
+    /// messages. Which account an app has is left to chance. The apps, each with its secret.
+    pub async fn log_in(&self, accounts: &[AccountSpec]) -> anyhow::Result<Vec<(AppId, String)>> {
+        self.simulated.accounts(accounts).await?;
+        let uins: Vec<Uin> = accounts.iter().map(|account| account.uin).collect();
+        self.simulated.scan_at_once(&uins).await?;
+        let mut apps = Vec::with_capacity(uins.len());
+        for _ in &uins {
+            let (app, secret) = self.app().await?;
+            apps.push((app.id, secret));
+        }
+        for some in apps.chunks(LOGINS_AT_ONCE) {
+            for (app, _) in some {
+                self.ask_for_login(app).await?;
+            }
+            for (app, _) in some {
+                self.read(app).await?;
+            }
+        }
+        for uin in uins {
+            self.simulated.polling(uin).await?;
+        }
+        Ok(apps)
+    }
+
+    /// Tells the worker to log an app in, as `GET /login` does.
+    pub async fn ask_for_login(&self, app: &AppId) -> anyhow::Result<()> {
+        let job = Job::queued(self.relay.ids.hex(), app.clone(), 0, Command::Login, self.relay.now());
+        self.relay.store.put_job(&job).await?;
+        Ok(self.relay.queues.command(0, &CommandEnvelope { app: app.clone(), job: job.id }).await?)
+    }
+
+    /// Waits until the app's contacts are in the ledger.
+    pub async fn read(&self, app: &AppId) -> anyhow::Result<()> {
+        let waited = tokio::time::Instant::now();
+        loop {
+            let session = self.relay.store.session(app).await?;
+            if session.as_ref().is_some_and(|session| session.last_sync.is_some()) {
+                return Ok(());
+            }
+            if waited.elapsed() > PATIENCE {
+                bail!("a login does not come to its end: {:?}", session.map(|session| (session.state, session.ending)));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
+
+/// So many accounts with `friends` friends each, numbered from `first`.
+pub fn accounts(first: Uin, count: u32, friends: u32) -> Vec<AccountSpec> {
+    let account = |n| AccountSpec::new(first + u64::from(n), format!("Account {n}")).friends(friends).groups(2, 10);
+    (0..count).map(account).collect()
+}
