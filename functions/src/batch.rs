@@ -1,0 +1,111 @@
+//! A FIFO batch, handled as FIFO: the messages of a group one after the other, the groups side by side; after one that
+//! failed, the rest of its group fails as well, so that it comes again in order. A body that cannot be read fails
+//! alone: it has no place in any order.
+
+use std::fmt::Display;
+
+use futures_util::future::join_all;
+use queue::{Envelope, Received};
+
+/// A message of a batch.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// Names it in the answer.
+    pub id: String,
+    /// What keeps its order; alone where it has none.
+    pub group: Option<String>,
+    pub body: String,
+}
+
+impl From<&Received> for Record {
+    fn from(received: &Received) -> Self {
+        Self { id: received.id.clone(), group: received.group.clone(), body: received.body.clone() }
+    }
+}
+
+/// Handles a batch; the ids of the messages that failed.
+pub async fn in_groups<E, Done, Error, Handling>(records: Vec<Record>, handle: impl Fn(E) -> Handling) -> Vec<String>
+where
+    E: Envelope,
+    Error: Display,
+    Handling: Future<Output = Result<Done, Error>>,
+{
+    let mut groups: Vec<Vec<Record>> = Vec::new();
+    for record in records {
+        let same = |group: &&mut Vec<Record>| record.group.is_some() && group[0].group == record.group;
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push(record),
+            None => groups.push(vec![record]),
+        }
+    }
+    join_all(groups.into_iter().map(|group| in_order(group, &handle))).await.concat()
+}
+
+async fn in_order<E, Done, Error, Handling>(group: Vec<Record>, handle: &impl Fn(E) -> Handling) -> Vec<String>
+where
+    E: Envelope,
+    Error: Display,
+    Handling: Future<Output = Result<Done, Error>>,
+{
+    let (mut failed, mut broken) = (Vec::new(), false);
+    for record in group {
+        let done = match serde_json::from_str(&record.body) {
+            Err(error) => {
+                tracing::error!(message.id = record.id, %error, "a message cannot be read");
+                false
+            }
+            Ok(_) if broken => false,
+            Ok(envelope) => {
+                let result = handle(envelope).await;
+                if let Err(error) = &result {
+                    tracing::error!(message.id = record.id, %error, "a message could not be handled");
+                    broken = true;
+                }
+                result.is_ok()
+            }
+        };
+        if !done {
+            failed.push(record.id);
+        }
+    }
+    failed
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use domain::puid::Puid;
+    use queue::InboundEnvelope;
+
+    use super::*;
+
+    fn record(id: &str, chat: &str, seq: u64) -> Record {
+        let envelope = InboundEnvelope { app: "a".to_owned(), chat: Puid::new(chat), seq };
+        Record { id: id.to_owned(), group: Some(envelope.group()), body: serde_json::to_string(&envelope).unwrap() }
+    }
+
+    #[tokio::test]
+    async fn after_a_failure_the_rest_of_its_group_fails_and_a_poison_body_fails_alone() {
+        let poison = Record { body: "{".to_owned(), ..record("poison", "x", 0) };
+        let batch = vec![
+            record("1", "x", 1),
+            poison,
+            record("2", "y", 2),
+            record("3", "x", 3),
+            record("4", "x", 4),
+            record("5", "y", 5),
+        ];
+        let handled = Mutex::new(Vec::new());
+        let failed = in_groups(batch, |envelope: InboundEnvelope| {
+            handled.lock().unwrap().push(envelope.seq);
+            async move { if envelope.seq == 3 { Err("no") } else { Ok(()) } }
+        });
+        let mut failed = failed.await;
+        failed.sort();
+        assert_eq!(failed, ["3", "4", "poison"]);
+        let mut handled = handled.into_inner().unwrap();
+        handled.sort_unstable();
+        assert_eq!(handled, [1, 2, 3, 5], "4 was not tried after 3 had failed");
+    }
+}

@@ -1,0 +1,96 @@
+//! A function on Lambda: logs, the relay that the environment describes, and a router, a consumer or a sweep on top.
+//!
+//! | variable | what | default |
+//! |---|---|---|
+//! | `PUBLIC_URL` | what links begin with | each request's own |
+//! | `SIGNATURE_MAX_AGE` | seconds that a request's timestamp may be off | 300 |
+//! | `CALLBACK_ALLOW` | hosts, addresses and networks that callbacks may reach besides public ones | none |
+//!
+//! and those of [`boot::Settings`].
+
+use anyhow::{Context, anyhow};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use axum::Router;
+use boot::Relay;
+use domain::delivery::RetrySchedule;
+use lambda_runtime::{LambdaEvent, service_fn};
+
+use crate::{
+    Config, State,
+    batch::Record,
+    callback::{Client, Policy},
+    dispatch::Dispatcher,
+    endpoints, sweep,
+};
+
+/// What is logged.
+const LOGS: &str = "info";
+
+/// Serves an endpoint on Lambda until the process is ended.
+pub async fn serve(route: Router<State>) -> anyhow::Result<()> {
+    boot::start_logs(LOGS, false);
+    let state = State::new(Relay::from_env().await?, Config::from_env()?);
+    lambda_http::run(endpoints::finish(route, state)).await.map_err(|error| anyhow!(error))
+}
+
+/// Delivers what the inbound queue hands over, until the process is ended. What failed is named in the answer, and
+/// comes again.
+pub async fn dispatch() -> anyhow::Result<()> {
+    let dispatcher = dispatcher().await?;
+    let handle = async |event: LambdaEvent<SqsEvent>| {
+        Ok::<_, lambda_runtime::Error>(answer(dispatcher.deliver_batch(records(event.payload)).await))
+    };
+    lambda_runtime::run(service_fn(handle)).await.map_err(|error| anyhow!(error))
+}
+
+/// Sweeps every shard whenever the schedule says so, until the process is ended.
+pub async fn sweep() -> anyhow::Result<()> {
+    let dispatcher = dispatcher().await?;
+    let handle = async |_: LambdaEvent<serde_json::Value>| {
+        for shard in 0..dispatcher.relay.shards() {
+            sweep::sweep(&dispatcher, shard).await?;
+        }
+        Ok::<_, lambda_runtime::Error>(())
+    };
+    lambda_runtime::run(service_fn(handle)).await.map_err(|error| anyhow!(error))
+}
+
+async fn dispatcher() -> anyhow::Result<Dispatcher> {
+    boot::start_logs(LOGS, false);
+    let allowed = boot::optional("CALLBACK_ALLOW").unwrap_or_default();
+    let client = Client::new(Policy::parse(&allowed).context("CALLBACK_ALLOW")?)?;
+    Ok(Dispatcher::new(Relay::from_env().await?, client, RetrySchedule::default()))
+}
+
+fn records(event: SqsEvent) -> Vec<Record> {
+    let record = |mut message: SqsMessage| Record {
+        id: message.message_id.unwrap_or_default(),
+        group: message.attributes.remove("MessageGroupId"),
+        body: message.body.unwrap_or_default(),
+    };
+    event.records.into_iter().map(record).collect()
+}
+
+fn answer(failed: Vec<String>) -> SqsBatchResponse {
+    let mut answer = SqsBatchResponse::default();
+    answer.set_failures(failed);
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_sqs_event_becomes_records_and_failures_its_answer() {
+        let event = r#"{"Records": [
+            {"messageId": "1", "body": "{\"seq\": 1}", "attributes": {"MessageGroupId": "a.b"}},
+            {"messageId": "2", "body": "poison"}
+        ]}"#;
+        let records = records(serde_json::from_str(event).unwrap());
+        assert_eq!(records[0].group.as_deref(), Some("a.b"));
+        assert_eq!((records[1].id.as_str(), records[1].body.as_str(), &records[1].group), ("2", "poison", &None));
+        let answer = serde_json::to_string(&answer(vec!["2".to_owned()])).unwrap();
+        assert_eq!(answer, r#"{"batchItemFailures":[{"itemIdentifier":"2"}]}"#);
+    }
+}

@@ -1,0 +1,82 @@
+//! What every endpoint works with.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use axum::extract::FromRequestParts;
+use boot::Relay;
+use http::request::Parts;
+use url::Url;
+
+use crate::book::Books;
+
+/// What a deployment may set. The defaults are the contract's.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// What links begin with (`https://relay.example/`); `None` takes it from each request.
+    pub public_url: Option<Url>,
+    /// How far a request's timestamp may be from our clock.
+    pub signature_max_age: Duration,
+    /// How long `/login` and `/logout` wait for the worker.
+    pub worker_wait: Duration,
+    /// The pause between two looks at what a request waits for.
+    pub poll: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            public_url: None,
+            signature_max_age: Duration::from_secs(300),
+            worker_wait: Duration::from_secs(10),
+            poll: Duration::from_millis(250),
+        }
+    }
+}
+
+/// A variable of the environment that cannot be understood.
+#[derive(Debug, thiserror::Error)]
+#[error("{name}: {why}")]
+pub struct ConfigError {
+    pub name: &'static str,
+    pub why: String,
+}
+
+impl Config {
+    /// `PUBLIC_URL` (what links begin with) and `SIGNATURE_MAX_AGE` (seconds), where they are set.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let mut config = Self::default();
+        if let Some(url) = boot::optional("PUBLIC_URL") {
+            let url = Url::parse(&url).map_err(|why| ConfigError { name: "PUBLIC_URL", why: why.to_string() })?;
+            config.public_url = Some(url);
+        }
+        if let Some(seconds) = boot::optional("SIGNATURE_MAX_AGE") {
+            let seconds = seconds
+                .parse()
+                .map_err(|_| ConfigError { name: "SIGNATURE_MAX_AGE", why: "not seconds".to_owned() })?;
+            config.signature_max_age = Duration::from_secs(seconds);
+        }
+        Ok(config)
+    }
+}
+
+/// The relay with what the endpoints keep in the process; cheap to clone.
+#[derive(Clone)]
+pub struct State {
+    pub relay: Relay,
+    pub books: Arc<Books>,
+    pub config: Arc<Config>,
+}
+
+impl State {
+    pub fn new(relay: Relay, config: Config) -> Self {
+        Self { relay, books: Arc::new(Books::default()), config: Arc::new(config) }
+    }
+}
+
+impl FromRequestParts<State> for State {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(_: &mut Parts, state: &State) -> Result<Self, Infallible> {
+        Ok(state.clone())
+    }
+}

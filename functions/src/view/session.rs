@@ -1,0 +1,58 @@
+//! Who is logged in, and how a login stands.
+
+use domain::session::{self, Session, State};
+use serde::Serialize;
+
+use super::avatar;
+
+#[derive(Debug, Serialize)]
+pub struct User<'a> {
+    puid: &'a str,
+    name: &'a str,
+    nick_name: &'a str,
+    user_name: &'a str,
+    avatar: String,
+}
+
+impl<'a> From<&'a session::User> for User<'a> {
+    fn from(user: &'a session::User) -> Self {
+        Self {
+            puid: user.puid.as_str(),
+            name: &user.nick_name,
+            nick_name: &user.nick_name,
+            user_name: &user.user_name,
+            avatar: avatar(&user.puid),
+        }
+    }
+}
+
+/// How a login stands, in WeChat's own numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginStatus {
+    Waiting,
+    Scanned,
+    LoggedIn,
+    Over,
+}
+
+impl LoginStatus {
+    /// Of the login `uuid`; one that is not the app's latest is over.
+    pub fn of(session: &Session, uuid: &str) -> Self {
+        let latest = session.login.as_ref().is_some_and(|login| login.uuid == uuid);
+        match session.state {
+            State::Starting | State::Waiting if latest => Self::Waiting,
+            State::Scanned if latest => Self::Scanned,
+            State::Online if latest => Self::LoggedIn,
+            _ => Self::Over,
+        }
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "408",
+            Self::Scanned => "201",
+            Self::LoggedIn => "200",
+            Self::Over => "400",
+        }
+    }
+}
