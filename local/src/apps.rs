@@ -62,12 +62,7 @@ async fn create(
 }
 
 /// Makes an app; gives it and its app secret.
-pub async fn make(
-    relay: &Relay,
-    name: &str,
-    token: &str,
-    callback: Option<&str>,
-) -> anyhow::Result<(App, String)> {
+pub async fn make(relay: &Relay, name: &str, token: &str, callback: Option<&str>) -> anyhow::Result<(App, String)> {
     if token.is_empty() {
         bail!("the token must not be empty: anyone could sign with it");
     }

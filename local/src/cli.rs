@@ -75,9 +75,7 @@ pub enum Command {
     #[command(subcommand)]
     App(AppCommand),
     /// Log an app's account in: draws the QR code here.
-    Login {
-        app_id: String,
-    },
+    Login { app_id: String },
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -126,13 +124,9 @@ pub enum AppCommand {
         json: bool,
     },
     /// Let another WeChat account log in.
-    Unbind {
-        app_id: String,
-    },
+    Unbind { app_id: String },
     /// Remove an app and everything it has.
-    Delete {
-        app_id: String,
-    },
+    Delete { app_id: String },
 }
 
 #[cfg(test)]

@@ -94,12 +94,7 @@ fn sealing_key(file: &Path) -> anyhow::Result<[u8; 32]> {
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
     let fresh = file.with_extension(format!("new-{}", std::process::id()));
-    let mut made = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&fresh)
-        .with_context(name)?;
+    let mut made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh).with_context(name)?;
     made.write_all(data_encoding::HEXLOWER.encode(&key).as_bytes()).with_context(name)?;
     made.sync_all().with_context(name)?;
     // A link is made whole or not at all, and never over an existing file.

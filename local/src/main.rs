@@ -1,2 +1,63 @@
-//! skeleton
-fn main() {}
+//! `cargo run`.
+
+use std::time::Instant;
+
+use anyhow::Context;
+use clap::Parser;
+use local::{
+    apps,
+    cli::{Cli, Command},
+    home::Home,
+    login, run, simulation,
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let started = Instant::now();
+    let cli = Cli::parse();
+    boot::start_logs(&cli.run.log, true);
+    match &cli.command {
+        None => relay(&cli, started).await,
+        Some(Command::App(command)) => {
+            let home = Home::join_or_own(&cli.data).await?;
+            let done = apps::command(command, &home.relay, &mut std::io::stdout()).await;
+            home.close().await;
+            done
+        }
+        Some(Command::Login { app_id }) => {
+            let home = Home::join(&cli.data).await.context("the relay must be running to log in")?;
+            login::login(app_id, &home.relay, &mut std::io::stdout()).await
+        }
+    }
+}
+
+/// Runs until Ctrl-C or SIGTERM.
+async fn relay(cli: &Cli, started: Instant) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let running = run::start(&cli.data, &cli.run).await?;
+    running.tell();
+    let ended = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+    };
+    let story = async {
+        if let (Some(simulator), Some(api)) = (&running.simulator, &running.api) {
+            simulation::play(running.home.relay.clone(), simulator, api, started).await?;
+        } else {
+            println!("\nMake an app:  cargo run -- app create NAME --token TOKEN --callback URL");
+            println!("Log it in:    cargo run -- login APP_ID");
+        }
+        println!("\nCtrl-C stops it.");
+        std::future::pending::<anyhow::Result<()>>().await
+    };
+    let outcome = tokio::select! {
+        () = ended => Ok(()),
+        outcome = story => outcome,
+    };
+    println!("stopping");
+    running.stop().await;
+    outcome
+}

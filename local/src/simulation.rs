@@ -53,7 +53,8 @@ pub async fn play(relay: Relay, simulator: &Simulator, api: &str, started: Insta
     let (app, app_secret) = apps::make(&relay, "demo", TOKEN, Some(&callback)).await?;
     println!("\n1. An app is made: {} (its callback: {callback})", app.id);
     println!("2. Its owner logs in:\n");
-    tokio::try_join!(login::login(&app.id, &relay, &mut std::io::stdout()), phone(&world))?;
+    let mut out = std::io::stdout();
+    tokio::try_join!(login::login(&app.id, &relay, &mut out), phone(&world))?;
     world.wait_polling(UIN).await;
     println!("\n3. A friend writes: 你好, relay! 😂");
     let written = Instant::now();

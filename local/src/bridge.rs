@@ -1,0 +1,190 @@
+//! What AWS does between the inbound queue and the dispatcher: an event source mapping that hands batches over and
+//! deletes what was handled, and a schedule that starts the sweep.
+
+use std::{collections::HashSet, future::Future, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use boot::Relay;
+use domain::delivery::RetrySchedule;
+use functions::{
+    batch::Record,
+    callback::{Client, Policy},
+    dispatch::Dispatcher,
+    sweep,
+};
+use queue::Received;
+use serde_json::{Value, json};
+use tokio::{sync::Semaphore, task::JoinSet};
+
+/// How long one request waits for messages.
+const POLL: Duration = Duration::from_secs(20);
+/// Batches under way at once: a callback that does not answer holds up its own batch only.
+const BATCHES: usize = 64;
+/// How long a message that failed stays hidden, and how long a failed request is not repeated.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Between two sweeps.
+const SWEEP: Duration = Duration::from_secs(1);
+/// An invoked function may take as long as a message in hand stays hidden.
+const INVOCATION: Duration = Duration::from_secs(180);
+
+/// Where the dispatcher runs.
+#[derive(Clone)]
+pub enum Target {
+    /// In this process.
+    Here(Dispatcher),
+    /// As Lambda functions that are invoked over HTTP, as `cargo lambda watch` serves them.
+    Invoked { client: reqwest::Client, url: String },
+}
+
+impl Target {
+    /// In this process, or the functions behind `invoke`. Callbacks may be on this machine.
+    pub fn new(relay: &Relay, invoke: Option<&str>) -> anyhow::Result<Self> {
+        if let Some(url) = invoke {
+            let client = boot::http_client().timeout(INVOCATION).build().context("TLS cannot be set up")?;
+            return Ok(Self::Invoked { client, url: url.trim_end_matches('/').to_owned() });
+        }
+        let client = Client::new(Policy::with_loopback()).context("TLS cannot be set up")?;
+        Ok(Self::Here(Dispatcher::new(relay.clone(), client, RetrySchedule::default())))
+    }
+
+    /// Handles a batch; the ids of the messages that must come again.
+    async fn deliver(&self, batch: &[Received]) -> anyhow::Result<Vec<String>> {
+        match self {
+            Self::Here(dispatcher) => Ok(dispatcher.deliver_batch(batch.iter().map(Record::from).collect()).await),
+            Self::Invoked { .. } => {
+                let answer = self.invoke("dispatcher", &event(batch)).await?;
+                let failures = answer["batchItemFailures"].as_array().map_or(&[][..], Vec::as_slice);
+                Ok(failures.iter().filter_map(|one| one["itemIdentifier"].as_str().map(str::to_owned)).collect())
+            }
+        }
+    }
+
+    async fn sweep(&self, shard: u16) -> anyhow::Result<()> {
+        match self {
+            Self::Here(dispatcher) => sweep::sweep(dispatcher, shard).await.map(drop)?,
+            Self::Invoked { .. } => drop(self.invoke("sweep", &json!({ "source": "aws.scheduler" })).await?),
+        }
+        Ok(())
+    }
+
+    async fn invoke(&self, function: &str, event: &Value) -> anyhow::Result<Value> {
+        let Self::Invoked { client, url } = self else { return Ok(Value::Null) };
+        let url = format!("{url}/2015-03-31/functions/{function}/invocations");
+        let answer = client.post(url).json(event).send().await?.error_for_status()?;
+        if answer.headers().contains_key("x-amz-function-error") {
+            anyhow::bail!("the function {function} failed: {}", answer.text().await?);
+        }
+        Ok(answer.json().await?)
+    }
+}
+
+/// The event that SQS gives a function.
+fn event(batch: &[Received]) -> Value {
+    let record = |message: &Received| {
+        json!({
+            "messageId": message.id,
+            "receiptHandle": message.receipt,
+            "body": message.body,
+            "attributes": { "MessageGroupId": message.group },
+            "messageAttributes": {},
+            "eventSource": "aws:sqs",
+        })
+    };
+    json!({ "Records": batch.iter().map(record).collect::<Vec<_>>() })
+}
+
+/// Starts both until `ending` resolves; what is in hand by then is finished.
+pub fn spawn<E>(tasks: &mut JoinSet<()>, relay: &Relay, target: &Target, ending: impl Fn() -> E)
+where
+    E: Future<Output = ()> + Send + 'static,
+{
+    tasks.spawn(pump(relay.clone(), target.clone(), ending()));
+    for shard in 0..relay.shards() {
+        tasks.spawn(sweep_regularly(target.clone(), shard, ending()));
+    }
+}
+
+async fn pump(relay: Relay, target: Target, ending: impl Future<Output = ()>) {
+    let free = Arc::new(Semaphore::new(BATCHES));
+    let mut batches = JoinSet::new();
+    tokio::pin!(ending);
+    loop {
+        let Ok(permit) = Arc::clone(&free).acquire_owned().await else { break };
+        let received = tokio::select! {
+            () = &mut ending => break,
+            received = relay.queues.inbound.receive(POLL) => received,
+        };
+        match received {
+            Ok(batch) if batch.is_empty() => {}
+            Ok(batch) => {
+                let (relay, target) = (relay.clone(), target.clone());
+                batches.spawn(async move {
+                    handle(&relay, &target, &batch).await;
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the inbound queue cannot be read");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        while batches.try_join_next().is_some() {}
+    }
+    while batches.join_next().await.is_some() {}
+}
+
+/// Delivers a batch, deletes what was handled, and gives back what failed.
+async fn handle(relay: &Relay, target: &Target, batch: &[Received]) {
+    let failed: HashSet<String> = match target.deliver(batch).await {
+        Ok(failed) => failed.into_iter().collect(),
+        Err(error) => {
+            tracing::warn!(%error, "the dispatcher did not answer");
+            batch.iter().map(|message| message.id.clone()).collect()
+        }
+    };
+    let (failed, done): (Vec<&Received>, Vec<&Received>) =
+        batch.iter().partition(|message| failed.contains(&message.id));
+    let queue = &relay.queues.inbound;
+    if !done.is_empty() {
+        let receipts: Vec<&str> = done.iter().map(|message| message.receipt.as_str()).collect();
+        if let Err(error) = queue.delete(&receipts).await {
+            tracing::warn!(%error, "handled messages cannot be deleted and will come again");
+        }
+    }
+    for message in failed {
+        if let Err(error) = queue.give_back(&message.receipt, PAUSE).await {
+            tracing::warn!(%error, "a failed message cannot be given back and comes later");
+        }
+    }
+}
+
+async fn sweep_regularly(target: Target, shard: u16, ending: impl Future<Output = ()>) {
+    tokio::pin!(ending);
+    loop {
+        tokio::select! {
+            () = &mut ending => return,
+            () = tokio::time::sleep(SWEEP) => {}
+        }
+        if let Err(error) = target.sweep(shard).await {
+            tracing::warn!(%error, shard, "a sweep failed");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_event_has_the_shape_of_sqs() {
+        let message = Received {
+            id: "1".to_owned(),
+            body: "{}".to_owned(),
+            receipt: "r".to_owned(),
+            group: Some("app.chat".to_owned()),
+        };
+        let event = event(&[message]);
+        assert_eq!(event["Records"][0]["messageId"], "1");
+        assert_eq!(event["Records"][0]["attributes"]["MessageGroupId"], "app.chat");
+    }
+}

@@ -1,0 +1,173 @@
+//! A relay in a folder of its own, a simulated WeChat, and a program that calls the API.
+
+use std::path::Path;
+
+use boot::Relay;
+use clap::Parser;
+use domain::signature;
+use local::{
+    apps,
+    cli::Cli,
+    run::{self, Running},
+};
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+use simulator::{AccountSpec, Config, Group, Person, Simulator, World};
+use tempfile::TempDir;
+
+/// The account that everything is about.
+pub const UIN: u64 = 1_500_000_001;
+
+/// The relay and everything around it.
+pub struct Stage {
+    pub simulator: Simulator,
+    pub world: World,
+    pub running: Running,
+    pub folder: TempDir,
+}
+
+impl Stage {
+    /// Starts a simulated WeChat, with one account, and a relay that talks to it.
+    ///
+    /// # Panics
+    /// When a part does not start.
+    pub async fn start() -> Self {
+        let simulator = Simulator::start_with("127.0.0.1:0", Config::default()).await.expect("the simulator starts");
+        let world = simulator.world();
+        let mut account = AccountSpec::new(Self::UIN, "我🍏").friends(25).groups(1, 4).official_accounts(1);
+        account.named_friends = vec![Person::new("小红").remark("红姐").sex(2).from_city("广东", "深圳")];
+        account.named_groups = vec![Group::new("测试群").members(["老王", "小李"])];
+        world.account(account);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let running = relay(folder.path(), &simulator).await;
+        Self { simulator, world, running, folder }
+    }
+
+    /// The account that everything is about.
+    pub const UIN: u64 = UIN;
+
+    /// Stops the relay and starts it again on the same folder. WeChat goes on meanwhile: `meanwhile` is what happens
+    /// there.
+    ///
+    /// # Panics
+    /// When the relay does not start again.
+    pub async fn restart(self, meanwhile: impl FnOnce(&World)) -> Self {
+        let Self { simulator, world, running, folder } = self;
+        running.stop().await;
+        meanwhile(&world);
+        let running = relay(folder.path(), &simulator).await;
+        Self { simulator, world, running, folder }
+    }
+
+    pub fn relay(&self) -> &Relay {
+        &self.running.home.relay
+    }
+
+    /// An administrator makes an app.
+    ///
+    /// # Panics
+    /// When the ledger does not take it.
+    pub async fn program(&self, callback: Option<&str>) -> Program {
+        let (app, app_secret) =
+            apps::make(self.relay(), "e2e", Program::TOKEN, callback).await.expect("the app is made");
+        Program { app_id: app.id, app_secret, api: self.api() }
+    }
+
+    /// Where the API answers.
+    ///
+    /// # Panics
+    /// When the functions were not started.
+    pub fn api(&self) -> String {
+        self.running.api.clone().expect("the functions run")
+    }
+
+    /// Logs the program's app in: asks for the code, scans it, confirms, and waits until messages flow.
+    ///
+    /// # Panics
+    /// When a step does not go as it should.
+    pub async fn log_in(&self, program: &Program) {
+        let login = program.secret("/login", &[]).await;
+        assert_eq!(login.0, StatusCode::ACCEPTED, "{}", login.1);
+        let uuid = login.1["uuid"].as_str().expect("a uuid").to_owned();
+        self.world.scan(&uuid, Self::UIN).expect("the code is there");
+        self.world.confirm(&uuid).expect("it was scanned");
+        self.world.wait_polling(Self::UIN).await;
+    }
+
+    /// Ends the relay, and checks that it kept to the protocol all the while.
+    ///
+    /// # Panics
+    /// When the simulator has noted a violation.
+    pub async fn end(self) {
+        self.running.stop().await;
+        let violations = self.world.violations();
+        assert!(violations.is_empty(), "{violations:#?}");
+    }
+}
+
+async fn relay(folder: &Path, simulator: &Simulator) -> Running {
+    let data = folder.to_str().expect("a plain path");
+    let origin = simulator.origin();
+    let line = ["relay", "--data", data, "--port", "0", "--wechat", &origin, "--pace", "0"];
+    let cli = Cli::try_parse_from(line).expect("a good command line");
+    run::start(&cli.data, &cli.run).await.expect("the relay starts")
+}
+
+/// A program that uses an app.
+#[derive(Debug, Clone)]
+pub struct Program {
+    pub app_id: String,
+    pub app_secret: String,
+    pub api: String,
+}
+
+impl Program {
+    /// What the app's requests are signed with.
+    pub const TOKEN: &str = "e2e-token";
+
+    /// Asks with the app secret alone, as `/login` wants it.
+    pub async fn secret(&self, path: &str, more: &[(&str, &str)]) -> (StatusCode, Value) {
+        self.ask(Method::GET, path, &[&self.credentials()[..], more].concat(), None).await
+    }
+
+    /// Asks with a signature.
+    pub async fn get(&self, path: &str, more: &[(&str, &str)]) -> (StatusCode, Value) {
+        let (timestamp, signature) = self.signature();
+        let signed = [("timestamp", timestamp.as_str()), ("signature", signature.as_str())];
+        self.ask(Method::GET, path, &[&self.credentials()[..], &signed, more].concat(), None).await
+    }
+
+    /// Asks with a signature and a JSON body.
+    pub async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+        let (timestamp, signature) = self.signature();
+        let signed = [("timestamp", timestamp.as_str()), ("signature", signature.as_str())];
+        self.ask(Method::POST, path, &[&self.credentials()[..], &signed].concat(), Some(body)).await
+    }
+
+    fn credentials(&self) -> [(&str, &str); 2] {
+        [("app_id", &self.app_id), ("app_secret", &self.app_secret)]
+    }
+
+    fn signature(&self) -> (String, String) {
+        use domain::time::Clock;
+        let timestamp = boot::SystemClock.now().as_second().to_string();
+        let signature = signature::sign(Self::TOKEN, &timestamp);
+        (timestamp, signature)
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> (StatusCode, Value) {
+        let client = boot::http_client().build().expect("a client");
+        let mut request = client.request(method, format!("{}{path}", self.api)).query(query);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await.expect("the API answers");
+        (answer.status(), answer.json().await.expect("JSON"))
+    }
+}

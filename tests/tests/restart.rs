@@ -1,0 +1,61 @@
+//! What survives the end of the process.
+
+use e2e::{Callback, Stage};
+use serde_json::json;
+use simulator::From;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_needs_no_scan_and_brings_what_came_meanwhile_once() {
+    let stage = Stage::start().await;
+    let callback = Callback::start().await;
+    let program = stage.program(Some(&callback.url)).await;
+    stage.log_in(&program).await;
+    stage.world.push_text(Stage::UIN, From::friend("小红"), "一").unwrap();
+    callback.taken(1).await;
+
+    let stage = stage
+        .restart(|world| {
+            for text in ["二", "三"] {
+                world.push_text(Stage::UIN, From::friend("小红"), text).unwrap();
+            }
+        })
+        .await;
+    let delivered = callback.taken(3).await;
+    let texts: Vec<_> = delivered.iter().map(e2e::Delivered::text).collect();
+    assert_eq!(texts, ["一", "二", "三"]);
+
+    let program = e2e::Program { api: stage.api(), ..program };
+    let (_, session) = program.get("/session", &[]).await;
+    assert_eq!(session["state"], "online");
+    let (_, history) = program.get("/messages", &[]).await;
+    assert_eq!(history["count"], 3);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_callback_missed_comes_later_in_order() {
+    let stage = Stage::start().await;
+    let callback = Callback::start().await;
+    callback.answer(|_| None);
+    let program = stage.program(Some(&callback.url)).await;
+    stage.log_in(&program).await;
+    for text in ["一", "二", "三"] {
+        stage.world.push_text(Stage::UIN, From::friend("小红"), text).unwrap();
+    }
+    // Three tries at the first, then its chat is parked with everything that follows.
+    let tries = callback.until(|all| all.len() >= 3).await;
+    assert!(tries.iter().all(|one| one.text() == "一"));
+    let id = &tries[0].headers["webhook-id"];
+    assert!(tries.iter().all(|one| &one.headers["webhook-id"] == id));
+
+    // Over a restart, too; and another chat's success wakes what is parked.
+    callback.answer(|_| Some(json!({})));
+    let stage = stage.restart(|world| {
+        world.push_text(Stage::UIN, From::friend("Friend 1"), "别的").unwrap();
+    });
+    let stage = stage.await;
+    let taken = callback.taken(4).await;
+    let texts: Vec<_> = taken.iter().map(e2e::Delivered::text).filter(|text| *text != "别的").collect();
+    assert_eq!(texts, ["一", "二", "三"]);
+    stage.end().await;
+}
