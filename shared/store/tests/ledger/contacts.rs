@@ -85,6 +85,17 @@ async fn the_largest_group_fits_into_a_row() {
 }
 
 #[tokio::test]
+async fn what_is_not_told_of_a_member_takes_no_room() {
+    let ledger = Ledger::start().await;
+    let bare = Contact::of(&Card::bare("@x", ContactKind::Stranger), puid("0000000c"), at(1));
+    let group = (puid("group001"), vec![Member { contact: bare, display_name: None }]);
+    ledger.store.put_members(APP, &[group]).await.unwrap();
+    let row = ledger.item(&format!("APP#{APP}"), "MEMBERS#group001").await.unwrap();
+    let list = std::str::from_utf8(row["list"].as_b().unwrap().as_ref()).unwrap();
+    assert!(!list.contains("null"), "{list}");
+}
+
+#[tokio::test]
 async fn a_login_knows_whose_its_names_are() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
