@@ -28,6 +28,9 @@ pub struct Config {
     pub push_wait: Duration,
     /// After how many rows the log is reconciled again.
     pub reconcile_every: u64,
+    /// How long it may take until a session notices that its app's callback was set or taken away, or that the app is
+    /// gone. It reads the app with a batch, this often at most.
+    pub app_age: Duration,
     /// Keys that have changed (a cookie, say) are written this often at most.
     pub keep_keys: Duration,
 }
@@ -45,6 +48,7 @@ impl Default for Config {
             qr_lifetime: Duration::from_mins(5),
             push_wait: Duration::from_mins(2),
             reconcile_every: 1_000,
+            app_age: Duration::from_secs(5),
             keep_keys: Duration::from_mins(10),
         }
     }

@@ -16,9 +16,6 @@ use wechat::{Batch, Channel, Incoming};
 use super::{Halt, Task, names::Who, online::Online};
 use crate::backoff::Backoff;
 
-/// How long it may take until a callback that was set or taken away is noticed. One read a batch at most.
-const CALLBACK_AGE: std::time::Duration = std::time::Duration::from_secs(5);
-
 impl<C: Channel> Task<C> {
     /// Stores what one fetch brought, and moves the cursor behind it.
     pub(super) async fn take_batch(&mut self, online: &mut Online<C>, batch: Batch<C::Cursor>) -> Result<(), Halt> {
@@ -52,7 +49,7 @@ impl<C: Channel> Task<C> {
     /// Whether the app wants its messages POSTed.
     async fn has_callback(&self, online: &mut Online<C>) -> Result<bool, Halt> {
         if let Some((has, read)) = online.callback
-            && read.elapsed() < CALLBACK_AGE
+            && read.elapsed() < self.shared.config.app_age
         {
             return Ok(has);
         }

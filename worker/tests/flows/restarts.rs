@@ -103,25 +103,29 @@ async fn what_was_not_delivered_is_sent_on_again() {
 }
 
 #[tokio::test]
-async fn many_sent_texts_do_not_bring_old_messages_back() {
+async fn the_place_is_found_behind_many_rows_without_one() {
     let stage = Stage::start().await;
     let app = stage.fixture.app(None).await;
+    let store = &stage.fixture.relay.store;
     let first = stage.worker();
     stage.log_in(&app).await;
-    let friend = stage.contact(&app, "李雷").await.puid;
     stage.world.push_text(UIN, From::friend("老李"), "in").unwrap();
     stage.log(&app, 1).await;
-    let mut last = None;
-    for n in 0..300 {
-        let command = Command::SendText { to: friend.clone(), text: n.to_string() };
-        last = Some(stage.order(&app, command).await);
+    let friend = stage.contact(&app, "李雷").await.puid;
+    stage.done(&app, Command::SendText { to: friend, text: "out".to_owned() }).await;
+    first.end().await;
+    let tail = store.tail(&app.id, 2).await.unwrap();
+    assert!(tail[0].cursor.is_some(), "the cursor rides on what was sent as well");
+    assert_eq!(tail[0].cursor, tail[1].cursor);
+    for seq in 3..=400 {
+        let row = &tail[0].message;
+        let row = Message { seq, id: row.id + i64::try_from(seq).unwrap(), ..row.clone() };
+        store.append(&app.id, &row, None).await.unwrap();
     }
-    assert_eq!(stage.end_of(&last.unwrap()).await.as_str(), "sent");
-    first.kill().await;
     let second = stage.worker();
     stage.world.push_text(UIN, From::friend("老李"), "end").unwrap();
-    let log = stage.log(&app, 302).await;
-    assert_eq!((log.len(), text(&log[0]), text(&log[301])), (302, "in", "end"));
+    let log = stage.log(&app, 401).await;
+    assert_eq!((log.len(), text(&log[0]), text(&log[400])), (401, "in", "end"));
     second.end().await;
 }
 

@@ -20,7 +20,7 @@ use worker::{Config, Worker};
 /// The account that the fixture's app is bound to.
 pub const UIN: u64 = 1_234_567_890;
 /// Nothing here takes this long unless it is broken.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A relay, a WeChat, and an account with a few people.
 pub struct Stage {
@@ -56,6 +56,7 @@ pub fn config() -> Config {
         command_wait: Duration::from_secs(1),
         retry: Duration::from_millis(10),
         pace: None,
+        app_age: Duration::ZERO,
         ..Config::default()
     }
 }
