@@ -211,6 +211,9 @@ impl Book {
 
     /// A member by key, nickname or name within the group.
     pub(crate) fn member(&self, group: u32, name: &str) -> Option<ContactRef> {
+        if let Some(found) = self.generated_member(group, name) {
+            return Some(found);
+        }
         let key = ContactRef::parse(name);
         self.seats(group)
             .into_iter()
@@ -297,6 +300,21 @@ impl Book {
             .find(|contact| self.person(*contact).is_some_and(|person| answers_to(&person)))
     }
 
+    /// A member of a generated group by nickname, without making up the whole group: a bench writes
+    /// in groups of a hundred.
+    fn generated_member(&self, group: u32, name: &str) -> Option<ContactRef> {
+        if group >= self.generated_groups || self.edited_groups.contains_key(&group) {
+            return None;
+        }
+        let others = self.members_per_group - 1;
+        let friends = self.generated_friends.min(others / 2);
+        if let Some(found @ ContactRef::Friend(index)) = self.friend_called(name) {
+            return (index < friends).then_some(found);
+        }
+        let index = name.strip_prefix(&format!("Member {}-", group + 1))?.parse().ok()?;
+        (friends < index && index <= others).then_some(ContactRef::Stranger { group, index })
+    }
+
     /// Half of a generated group's members are friends, as far as there are friends.
     fn generated_group(&self, group: u32) -> Group {
         let others = self.members_per_group - 1;
@@ -377,6 +395,10 @@ mod tests {
         );
         assert_eq!(contacts(0).len(), 7);
         assert_eq!(contacts(0)[1], ContactRef::Friend(0));
+        assert_eq!(book.member(0, "Friend 1"), Some(ContactRef::Friend(0)));
+        assert_eq!(book.member(0, "Friend 4"), None, "no member");
+        assert_eq!(book.member(0, "Member 1-3"), None, "a friend has that place");
+        assert_eq!(book.member(0, "Member 2-6"), None, "of another group");
         assert_eq!(book.member(0, "Member 1-6"), Some(ContactRef::Stranger { group: 0, index: 6 }));
     }
 

@@ -22,16 +22,17 @@ impl World {
     /// Pushes a message of any kind; returns WeChat's message id. It waits in the account's inbox
     /// if no client is there.
     pub fn push(&self, uin: Uin, push: &Push) -> Result<u64, ControlError> {
-        self.change(|state| deliver(state, uin, push))
+        self.change(|state| {
+            let route = route(state, uin, &push.from)?;
+            deliver(state, uin, push, route)
+        })
     }
 
     /// Pushes many at once; if one of them cannot be, none is.
     pub fn push_all(&self, all: &[(Uin, Push)]) -> Result<Vec<u64>, ControlError> {
         self.change(|state| {
-            for (uin, push) in all {
-                route(state, *uin, &push.from)?;
-            }
-            all.iter().map(|(uin, push)| deliver(state, *uin, push)).collect()
+            let routes: Result<Vec<Route>, _> = all.iter().map(|(uin, push)| route(state, *uin, &push.from)).collect();
+            all.iter().zip(routes?).map(|((uin, push), route)| deliver(state, *uin, push, route)).collect()
         })
     }
 
@@ -77,8 +78,7 @@ fn route(state: &State, uin: Uin, from: &From) -> Result<Route, ControlError> {
 }
 
 /// Puts a message into the inbox.
-fn deliver(state: &mut State, uin: Uin, push: &Push) -> Result<u64, ControlError> {
-    let (from, to, member) = route(state, uin, &push.from)?;
+fn deliver(state: &mut State, uin: Uin, push: &Push, (from, to, member): Route) -> Result<u64, ControlError> {
     let id = state.next_message_id();
     let media = match &push.kind {
         Some(kind) if push.media.is_empty() => media::made_up(kind, id),
