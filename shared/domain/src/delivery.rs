@@ -86,8 +86,8 @@ mod tests {
     fn delays_grow_and_the_last_repeats() {
         let schedule = RetrySchedule::default();
         assert_eq!(schedule.delay(0, 0), Duration::from_secs(5));
-        assert_eq!(schedule.delay(3, 0), Duration::from_secs(60));
-        assert_eq!(schedule.delay(500, 0), Duration::from_secs(360 * 60));
+        assert_eq!(schedule.delay(3, 0), Duration::from_mins(1));
+        assert_eq!(schedule.delay(500, 0), Duration::from_hours(6));
         assert_eq!(schedule.delay(0, 255), Duration::from_millis(5_500));
     }
 }

@@ -184,7 +184,8 @@ mod tests {
 
     #[test]
     fn a_kind_is_written_as_the_filter_names_it() {
-        let kinds = ["Text", "Map", "Card", "Note", "Sharing", "Picture", "Recording", "Attachment", "Video", "Friends"];
+        let kinds =
+            ["Text", "Map", "Card", "Note", "Sharing", "Picture", "Recording", "Attachment", "Video", "Friends"];
         for name in kinds.into_iter().chain(["System"]) {
             let kind: Kind = serde_json::from_value(name.into()).unwrap();
             assert_eq!(kind.as_str(), name);

@@ -8,11 +8,7 @@ use domain::{
 };
 use jiff::Timestamp;
 
-use crate::{
-    Store, StoreError,
-    item::string,
-    log::message_of,
-};
+use crate::{Store, StoreError, item::string, log::message_of};
 
 /// Which messages are wanted; what is `None` wants any. Times are whole seconds or finer, as given.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

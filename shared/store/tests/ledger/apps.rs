@@ -15,7 +15,7 @@ async fn an_app_is_made_once_and_found_by_id_and_shard() {
     let app = ledger.app().await;
     assert_eq!(ledger.store.app(&app.id).await.unwrap(), Some(app.clone()));
     assert_eq!(ledger.store.app("nobody").await.unwrap(), None);
-    assert!(is_conflict(ledger.store.create_app(&app).await));
+    assert!(is_conflict(&ledger.store.create_app(&app).await));
     let other = ledger.app().await;
     let mut ids = vec![app.id, other.id];
     ids.sort();

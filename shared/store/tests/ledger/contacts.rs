@@ -80,7 +80,7 @@ async fn the_largest_group_fits_into_a_row() {
         display_name: text(16),
     };
     let group = (puid("group001"), (0..500).map(member).collect());
-    ledger.store.put_members(APP, &[group.clone()]).await.unwrap();
+    ledger.store.put_members(APP, std::slice::from_ref(&group)).await.unwrap();
     assert_eq!(ledger.store.members(APP, &group.0).await.unwrap(), Some(group.1));
 }
 

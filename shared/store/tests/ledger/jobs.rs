@@ -1,9 +1,9 @@
 //! Jobs: put once, claimed, finished once.
 
 use domain::job::{Command, Job, JobState};
-use store::{Claim, Due};
+use store::{Claim, Cursor, Due};
 
-use crate::support::{APP, Ledger, at, is_corrupt, puid};
+use crate::support::{APP, Ledger, at, is_conflict, is_corrupt, message, puid};
 
 fn job(id: &str, shard: u16, seconds: i64) -> Job {
     let command = Command::SendText { to: puid("friend01"), text: "好的".into() };
@@ -35,11 +35,8 @@ async fn a_job_claimed_again_is_uncertain_and_ends_once() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
     store.put_job(&job("one", 0, 0)).await.unwrap();
-    let claimed = |uncertain, seconds| Job {
-        state: JobState::Sending { uncertain },
-        updated: at(seconds),
-        ..job("one", 0, 0)
-    };
+    let claimed =
+        |uncertain, seconds| Job { state: JobState::Sending { uncertain }, updated: at(seconds), ..job("one", 0, 0) };
     assert_eq!(store.claim_job(APP, "one", at(1)).await.unwrap(), Claim::Ours(claimed(false, 1)));
     assert_eq!(store.job(APP, "one").await.unwrap(), Some(claimed(false, 1)));
     assert_eq!(store.claim_job(APP, "one", at(2)).await.unwrap(), Claim::Ours(claimed(true, 2)));
@@ -63,6 +60,29 @@ async fn a_job_can_fail_before_it_was_claimed_and_an_unknown_one_is_done() {
     assert_eq!(store.claim_job(APP, "two", at(1)).await.unwrap(), Claim::Done);
     assert!(!store.finish_job(&job("two", 0, 0), failed, at(1)).await.unwrap());
     assert_eq!(store.job(APP, "two").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_was_sent_is_in_the_log_and_its_job_ended_or_neither() {
+    let ledger = Ledger::start().await;
+    let store = &ledger.store;
+    let cursor = Cursor { login_number: 1, place: "{}".into() };
+    store.put_job(&job("one", 0, 0)).await.unwrap();
+    store.append(APP, &message(1, "theirs"), None).await.unwrap();
+    // The number is taken: the job goes on.
+    assert!(is_conflict(&store.append_sent(&message(1, "ours"), &cursor, &job("one", 0, 0), at(1)).await));
+    assert_eq!(store.job(APP, "one").await.unwrap(), Some(job("one", 0, 0)));
+    let sent = message(2, "ours");
+    store.append_sent(&sent, &cursor, &job("one", 0, 0), at(2)).await.unwrap();
+    let newest = store.tail(APP, 1).await.unwrap().remove(0);
+    assert_eq!((&newest.message, newest.cursor.as_ref()), (&sent, Some(&cursor)));
+    let state = JobState::Sent { message_id: Some(sent.id) };
+    assert_eq!(store.job(APP, "one").await.unwrap(), Some(Job { state, updated: at(2), ..job("one", 0, 0) }));
+    assert!(store.open_jobs(0).await.unwrap().is_empty());
+    // The job has ended: nothing is appended.
+    assert!(is_conflict(&store.append_sent(&message(3, "again"), &cursor, &job("one", 0, 0), at(3)).await));
+    assert!(is_conflict(&store.append_sent(&message(3, "again"), &cursor, &job("two", 0, 0), at(3)).await));
+    assert_eq!(store.head(APP).await.unwrap(), 2);
 }
 
 #[tokio::test]

@@ -20,8 +20,8 @@ async fn a_number_is_given_once() {
     assert!(store.tail(APP, 5).await.unwrap().is_empty());
     let row = message(1, "first");
     store.append(APP, &row, None).await.unwrap();
-    assert!(is_conflict(store.append(APP, &message(1, "another"), None).await));
-    assert!(is_conflict(store.append(APP, &row, Some(&cursor("x"))).await));
+    assert!(is_conflict(&store.append(APP, &message(1, "another"), None).await));
+    assert!(is_conflict(&store.append(APP, &row, Some(&cursor("x"))).await));
     assert_eq!(store.message(APP, 1).await.unwrap(), Some(row.clone()));
     // A retry whose first answer was lost finds its own row.
     store.append(APP, &row, None).await.unwrap();

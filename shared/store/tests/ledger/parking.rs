@@ -110,7 +110,7 @@ async fn a_chat_that_fails_again_comes_due_later() {
     ledger.store.postpone_chat(&app.id, &failed).await.unwrap();
     assert!(due(&ledger, 39).await.is_empty());
     assert_eq!(due(&ledger, 40).await.len(), 1);
-    assert_eq!(ledger.store.parked_chats(&app.id).await.unwrap(), [failed.clone()]);
+    assert_eq!(ledger.store.parked_chats(&app.id).await.unwrap(), std::slice::from_ref(&failed));
     let unknown = Parked { chat: puid("friend02"), ..failed };
     ledger.store.postpone_chat(&app.id, &unknown).await.unwrap();
     assert_eq!(ledger.store.parked_chats(&app.id).await.unwrap().len(), 1);

@@ -25,10 +25,7 @@ async fn a_session_comes_back_whole() {
             expires: at(300),
         }),
         user: Some(User {
-            uin: u64::MAX,
-            puid: puid("myself01"),
-            user_name: "@me".into(),
-            nick_name: "我🍏".into(),
+            uin: u64::MAX, puid: puid("myself01"), user_name: "@me".into(), nick_name: "我🍏".into()
         }),
         keys: Some(ledger.sealed("cookies")),
         cursor: Some(r#"{"place":[[1,2]]}"#.into()),
@@ -68,7 +65,7 @@ async fn a_newer_lease_fences_out_an_older_one() {
     let (old, new) = (Session::offline(at(1)), Session::offline(at(2)));
     ledger.store.put_session(APP, &old, &lease(1)).await.unwrap();
     ledger.store.put_session(APP, &new, &lease(2)).await.unwrap();
-    assert!(is_conflict(ledger.store.put_session(APP, &old, &lease(1)).await));
+    assert!(is_conflict(&ledger.store.put_session(APP, &old, &lease(1)).await));
     assert_eq!(ledger.store.session(APP).await.unwrap(), Some(new.clone()));
     ledger.store.put_session(APP, &new, &lease(2)).await.unwrap();
 }

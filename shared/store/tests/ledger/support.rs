@@ -135,7 +135,7 @@ pub async fn found(store: &Store, filter: &Filter) -> Vec<u64> {
     store.after(APP, filter, 0, 1_000).await.unwrap().iter().map(|row| row.seq).collect()
 }
 
-pub fn is_conflict<T>(result: Result<T, StoreError>) -> bool {
+pub fn is_conflict<T>(result: &Result<T, StoreError>) -> bool {
     matches!(result, Err(StoreError::Conflict))
 }
 

@@ -136,7 +136,7 @@ async fn an_appended_row_whose_answer_was_lost_is_recognised() {
     .await;
     service.store.append(APP, &message(1, "mine"), None).await.unwrap();
     assert_eq!(service.asked(), "PutItem PutItem GetItem");
-    assert!(is_conflict(service.store.append(APP, &message(1, "another's"), None).await));
+    assert!(is_conflict(&service.store.append(APP, &message(1, "another's"), None).await));
 }
 
 #[tokio::test]
