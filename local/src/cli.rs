@@ -43,8 +43,8 @@ pub struct RunArgs {
     /// Seconds between two messages sent for one account, once a burst of five is spent.
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
     pub pace: f64,
-    /// Log filter, as in `info,worker=debug`.
-    #[arg(long, global = true, env = "RUST_LOG", default_value = "warn", hide_default_value = true)]
+    /// Log filter, as in `info,worker=debug`. The embedded DynamoDB warns of every condition that fails, as they must.
+    #[arg(long, global = true, env = "RUST_LOG", default_value = "warn,dynoxide=error")]
     pub log: String,
 }
 

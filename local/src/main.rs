@@ -1,6 +1,6 @@
 //! `cargo run`.
 
-use std::time::Instant;
+use std::{process::ExitCode, time::Instant};
 
 use anyhow::Context;
 use clap::Parser;
@@ -13,12 +13,22 @@ use local::{
 use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
     let started = Instant::now();
     let cli = Cli::parse();
     boot::start_logs(&cli.run.log, true);
+    match carry_out(&cli, started).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn carry_out(cli: &Cli, started: Instant) -> anyhow::Result<()> {
     match &cli.command {
-        None => relay(&cli, started).await,
+        None => relay(cli, started).await,
         Some(Command::App(command)) => {
             let home = Home::join_or_own(&cli.data).await?;
             let done = apps::command(command, &home.relay, &mut std::io::stdout()).await;
@@ -46,7 +56,7 @@ async fn relay(cli: &Cli, started: Instant) -> anyhow::Result<()> {
     let story = async {
         if let (Some(simulator), Some(api)) = (&running.simulator, &running.api) {
             simulation::play(running.home.relay.clone(), simulator, api, started).await?;
-        } else {
+        } else if running.api.is_some() {
             println!("\nMake an app:  cargo run -- app create NAME --token TOKEN --callback URL");
             println!("Log it in:    cargo run -- login APP_ID");
         }
