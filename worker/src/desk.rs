@@ -82,8 +82,8 @@ impl<C: Channel> Desk<C> {
     async fn start_sessions(&mut self) {
         let shared = Arc::clone(&self.shared);
         let store = &shared.relay.store;
-        let shard = self.lease.shard;
-        let apps = shared.insist(|| store.app_ids(shard)).await.unwrap_or_default();
+        let number = self.lease.shard;
+        let apps = shared.insist(|| store.app_ids(number)).await.unwrap_or_default();
         let sessions = stream::iter(apps).map(|app| async {
             let session = shared.insist(|| store.session(&app)).await.flatten();
             (app, session)
@@ -99,8 +99,8 @@ impl<C: Channel> Desk<C> {
     /// The queue may have lost what the ledger still knows to be done.
     async fn recover_orders(&mut self) {
         let shared = Arc::clone(&self.shared);
-        let shard = self.lease.shard;
-        for open in shared.insist(|| shared.relay.store.open_jobs(shard)).await.unwrap_or_default() {
+        let number = self.lease.shard;
+        for open in shared.insist(|| shared.relay.store.open_jobs(number)).await.unwrap_or_default() {
             self.route(&open.app, Order { job: open.name, receipt: None });
         }
     }

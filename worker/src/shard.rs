@@ -5,7 +5,7 @@ use std::sync::Arc;
 use store::{Lease, StoreError};
 use tokio::{
     sync::watch,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout_at},
 };
 use wechat::Channel;
 
@@ -105,12 +105,14 @@ impl<C: Channel> Shard<C> {
     async fn beat_until_lost(&self, mut lease: Lease) {
         let config = &self.shared.config;
         let mut last = Instant::now();
-        while last.elapsed() < config.takeover * 2 / 3 {
+        loop {
             sleep(config.beat).await;
-            match self.shared.relay.store.beat(&mut lease).await {
-                Ok(()) => last = Instant::now(),
-                Err(StoreError::Conflict) => return,
-                Err(error) => tracing::warn!(%error, "the sign of life was not written"),
+            // As of before the beat: another's clock may have started then.
+            let begun = Instant::now();
+            match timeout_at(last + config.takeover * 2 / 3, self.shared.relay.store.beat(&mut lease)).await {
+                Ok(Ok(())) => last = begun,
+                Err(_) | Ok(Err(StoreError::Conflict)) => return,
+                Ok(Err(error)) => tracing::warn!(%error, "the sign of life was not written"),
             }
         }
     }

@@ -1,6 +1,6 @@
 //! One task a shard.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, pin::pin, sync::Arc};
 
 use boot::Relay;
 use tokio::{sync::watch, task::JoinSet};
@@ -29,11 +29,20 @@ impl<C: Channel> Worker<C> {
         for number in shards {
             tasks.spawn(Shard::new(Arc::clone(&self.shared), number, owner.clone()).run(ending.clone()));
         }
-        shutdown.await;
-        end.send_replace(true);
-        while let Some(ended) = tasks.join_next().await {
-            if let Err(error) = ended {
-                tracing::error!(%error, "a shard's task broke");
+        let mut shutdown = pin!(shutdown);
+        loop {
+            let ended = tokio::select! {
+                () = &mut shutdown, if !*end.borrow() => {
+                    end.send_replace(true);
+                    continue;
+                }
+                ended = tasks.join_next() => ended,
+            };
+            match ended {
+                Some(Ok(())) => {}
+                // A shard that nobody serves any more is worse than a process that is started again.
+                Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
+                None => return,
             }
         }
     }

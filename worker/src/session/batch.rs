@@ -46,7 +46,7 @@ impl<C: Channel> Task<C> {
         self.send_envelopes(&envelopes).await
     }
 
-    /// Whether the app wants its messages POSTed.
+    /// Whether the app has a callback to send its messages to.
     async fn has_callback(&self, online: &mut Online<C>) -> Result<bool, Halt> {
         if let Some((has, read)) = online.callback
             && read.elapsed() < self.shared.config.app_age

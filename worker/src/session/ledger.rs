@@ -2,7 +2,10 @@
 
 use std::{future::Future, time::Duration};
 
-use domain::session::{Session, State};
+use domain::{
+    secret::Sealed,
+    session::{Ending, Session, State},
+};
 use store::StoreError;
 use tokio::time::sleep;
 use wechat::Channel;
@@ -41,13 +44,11 @@ impl<C: Channel> Task<C> {
     where
         F: Future<Output = Result<T, StoreError>>,
     {
-        match self.ledger_unless_taken(ask).await? {
-            Some(answer) => Ok(answer),
-            None => {
-                tracing::warn!("another worker has written; stopping");
-                Err(Halt::Stopped)
-            }
-        }
+        let answer = self.ledger_unless_taken(ask).await?;
+        answer.ok_or_else(|| {
+            tracing::warn!("another worker has written; stopping");
+            Halt::Stopped
+        })
     }
 
     /// [`Self::ledger`] where a conflict, `None`, is for the caller to understand.
@@ -106,11 +107,7 @@ impl<C: Channel> Task<C> {
     }
 
     /// Notes that nobody is logged in, and why.
-    pub(super) async fn end(
-        &self,
-        ending: domain::session::Ending,
-        keys: Option<domain::secret::Sealed>,
-    ) -> Result<(), Halt> {
+    pub(super) async fn end(&self, ending: Ending, keys: Option<Sealed>) -> Result<(), Halt> {
         self.change(|session| {
             session.state = State::Offline;
             session.ending = Some(ending);

@@ -161,3 +161,19 @@ impl<C: Channel> Task<C> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<Input, F: Future>(_: impl FnOnce(Input) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn a_task_is_small() {
+        // It is there for every session, tens of thousands in a process; what is seldom needed is boxed.
+        let size = size_of_future(Task::<wechat::WebWeChat>::run);
+        assert!(size <= 4 * 1024, "{size} bytes");
+    }
+}

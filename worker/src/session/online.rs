@@ -25,6 +25,8 @@ pub(super) struct Online<C: Channel> {
     pub poll_after: Option<Instant>,
     /// Whether the session's row tells of a failure.
     pub troubled: bool,
+    /// Commands carried out since the last poll.
+    pub turns: u32,
     pub pace: Bucket,
     pub sends: Backoff,
     /// No command before.
@@ -55,6 +57,7 @@ impl<C: Channel> Online<C> {
             polls: Backoff::new(config.retry),
             poll_after: None,
             troubled: false,
+            turns: 0,
             pace: Bucket::new(config.pace),
             sends: Backoff::new(config.retry),
             send_after: None,

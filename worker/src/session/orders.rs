@@ -25,13 +25,13 @@ pub(super) struct Claimed {
 impl<C: Channel> Task<C> {
     /// The next command, in order.
     pub(super) async fn next_order(&mut self) -> Result<Order, Halt> {
-        match self.waiting.pop_front() {
-            Some(order) => Ok(order),
-            None => tokio::select! {
-                biased;
-                _ = self.stopping.wait_for(|stop| *stop) => Err(Halt::Stopped),
-                order = self.incoming.recv() => order.ok_or(Halt::Stopped),
-            },
+        if let Some(order) = self.waiting.pop_front() {
+            return Ok(order);
+        }
+        tokio::select! {
+            biased;
+            _ = self.stopping.wait_for(|stop| *stop) => Err(Halt::Stopped),
+            order = self.incoming.recv() => order.ok_or(Halt::Stopped),
         }
     }
 

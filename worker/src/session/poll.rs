@@ -14,6 +14,8 @@ use crate::session::Order;
 
 /// Failures in a row after which the session's row tells of them.
 const TELLING: u32 = 3;
+/// Commands carried out in a row before messages are looked for.
+const TURNS: u32 = 8;
 
 /// What ended a wait.
 enum Event {
@@ -44,12 +46,12 @@ impl<C: Channel> Task<C> {
                     self.take_in()?;
                     None
                 }
-                Event::Turn => Box::pin(self.work_off(online)).await?,
+                Event::Turn => Box::pin(self.take_turn(online)).await?,
                 Event::Polled(Ok(false)) => {
                     self.well(online).await?;
                     None
                 }
-                Event::Polled(Ok(true)) => Box::pin(self.collect(online)).await?,
+                Event::Polled(Ok(true)) => Box::pin(self.collect_what_was_told(online)).await?,
                 Event::Polled(Err(error)) => Box::pin(self.ill(online, error)).await?,
             };
             if let Some(phase) = ended {
@@ -85,6 +87,30 @@ impl<C: Channel> Task<C> {
         }
     }
 
+    /// Carries out a command. Many of them in a row must not keep messages out.
+    async fn take_turn(&mut self, online: &mut Online<C>) -> Result<Option<Phase<C>>, Halt> {
+        online.turns += 1;
+        if online.turns >= TURNS {
+            online.turns = 0;
+            if let Some(phase) = self.collect(online).await? {
+                return Ok(Some(phase));
+            }
+        }
+        self.work_off(online).await
+    }
+
+    /// Fetches after a poll has said that there is something.
+    async fn collect_what_was_told(&mut self, online: &mut Online<C>) -> Result<Option<Phase<C>>, Halt> {
+        online.turns = 0;
+        let before = online.cursor.clone();
+        let ended = self.collect(online).await?;
+        if online.cursor == before && online.poll_after.is_none() {
+            // There was nothing: WeChat does that, and must not be asked in a tight loop.
+            online.poll_after = Some(Instant::now() + self.shared.config.retry);
+        }
+        Ok(ended)
+    }
+
     /// Fetches until nothing more is waiting.
     async fn collect(&mut self, online: &mut Online<C>) -> Result<Option<Phase<C>>, Halt> {
         loop {
@@ -99,12 +125,7 @@ impl<C: Channel> Task<C> {
                 Ok(batch) => batch,
                 Err(error) => return self.ill(online, error).await,
             };
-            let more = batch.more;
-            if batch.messages.is_empty() && batch.cursor == online.cursor {
-                // Told to fetch, and there was nothing: WeChat does that, and must not be asked in a tight loop.
-                online.poll_after = Some(Instant::now() + online.polls.failed(shared.jitter()));
-                return Ok(None);
-            }
+            let more = batch.more && batch.cursor != online.cursor;
             self.take_batch(online, batch).await?;
             self.well(online).await?;
             if online.log.head() >= online.reconcile_at {

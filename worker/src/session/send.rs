@@ -21,15 +21,14 @@ impl<C: Channel> Task<C> {
     /// meanwhile.
     pub(super) async fn work_off(&mut self, online: &mut Online<C>) -> Result<Option<Phase<C>>, Halt> {
         online.send_after = None;
-        let claimed = match self.in_hand.take() {
-            Some(claimed) => claimed,
-            None => {
-                let Some(order) = self.waiting.pop_front() else { return Ok(None) };
-                let Some(claimed) = self.claim(order).await? else { return Ok(None) };
-                online.sends.succeeded();
-                online.may_be_sent = claimed.job.state == JobState::Sending { uncertain: true };
-                claimed
-            }
+        let claimed = if let Some(claimed) = self.in_hand.take() {
+            claimed
+        } else {
+            let Some(order) = self.waiting.pop_front() else { return Ok(None) };
+            let Some(claimed) = self.claim(order).await? else { return Ok(None) };
+            online.sends.succeeded();
+            online.may_be_sent = claimed.job.state == JobState::Sending { uncertain: true };
+            claimed
         };
         match &claimed.job.command {
             Command::Login => self.refuse(claimed).await.map(|()| None),

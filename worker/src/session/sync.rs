@@ -75,7 +75,14 @@ impl<C: Channel> Task<C> {
     pub(super) async fn read_book(&mut self, mut online: Box<Online<C>>, found: Found) -> Result<Phase<C>, Halt> {
         let mut backoff = Backoff::new(self.shared.config.retry);
         loop {
-            let error = match Box::pin(self.read_all(&mut online, &found)).await? {
+            let mut stopping = self.stopping.clone();
+            // Reading may be given up anywhere: it is begun anew then.
+            let read = tokio::select! {
+                biased;
+                _ = stopping.wait_for(|stop| *stop) => return Err(Halt::Stopped),
+                read = Box::pin(self.read_all(&mut online, &found)) => read?,
+            };
+            let error = match read {
                 Ok(()) => return Ok(Phase::Online(online)),
                 Err(Error::LoggedOut { code }) => return self.ended(&online, code).await,
                 Err(error) => error,
@@ -111,10 +118,10 @@ impl<C: Channel> Task<C> {
             names: Names::default(),
             writes: JoinSet::new(),
         };
-        let (pages, mut listed) = mpsc::channel(AHEAD);
-        let lister = online.keys.clone();
-        let (list, read) = join(self.list(lister, pages), self.gather(online, found, &mut listed, &mut reading)).await;
-        if let Err(error) = list.and(read) {
+        let (sender, mut pages) = mpsc::channel(AHEAD);
+        let keys = online.keys.clone();
+        let (listed, read) = join(self.list(keys, sender), self.gather(online, found, &mut pages, &mut reading)).await;
+        if let Err(error) = listed.and(read) {
             return Ok(Err(error));
         }
         let total = u32::try_from(reading.people.len() + reading.groups.len()).unwrap_or(u32::MAX);
@@ -153,7 +160,7 @@ impl<C: Channel> Task<C> {
         &self,
         online: &mut Online<C>,
         found: &Found,
-        listed: &mut mpsc::Receiver<Vec<Card>>,
+        pages: &mut mpsc::Receiver<Vec<Card>>,
         reading: &mut Reading,
     ) -> Result<(), Error> {
         let mut seen = std::collections::HashSet::new();
@@ -177,7 +184,7 @@ impl<C: Channel> Task<C> {
                     self.shared.channel.describe(&mut online.keys, &asked).await
                 }
             };
-            let (page, described) = join(listed.recv(), describe).await;
+            let (page, described) = join(pages.recv(), describe).await;
             for card in described? {
                 // What a group is called when listed counts for little beside what it says of itself.
                 reading.groups.retain(|group| group.user_name != card.user_name);
@@ -222,14 +229,7 @@ impl<C: Channel> Task<C> {
         self.write(&mut reading);
         let store = &self.shared.relay.store;
         self.ledger(|| store.put_names(&self.app, &reading.names)).await?;
-        let mut stopping = self.stopping.clone();
-        loop {
-            tokio::select! {
-                biased;
-                _ = stopping.wait_for(|stop| *stop) => return Err(Halt::Stopped),
-                written = reading.writes.join_next() => if written.is_none() { break },
-            }
-        }
+        while reading.writes.join_next().await.is_some() {}
         self.ledger(|| store.book_changed(&self.app)).await
     }
 

@@ -70,8 +70,8 @@ async fn without_a_code_the_job_says_why() {
     let app = stage.fixture.app(None).await;
     let worker = stage.worker();
     stage.world.fault(Fault::on("jslogin").times(3).status(502));
-    let state = stage.done(&app, Command::Login).await;
-    assert_eq!(state, JobState::Failed { why: "temporary failure: jslogin: status 502".into() });
+    let told = stage.done(&app, Command::Login).await;
+    assert_eq!(told, JobState::Failed { why: "temporary failure: jslogin: status 502".into() });
     let session = stage.session(&app, |session| session.state == State::Offline).await;
     assert!(matches!(session.ending, Some(Ending::Failed { .. })));
     worker.end().await;

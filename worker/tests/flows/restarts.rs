@@ -151,7 +151,7 @@ async fn contacts_whose_reading_was_cut_short_are_read_again() {
     let app = stage.fixture.app(None).await;
     let first = stage.worker();
     // The list is never answered, so the session cannot get further.
-    stage.world.fault(simulator::Fault::on("webwxgetcontact").times(0).delay(std::time::Duration::from_secs(60)));
+    stage.world.fault(simulator::Fault::on("webwxgetcontact").times(0).delay(std::time::Duration::from_mins(1)));
     let uuid = stage.code(&app).await;
     stage.world.log_in(&uuid, UIN).unwrap();
     let session = stage.session(&app, |session| session.state == State::Online).await;

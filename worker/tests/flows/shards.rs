@@ -47,7 +47,7 @@ async fn a_name_of_its_own_gets_the_lease_back_at_once() {
     let stage = Stage::start().await;
     let mine = |owner: &str| worker::Config {
         owner: Some(owner.to_owned()),
-        takeover: std::time::Duration::from_secs(3600),
+        takeover: std::time::Duration::from_hours(1),
         ..crate::support::config()
     };
     let first = stage.worker_with(mine("only"));
