@@ -1,0 +1,114 @@
+//! The program as it is started from a terminal.
+
+use std::{
+    io::{BufRead, BufReader, Lines},
+    path::Path,
+    process::{Child, ChildStdout, Command, Output, Stdio},
+};
+
+use serde_json::Value;
+
+fn relay(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wechat-relay"));
+    command.arg("--data").arg(folder).args(arguments);
+    command
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    relay(folder, arguments).output().unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A relay that runs until it is told to stop.
+struct Running {
+    process: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Running {
+    fn start(folder: &Path, arguments: &[&str]) -> Self {
+        let mut process = relay(folder, arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        Self { process, lines }
+    }
+
+    /// Reads on until a line that begins so, and gives its rest.
+    fn until(&mut self, start: &str) -> String {
+        let found = self.lines.find_map(|line| line.unwrap().trim().strip_prefix(start).map(str::to_owned));
+        found.unwrap_or_else(|| panic!("the relay ended before it said {start:?}"))
+    }
+
+    /// Sends SIGTERM; whether it ended as it should.
+    fn terminate(mut self) -> bool {
+        let told = Command::new("kill").arg(self.process.id().to_string()).status().unwrap();
+        // What is still printed is read, so that nothing blocks.
+        self.lines.by_ref().for_each(drop);
+        told.success() && self.process.wait().unwrap().success()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Fails where it has ended, which is as well.
+        let _ = self.process.kill();
+    }
+}
+
+#[test]
+fn a_simulation_relays_a_message_and_stops_when_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut running = Running::start(folder.path(), &["--simulate", "--port", "0"]);
+    assert!(running.until("4. The callback is given:").contains("你好, relay! 😂"));
+    assert!(running.until("6. WeChat has the answer, for").ends_with("收到: 你好, relay! 😂"));
+    running.until("Ctrl-C stops it.");
+    assert!(running.terminate());
+}
+
+#[test]
+fn apps_are_made_and_changed_with_and_without_a_running_relay() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = json(&run(folder.path(), &["app", "create", "shop", "--token", "t", "--json"]));
+    let id = made["app_id"].as_str().unwrap();
+    assert_eq!((id.len(), made["app_secret"].as_str().unwrap().len()), (32, 32));
+
+    let mut running = Running::start(folder.path(), &["--port", "0", "--wechat", "http://127.0.0.1:9"]);
+    running.until("Ctrl-C stops it.");
+    let callback = "http://127.0.0.1:8000/";
+    assert!(run(folder.path(), &["app", "update", id, "--name", "店", "--callback", callback]).status.success());
+    let shown = json(&run(folder.path(), &["app", "show", id, "--json"]));
+    assert_eq!((&shown["name"], &shown["callback"]), (&"店".into(), &callback.into()));
+    let refused = run(folder.path(), &["--port", "0"]);
+    assert!(!refused.status.success());
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("in use by another running relay"));
+    assert!(running.terminate());
+
+    let rotated = json(&run(folder.path(), &["app", "rotate", id, "--json"]));
+    assert_ne!(rotated["app_secret"], made["app_secret"]);
+    assert!(run(folder.path(), &["app", "unbind", id]).status.success());
+    assert!(run(folder.path(), &["app", "delete", id]).status.success());
+    assert_eq!(json(&run(folder.path(), &["app", "list", "--json"])), Value::Array(Vec::new()));
+    let gone = run(folder.path(), &["app", "show", id]);
+    assert!(!gone.status.success());
+    assert!(String::from_utf8(gone.stderr).unwrap().starts_with("error: there is no app"));
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_with_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, said) in [
+        (&["app", "create", "x", "--token", ""][..], "the token must not be empty"),
+        (&["app", "create", "x", "--token", "t", "--callback", "ftp://x/"], "must begin with http:// or https://"),
+        (&["app", "update", "x", "--callback", "nonsense"], "is not a URL"),
+        (&["--only", "worker"], "no services to use"),
+        (&["login", "x"], "the relay must be running"),
+        (&["--wechat", "nonsense", "--port", "0"], "is not a URL"),
+    ] {
+        let output = run(folder.path(), arguments);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && error.contains(said), "{arguments:?}: {error}");
+    }
+}
