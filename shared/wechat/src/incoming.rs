@@ -96,15 +96,22 @@ fn picture(message: &AddMsg) -> Content {
     Content::Picture { image: None, img_height: positive(message.img_height), img_width: positive(message.img_width) }
 }
 
+/// Degrees of latitude or longitude; `None` for what is no place on earth, `NaN` and the like among it, which no ledger
+/// can keep.
+fn degrees(text: &str) -> Option<f64> {
+    let degrees: f64 = text.trim().parse().ok()?;
+    (degrees == 0.0 || (1e-9..=180.0).contains(&degrees.abs())).then_some(degrees)
+}
+
 /// `xml` says where, or else the map's address (`…?coord=31.2,121.5`); `None` where neither does.
 fn location(xml: &str, message: &AddMsg) -> Option<Content> {
     let attribute = |name| xml::attribute(xml, "location", name).filter(|value| !value.is_empty());
-    let number = |name| attribute(name).and_then(|value| value.trim().parse::<f64>().ok());
+    let number = |name| attribute(name).and_then(|value| degrees(&value));
     let url = told(message.url.clone());
     let (x, y) = number("x").zip(number("y")).or_else(|| {
         let (_, coordinates) = url.as_ref()?.split_once("coord=")?;
         let (x, rest) = coordinates.split_once(',')?;
-        Some((x.parse().ok()?, rest.split('&').next()?.parse().ok()?))
+        Some((degrees(x)?, degrees(rest.split('&').next()?)?))
     })?;
     let label = attribute("label");
     // Of a location the content has two parts: the label, and a link to a picture of the map.

@@ -101,8 +101,11 @@ fn a_location_in_a_group_has_two_breaks() {
 fn a_location_without_xml_has_its_address() {
     let fields = json!({"SubMsgType": 48, "Content": "here:<br/>/cgi-bin/x", "Url": "http://m/?coord=1.5,-2&z=1"});
     assert!(matches!(content_of(&fields), Content::Map { x: 1.5, y: -2.0, label: None, .. }));
-    let fields = json!({"SubMsgType": 48, "Content": "here", "Url": "http://m/"});
-    assert_eq!(content_of(&fields), Content::Text { text: "here".into() });
+    // What is no place on earth is none: no ledger keeps a NaN.
+    for url in ["http://m/", "http://m/?coord=NaN,1", "http://m/?coord=1,1e999", "http://m/?coord=181,0"] {
+        let fields = json!({"SubMsgType": 48, "Content": "here", "Url": url});
+        assert_eq!(content_of(&fields), Content::Text { text: "here".into() }, "{url}");
+    }
 }
 
 #[test]
