@@ -4,17 +4,16 @@
 //!
 //! | sort key | row | module |
 //! |---|---|---|
-//! | `APP` | the app | [`apps`] |
-//! | `TOKEN` | its access token | [`apps`] |
-//! | `SESSION` | its session | [`sessions`] |
-//! | `BOOK`, `CONTACT#<puid>`, `MEMBERS#<group>`, `NAMES#<n>` | its contacts, and which user name is whose | [`contacts`] |
-//! | `LOG#<seq>` | the dense message log, cursors riding on it | [`log`] |
-//! | `SENT#<message id>` | which row a message of our own became | [`log`] |
-//! | `MARK` | up to where the log is known to be delivered | [`log`] |
-//! | `PARK#<chat>`, `PARKED#<chat>#<seq>` | chats whose delivery failed, and what waits in them | [`parking`] |
-//! | `JOB#<id>` | what the worker is asked to do | [`jobs`] |
+//! | `APP` | the app | `apps` |
+//! | `TOKEN` | its access token | `apps` |
+//! | `SESSION` | its session | `sessions` |
+//! | `BOOK`, `CONTACT#<puid>`, `MEMBERS#<group>`, `NAMES#<n>` | its contacts, and which user name is whose | `contacts` |
+//! | `LOG#<seq>` | the dense message log, cursors riding on it | `log` |
+//! | `MARK` | up to where the log is known to be delivered | `log` |
+//! | `PARK#<chat>`, `PARKED#<chat>#<seq>` | chats whose delivery failed, and what waits in them | `parking` |
+//! | `JOB#<id>` | what the worker is asked to do | `jobs` |
 //!
-//! and everything of a shard in `SHARD#<n>`: `LEASE` ([`leases`]) and `APP#<id>`, which apps it serves.
+//! and everything of a shard in `SHARD#<n>`: `LEASE` (`leases`) and `APP#<id>`, which apps it serves.
 //! The sparse index `due` (`due_key`, `due_at` in milliseconds) holds what a sweep must look at: parked chats and jobs
 //! that should have ended.
 //!

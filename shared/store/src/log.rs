@@ -171,7 +171,7 @@ impl Store {
         rows.into_iter().map(|item| from_item::<Row>(item).map(|row| (row.seq, row.chat))).collect()
     }
 
-    /// Up to which row everything is delivered or parked; 0 where nothing is known.
+    /// Up to which row everything is delivered; 0 where nothing is known.
     pub async fn mark(&self, app: &str) -> Result<u64, StoreError> {
         let row = self.get(&keys::app(app), keys::MARK).await?;
         Ok(row.as_ref().and_then(|row| number_of(row, "seq")).unwrap_or(0))
