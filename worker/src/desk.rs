@@ -1,6 +1,6 @@
 //! The sessions of a leased shard, and the commands for them.
 
-use std::{any::Any, collections::HashMap, convert::Infallible, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{any::Any, collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use domain::app::AppId;
 use futures_util::{FutureExt, StreamExt, stream};
@@ -24,6 +24,13 @@ const READ_AT_ONCE: usize = 16;
 /// How long a session that broke rests before it is started again.
 const REST: Duration = Duration::from_secs(30);
 
+/// What a session's end says of the lease.
+#[derive(PartialEq, Eq)]
+enum Verdict {
+    GoOn,
+    Lost,
+}
+
 type Ended = (AppId, Result<Halt, Box<dyn Any + Send>>);
 
 /// Hands the commands of a shard to the tasks of its apps, and starts those.
@@ -40,8 +47,8 @@ impl<C: Channel> Desk<C> {
         Self { shared, lease: Arc::new(lease), stopping, sessions: HashMap::new(), tasks: JoinSet::new() }
     }
 
-    /// Works until it is dropped or its future is.
-    pub async fn work(&mut self) -> Infallible {
+    /// Works until its future is dropped, or a session has found that the lease is lost.
+    pub async fn work(&mut self) {
         self.start_sessions().await;
         self.recover_orders().await;
         let shared = Arc::clone(&self.shared);
@@ -53,7 +60,7 @@ impl<C: Channel> Desk<C> {
                 loop {
                     tokio::select! {
                         received = &mut receive => break received,
-                        Some(ended) = self.tasks.join_next() => self.ended(ended),
+                        Some(ended) = self.tasks.join_next() => if self.ended(ended) == Verdict::Lost { return },
                     }
                 }
             };
@@ -139,16 +146,18 @@ impl<C: Channel> Desk<C> {
         self.tasks.spawn(run.instrument(span));
     }
 
-    fn ended(&mut self, ended: Result<Ended, JoinError>) {
-        let Ok((app, outcome)) = ended else { return };
+    /// Clears up after a session. One that stops before it is asked to has found another worker's traces.
+    fn ended(&mut self, ended: Result<Ended, JoinError>) -> Verdict {
+        let Ok((app, outcome)) = ended else { return Verdict::GoOn };
         self.sessions.remove(&app);
         match outcome {
+            Ok(Halt::Stopped) => return Verdict::Lost,
             Ok(Halt::Gone) => tracing::info!(app.id = %app, "the app is gone"),
-            Ok(Halt::Stopped) => {}
             Ok(Halt::Unreadable) | Err(_) => {
                 tracing::error!(app.id = %app, "the session's task broke; it is started again");
                 self.start(app, REST);
             }
         }
+        Verdict::GoOn
     }
 }

@@ -93,7 +93,7 @@ impl<C: Channel> Shard<C> {
             biased;
             _ = ending.wait_for(|end| *end) => Outcome::Told,
             () = self.beat_until_lost(lease.clone()) => Outcome::Lost,
-            never = desk.work() => match never {},
+            () = desk.work() => Outcome::Lost,
         };
         stop.send_replace(true);
         desk.close().await;

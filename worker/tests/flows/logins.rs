@@ -1,7 +1,6 @@
 //! Logins and their ends.
 
 use domain::{
-    app::{App, NewApp},
     job::{Command, JobState},
     session::{Ending, State},
 };
@@ -80,13 +79,10 @@ async fn without_a_code_the_job_says_why() {
 #[tokio::test]
 async fn the_first_account_is_bound_and_another_turned_away() {
     let stage = Stage::start().await;
-    let relay = &stage.fixture.relay;
-    let new = NewApp { name: "new", token: "t", callback: None, shard: 0 };
-    let (app, _) = App::create(&new, &relay.sealer, &*relay.ids, relay.now());
-    relay.store.create_app(&app).await.unwrap();
+    let app = stage.new_app().await;
     let worker = stage.worker();
     let session = stage.log_in(&app).await;
-    let bound = relay.store.app(&app.id).await.unwrap().unwrap().bound.unwrap();
+    let bound = stage.fixture.relay.store.app(&app.id).await.unwrap().unwrap().bound.unwrap();
     assert_eq!((bound.uin, &bound.nick_name[..]), (UIN, "我"));
     assert_eq!(bound.puid, session.user.unwrap().puid);
     assert_eq!(stage.done(&app, Command::Logout).await, DONE);

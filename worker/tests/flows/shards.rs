@@ -1,9 +1,12 @@
 //! Leases.
 
+use std::time::Duration;
+
+use domain::message::Message;
 use simulator::From;
 use store::Lease;
 
-use crate::support::{Stage, UIN, text, until};
+use crate::support::{Stage, UIN, account, config, text, until, within};
 
 #[tokio::test]
 async fn another_worker_takes_over_from_one_that_died() {
@@ -43,13 +46,39 @@ async fn a_worker_that_lost_its_lease_stops_and_stands_by() {
 }
 
 #[tokio::test]
+async fn one_that_does_not_know_yet_that_it_lost_its_lease_writes_nothing() {
+    let stage = Stage::start().await;
+    let app = stage.fixture.app(None).await;
+    let store = &stage.fixture.relay.store;
+    let asleep = worker::Config { beat: Duration::from_hours(1), takeover: Duration::from_hours(3), ..config() };
+    let worker = stage.worker_with(asleep);
+    stage.log_in(&app).await;
+    let other = stage.new_app().await;
+    let uin = stage.world.account(account(UIN + 1));
+    let uuid = stage.code(&other).await;
+    stage.world.log_in(&uuid, uin).unwrap();
+    within(stage.world.wait_polling(uin)).await;
+    let id = stage.world.push_text(UIN, From::friend("老李"), "1").unwrap();
+    let first = stage.log(&app, 1).await.remove(0);
+    stage.idle().await;
+    let seen = store.lease(0).await.unwrap();
+    store.take_lease(0, "another", seen.as_ref()).await.unwrap();
+    store.append(&app.id, &Message { seq: 2, id: first.id + 1, ..first }, None).await.unwrap();
+    stage.world.push_text(UIN, From::friend("老李"), "2").unwrap();
+    // One session finds the row, and all of them stop.
+    until(async || (!stage.world.state_of(uin).unwrap().polling).then_some(())).await;
+    worker.end().await;
+    let ids: Vec<u64> = stage.log(&app, 2).await.iter().map(|message| message.id.cast_unsigned()).collect();
+    assert_eq!(ids, [id, id + 1]);
+    let lease = store.lease(0).await.unwrap().unwrap();
+    assert_eq!(lease.owner.as_deref(), Some("another"), "what is not its own it does not give back");
+}
+
+#[tokio::test]
 async fn a_name_of_its_own_gets_the_lease_back_at_once() {
     let stage = Stage::start().await;
-    let mine = |owner: &str| worker::Config {
-        owner: Some(owner.to_owned()),
-        takeover: std::time::Duration::from_hours(1),
-        ..crate::support::config()
-    };
+    let mine =
+        |owner: &str| worker::Config { owner: Some(owner.to_owned()), takeover: Duration::from_hours(1), ..config() };
     let first = stage.worker_with(mine("only"));
     let store = &stage.fixture.relay.store;
     let owned = |lease: &Lease| lease.owner.as_deref() == Some("only");

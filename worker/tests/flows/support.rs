@@ -3,7 +3,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use domain::{
-    app::App,
+    app::{App, NewApp},
     contact::Contact,
     job::{Command, Job, JobState},
     message::Message,
@@ -147,6 +147,15 @@ impl Stage {
         self.world.log_in(&uuid, UIN).expect("the phone scans");
         self.idle().await;
         self.session(app, |session| session.last_sync.is_some()).await
+    }
+
+    /// An app that is bound to nobody yet.
+    pub async fn new_app(&self) -> App {
+        let relay = &self.fixture.relay;
+        let new = NewApp { name: "new", token: "t", callback: None, shard: 0 };
+        let (app, _) = App::create(&new, &relay.sealer, &*relay.ids, relay.now());
+        relay.store.create_app(&app).await.expect("the ledger takes the app");
+        app
     }
 
     /// Waits until a poll waits and everything pushed was fetched.
