@@ -1,12 +1,16 @@
 //! What the endpoints' tests share: an app on embedded services, behind the router.
 
+mod receiver;
+
 use std::{fmt, time::Duration};
 
 use axum::{Router, body::Body};
+use boot::Relay;
 use domain::{
     app::App,
     contact::{Card, Contact, ContactKind},
     delivery::Delivery,
+    job::{Job, JobState},
     message::{Content, Direction, Message},
     puid::Puid,
     session::{self, Login, Session, User},
@@ -15,10 +19,13 @@ use domain::{
 use http::{HeaderMap, Request, StatusCode, request::Builder};
 use http_body_util::BodyExt;
 use jiff::SignedDuration;
+use queue::CommandEnvelope;
 use serde_json::Value;
 use store::Lease;
 use testing::{APP_SECRET, Fixture, START, TOKEN};
 use tower::ServiceExt;
+
+pub use receiver::Deliveries;
 
 use crate::{Config, State};
 
@@ -108,6 +115,12 @@ impl Api {
     /// Signed as the README does.
     pub async fn signed(&self, path: &str) -> Answer {
         self.get(&self.sign(path)).await
+    }
+
+    pub async fn post(&self, path: &str, headers: &[(&str, &str)], body: &'static str) -> Answer {
+        let request = Request::post(encode(&self.sign(path)));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        self.send(request.body(Body::from(body)).unwrap()).await
     }
 
     pub fn sign(&self, path: &str) -> String {
@@ -216,4 +229,29 @@ impl Api {
         })
         .await;
     }
+
+    /// The next `count` commands, as a worker takes them.
+    pub async fn commands(&self, count: usize) -> Vec<Job> {
+        commands(&self.fixture.relay, count).await
+    }
+
+    /// Ends a job as a worker does.
+    pub async fn finish(&self, job: &Job, state: JobState) {
+        assert!(self.fixture.relay.store.finish_job(job, state, self.fixture.relay.now()).await.unwrap());
+    }
+}
+
+/// The next `count` commands, taken out of the queue, which holds no others.
+pub async fn commands(relay: &Relay, count: usize) -> Vec<Job> {
+    let queue = &relay.queues.commands[0];
+    let mut jobs = Vec::new();
+    while jobs.len() < count {
+        for received in queue.receive(Duration::from_secs(20)).await.unwrap() {
+            queue.delete(&[&received.receipt]).await.unwrap();
+            let envelope: CommandEnvelope = serde_json::from_str(&received.body).unwrap();
+            jobs.push(relay.store.job(&envelope.app, &envelope.job).await.unwrap().expect("the job was put first"));
+        }
+    }
+    assert_eq!((jobs.len(), queue.depth().await.unwrap()), (count, 0));
+    jobs
 }

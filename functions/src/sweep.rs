@@ -2,7 +2,7 @@
 //! in `local`.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -53,14 +53,16 @@ fn count(counter: &AtomicU64) {
 pub async fn sweep(dispatcher: &Dispatcher, shard: u16) -> Result<Swept, DispatchError> {
     let swept = Swept::default();
     let store = &dispatcher.relay.store;
+    // A chat has one try a sweep, also where another chat's success wakes it.
+    let mut tried = HashSet::new();
     for _ in 0..ROUNDS {
         let due = store.due_chats(shard, dispatcher.relay.now(), CHATS_A_ROUND).await?;
-        if due.is_empty() {
-            break;
-        }
         let mut apps: HashMap<String, Vec<Due>> = HashMap::new();
-        for chat in due {
+        for chat in due.into_iter().filter(|chat| tried.insert((chat.app.clone(), chat.name.clone()))) {
             apps.entry(chat.app.clone()).or_default().push(chat);
+        }
+        if apps.is_empty() {
+            break;
         }
         let sweep_app = |(app, chats)| AppSweep::new(dispatcher, &swept, app).run(chats);
         stream::iter(apps).for_each_concurrent(APPS_AT_ONCE, sweep_app).await;
@@ -98,11 +100,6 @@ impl<'a> AppSweep<'a> {
                 }
             })
             .await;
-        if self.up.get().is_some()
-            && let Err(error) = self.dispatcher.relay.store.wake(&self.app, self.dispatcher.relay.now()).await
-        {
-            tracing::error!(app.id = self.app, %error, "parked chats could not be woken");
-        }
     }
 
     async fn chat(&self, due: Due) -> Result<(), DispatchError> {
@@ -121,7 +118,6 @@ impl<'a> AppSweep<'a> {
         loop {
             let waiting = store.waiting_in(&self.app, &parked.chat, PAGE).await?;
             if waiting.is_empty() && store.unpark(&self.app, &parked).await? {
-                let _ = self.up.set(());
                 return Ok(());
             }
             for seq in waiting {
@@ -129,7 +125,7 @@ impl<'a> AppSweep<'a> {
                     return Ok(());
                 }
                 match self.dispatcher.try_once(&self.app, &parked.chat, seq).await? {
-                    Try::Received => count(&self.swept.delivered),
+                    Try::Received => self.received().await?,
                     Try::Skipped => {}
                     Try::Failed(failure) => {
                         if failure.is_general() {
@@ -141,6 +137,15 @@ impl<'a> AppSweep<'a> {
                 store.no_longer_waiting(&self.app, &parked.chat, seq).await?;
             }
         }
+    }
+
+    /// The first success wakes what else is parked. The chats of this sweep are claimed, and keep their own times.
+    async fn received(&self) -> Result<(), DispatchError> {
+        count(&self.swept.delivered);
+        if self.up.set(()).is_ok() {
+            self.dispatcher.relay.store.wake(&self.app, self.dispatcher.relay.now()).await?;
+        }
+        Ok(())
     }
 
     /// Extends the claim in time: `false` when another sweep has taken the chat.
@@ -163,3 +168,6 @@ impl<'a> AppSweep<'a> {
         Ok(self.dispatcher.relay.store.postpone_chat(&self.app, &parked).await?)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -195,3 +195,6 @@ impl Dispatcher {
         now.checked_add(SignedDuration::try_from(delay).unwrap_or(SignedDuration::MAX)).unwrap_or(Timestamp::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -60,3 +60,94 @@ fn standing(session: &Session, status: LoginStatus) -> Result<Standing, ApiError
         user,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::session;
+
+    use super::*;
+    use crate::support::Api;
+
+    const PATH: &str = "/check-login?uuid=Ab12==";
+
+    #[tokio::test]
+    async fn a_login_is_followed_to_its_end() {
+        let api = Api::start().await;
+        assert_eq!(api.secret(PATH).await.json["status"], "400", "nobody has begun a login");
+        api.waiting().await;
+        insta::assert_snapshot!(api.secret(PATH).await, @r#"
+        200 OK
+        {
+          "alive": null,
+          "avatar": null,
+          "status": "408",
+          "success": true,
+          "user": null
+        }
+        "#);
+        api.session(|session| {
+            session.state = session::State::Scanned;
+            session.login.as_mut().unwrap().avatar = Some("data:img/jpg;base64,AA==".to_owned());
+        })
+        .await;
+        insta::assert_snapshot!(api.secret(PATH).await, @r#"
+        200 OK
+        {
+          "alive": null,
+          "avatar": "data:img/jpg;base64,AA==",
+          "status": "201",
+          "success": true,
+          "user": null
+        }
+        "#);
+        api.online().await;
+        insta::assert_snapshot!(api.secret(PATH).await, @r#"
+        200 OK
+        {
+          "alive": true,
+          "avatar": "data:img/jpg;base64,AA==",
+          "status": "200",
+          "success": true,
+          "user": {
+            "avatar": "/media/image/avatar/e1d54615.jpg",
+            "name": "我",
+            "nick_name": "我",
+            "puid": "e1d54615",
+            "user_name": "@e1d54615"
+          }
+        }
+        "#);
+        assert_eq!(api.secret("/check-login/?uuid=another").await.json["status"], "400");
+        api.session(|session| session.state = session::State::Offline).await;
+        let over = api.secret(PATH).await.json;
+        assert_eq!((&over["status"], &over["alive"]), (&"400".into(), &false.into()));
+    }
+
+    #[tokio::test]
+    async fn a_waiting_request_is_told_of_a_change() {
+        let api = Api::start().await;
+        api.waiting().await;
+        let (answer, ()) = tokio::join!(api.secret("/check-login?uuid=Ab12==&seen=408&wait=20"), api.online());
+        assert_eq!(answer.json["status"], "200");
+    }
+
+    #[tokio::test]
+    async fn another_account_is_turned_away() {
+        let api = Api::start().await;
+        api.waiting().await;
+        api.session(|session| {
+            session.state = session::State::Offline;
+            session.ending = Some(Ending::AccountMismatch);
+        })
+        .await;
+        insta::assert_snapshot!(api.secret(PATH).await, @r#"
+        409 Conflict
+        {
+          "code": "account_mismatch",
+          "errmsg": "The app is bound to another account; an administrator can unbind it.",
+          "success": false
+        }
+        "#);
+        assert_eq!(api.secret("/check-login").await.json["fields"]["uuid"], "is required");
+    }
+}

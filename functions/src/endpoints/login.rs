@@ -120,3 +120,127 @@ fn shown<'a>(state: &State, session: &'a Session) -> Shown<'a> {
         None => Shown::Online { status: "200", user: session.user.as_ref().map(User::from) },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use domain::job::JobState;
+
+    use super::*;
+    use crate::{Config, support::Api};
+
+    async fn accepting(api: &Api, accept: &str) -> crate::support::Answer {
+        let path = format!("/login?app_id={}&app_secret={}", api.app.id, testing::APP_SECRET);
+        api.request(http::Request::get(path).header("accept", accept)).await
+    }
+
+    #[tokio::test]
+    async fn a_login_is_begun_and_answered_once_its_code_is_there() {
+        let api = Api::start().await;
+        let worker = async {
+            let jobs = api.commands(1).await;
+            assert_eq!(jobs.iter().map(|job| &job.command).collect::<Vec<_>>(), [&Command::Login]);
+            api.waiting().await;
+            api.finish(&jobs[0], JobState::Sent { message_id: None }).await;
+        };
+        let (mut answer, ()) = tokio::join!(api.secret("/login"), worker);
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        let image = answer.json["qrcode_image"].take();
+        assert!(image.as_str().unwrap().starts_with("data:image/png;base64,iVBORw0KGgo"));
+        insta::assert_snapshot!(answer, @r#"
+        202 Accepted
+        {
+          "expires_in": 300,
+          "login_url": "https://login.weixin.qq.com/l/Ab12==",
+          "qrcode": "https://login.weixin.qq.com/qrcode/Ab12==",
+          "qrcode_image": null,
+          "status": "0",
+          "success": true,
+          "uuid": "Ab12=="
+        }
+        "#);
+    }
+
+    #[tokio::test]
+    async fn a_login_under_way_is_joined_as_json_picture_or_page() {
+        let api = Api::start().await;
+        api.waiting().await;
+        assert_eq!(api.secret("/login/").await.json["uuid"], "Ab12==");
+        let picture = accepting(&api, "image/avif,image/webp,*/*;q=0.8").await;
+        assert_eq!((picture.status, picture.header("content-type")), (StatusCode::OK, Some("image/png")));
+        assert!(picture.body.starts_with(b"\x89PNG"));
+        let page = accepting(&api, "text/html,application/xhtml+xml,image/png,*/*;q=0.8").await;
+        assert_eq!((page.status, page.header("content-type")), (StatusCode::OK, Some("text/html; charset=utf-8")));
+        assert!(page.text().contains(r#""uuid":"Ab12==""#) && !page.text().contains("{{"));
+        assert!(page.header("content-security-policy").unwrap().starts_with("default-src 'none'"));
+        assert_eq!(accepting(&api, "application/json, image/png").await.json["status"], "0");
+    }
+
+    #[tokio::test]
+    async fn an_app_that_is_online_says_who_it_is() {
+        let api = Api::start().await;
+        api.waiting().await;
+        api.online().await;
+        insta::assert_snapshot!(api.secret("/login").await, @r#"
+        200 OK
+        {
+          "status": "200",
+          "success": true,
+          "user": {
+            "avatar": "/media/image/avatar/e1d54615.jpg",
+            "name": "我",
+            "nick_name": "我",
+            "puid": "e1d54615",
+            "user_name": "@e1d54615"
+          }
+        }
+        "#);
+        assert!(accepting(&api, "text/html").await.text().contains(r#""status":"200""#));
+        assert_eq!(accepting(&api, "image/png").await.json["status"], "200");
+    }
+
+    #[tokio::test]
+    async fn without_a_worker_the_caller_is_told_to_come_back() {
+        let api = Api::with(Config { worker_wait: Duration::ZERO, ..Config::default() }).await;
+        let answer = api.secret("/login").await;
+        assert_eq!(answer.header("retry-after"), Some("5"));
+        insta::assert_snapshot!(answer, @r#"
+        503 Service Unavailable
+        {
+          "code": "worker_unavailable",
+          "errmsg": "The worker did not answer in time; try again soon.",
+          "success": false
+        }
+        "#);
+        api.secret("/login").await;
+        // Impatience makes no second job.
+        api.commands(1).await;
+    }
+
+    #[tokio::test]
+    async fn a_login_that_wechat_refuses_says_why() {
+        let api = Api::start().await;
+        let worker = async {
+            let jobs = api.commands(1).await;
+            api.finish(&jobs[0], JobState::Failed { why: "not allowed to log in here".to_owned() }).await;
+        };
+        let (answer, ()) = tokio::join!(api.secret("/login"), worker);
+        insta::assert_snapshot!(answer, @r#"
+        503 Service Unavailable
+        {
+          "code": "login_failed",
+          "errmsg": "WeChat did not let the login begin: not allowed to log in here.",
+          "success": false
+        }
+        "#);
+    }
+
+    #[tokio::test]
+    async fn a_code_that_is_over_is_not_shown() {
+        let api = Api::with(Config { worker_wait: Duration::ZERO, ..Config::default() }).await;
+        api.waiting().await;
+        api.fixture.clock.advance_seconds(301);
+        assert_eq!(api.secret("/login").await.json["code"], "worker_unavailable");
+    }
+}

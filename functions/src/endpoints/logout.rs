@@ -27,3 +27,41 @@ async fn handle(state: State, caller: Caller) -> Result<Success<LoggedOut>, ApiE
     }
     Ok(Success::new(LoggedOut { state: SessionState::Offline.as_str() }))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use domain::job::JobState;
+
+    use super::*;
+    use crate::{Config, support::Api};
+
+    #[tokio::test]
+    async fn a_session_is_ended_by_the_worker() {
+        let api = Api::start().await;
+        assert_eq!(api.post("/logout", &[], "").await.json["success"], true, "nothing to end");
+        api.online().await;
+        let worker = async {
+            let jobs = api.commands(1).await;
+            assert_eq!(jobs[0].command, Command::Logout);
+            api.finish(&jobs[0], JobState::Sent { message_id: None }).await;
+        };
+        let (answer, ()) = tokio::join!(api.post("/logout/", &[], ""), worker);
+        insta::assert_snapshot!(answer, @r#"
+        200 OK
+        {
+          "state": "offline",
+          "success": true
+        }
+        "#);
+    }
+
+    #[tokio::test]
+    async fn without_a_worker_nothing_is_claimed_to_have_ended() {
+        let api = Api::with(Config { worker_wait: Duration::ZERO, ..Config::default() }).await;
+        api.online().await;
+        assert_eq!(api.post("/logout", &[], "").await.json["code"], "worker_unavailable");
+        assert_eq!(api.signed("/logout").await.header("allow"), Some("POST"));
+    }
+}

@@ -136,3 +136,167 @@ fn key(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     let key = key.to_str().ok().filter(|key| (1..=MAX_KEY).contains(&key.len()));
     key.map(Some).ok_or_else(|| ApiError::field("Idempotency-Key", "must be 1 to 255 printable ASCII characters"))
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::job::JobState;
+
+    use super::*;
+    use crate::support::{Answer, Api, contact};
+
+    const JSON: (&str, &str) = ("content-type", "application/json");
+    const BODY: &str = r#"{"msg_type": "text", "puid": "1fee435b", "text": "666"}"#;
+
+    async fn online() -> Api {
+        let api = Api::start().await;
+        let group = contact("973e46d8", ContactKind::Group, "群");
+        api.contacts(vec![contact("1fee435b", ContactKind::Friend, "朋友"), group]).await;
+        api.online().await;
+        api
+    }
+
+    async fn send(api: &Api, body: &'static str) -> Answer {
+        api.post("/send", &[JSON], body).await
+    }
+
+    #[tokio::test]
+    async fn a_text_becomes_a_command_by_json_form_or_query() {
+        let api = online().await;
+        let answer = send(&api, BODY).await;
+        insta::assert_snapshot!(answer, @r#"
+        200 OK
+        {
+          "id": "00000000000000000000000000000009",
+          "msg_type": "text",
+          "puid": "1fee435b",
+          "status": "queued",
+          "success": true,
+          "text": "666"
+        }
+        "#);
+        let form = ("content-type", "application/x-www-form-urlencoded");
+        let form = api.post("/send", &[form], "msg_type=text&puid=973e46d8&group=True&text=%E5%A5%BD").await;
+        assert_eq!((&form.json["text"], &form.json["group"]), (&"好".into(), &true.into()));
+        assert_eq!(api.post("/send/?msg_type=text&puid=1fee435b&text=三", &[], "").await.json["text"], "三");
+        let sent = api.commands(3).await;
+        assert_eq!(sent[0].id, answer.json["id"].as_str().unwrap());
+        assert_eq!(sent[1].command, Command::SendText { to: Puid::new("973e46d8"), text: "好".to_owned() });
+    }
+
+    #[tokio::test]
+    async fn a_repeated_key_sends_once() {
+        let api = online().await;
+        let key = ("Idempotency-Key", "order 17");
+        let ask = async |body| api.post("/send", &[JSON, key], body).await;
+        let first = ask(BODY).await;
+        api.session(|session| session.state = SessionState::Offline).await;
+        assert_eq!(ask(BODY).await, first, "also when it could not be sent now");
+        let other = ask(r#"{"msg_type": "text", "puid": "1fee435b", "text": "777"}"#).await;
+        insta::assert_snapshot!(other, @r#"
+        422 Unprocessable Entity
+        {
+          "code": "idempotency_conflict",
+          "errmsg": "This Idempotency-Key was used for another message.",
+          "success": false
+        }
+        "#);
+        api.commands(1).await;
+        let long = "k".repeat(256);
+        let refused = api.post("/send", &[JSON, ("idempotency-key", &long)], BODY).await;
+        assert_eq!(refused.json["code"], "invalid_parameter");
+    }
+
+    #[tokio::test]
+    async fn a_waiting_request_is_told_what_became_of_it() {
+        let api = online().await;
+        let worker = async |state| {
+            let jobs = api.commands(1).await;
+            api.finish(&jobs[0], state).await;
+        };
+        let sent = worker(JobState::Sent { message_id: Some(6_050_338_562_629_220_245) });
+        let (answer, ()) = tokio::join!(api.post("/send?wait=20", &[JSON], BODY), sent);
+        insta::assert_snapshot!(answer, @r#"
+        200 OK
+        {
+          "id": "00000000000000000000000000000009",
+          "message_id": 6050338562629220245,
+          "message_id_str": "6050338562629220245",
+          "msg_type": "text",
+          "puid": "1fee435b",
+          "status": "sent",
+          "success": true,
+          "text": "666"
+        }
+        "#);
+        let id = answer.json["id"].as_str().unwrap();
+        assert_eq!(api.signed(&format!("/send/{id}")).await.json["message_id_str"], "6050338562629220245");
+
+        let failed = worker(JobState::Failed { why: "the session is offline".to_owned() });
+        let (answer, ()) = tokio::join!(api.post("/send?wait=20", &[JSON], BODY), failed);
+        let id = answer.json["id"].as_str().unwrap();
+        insta::assert_snapshot!(api.signed(&format!("/send/{id}/")).await, @r#"
+        200 OK
+        {
+          "id": "0000000000000000000000000000000a",
+          "status": "failed",
+          "success": true,
+          "why": "the session is offline"
+        }
+        "#);
+        for unknown in ["0".repeat(32), "é".repeat(1200)] {
+            assert_eq!(api.signed(&format!("/send/{unknown}")).await.json["code"], "not_found");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_sent_is_refused_with_its_reason() {
+        let api = online().await;
+        let mut refusals = String::new();
+        for body in [
+            "{",
+            r#"{"puid": "1fee435b", "text": "x"}"#,
+            r#"{"msg_type": "text", "puid": "1fee435b", "text": ""}"#,
+            r#"{"msg_type": "text", "text": "x"}"#,
+            r#"{"msg_type": "poem", "puid": "1fee435b", "text": "x"}"#,
+            r#"{"msg_type": "image", "puid": "1fee435b", "url": "http://a.example/b.png"}"#,
+            r#"{"msg_type": "text", "puid": "1fee435b", "text": "x", "group": "perhaps"}"#,
+            r#"{"msg_type": "text", "puid": "1fee435b", "text": "x", "group": true}"#,
+            r#"{"msg_type": "text", "puid": "973e46d8", "text": "x", "group": false}"#,
+            r#"{"msg_type": "text", "puid": "00000000", "text": "x"}"#,
+        ] {
+            let answer = send(&api, body).await;
+            let (code, fields) = (&answer.json["code"], &answer.json["fields"]);
+            refusals.push_str(&format!("{} {code} {fields}\n", answer.status.as_u16()));
+        }
+        insta::assert_snapshot!(refusals, @r#"
+        400 "invalid_body" null
+        400 "invalid_parameter" {"msg_type":"is required"}
+        400 "invalid_parameter" {"text":"is required"}
+        400 "invalid_parameter" {"puid":"is required"}
+        400 "invalid_parameter" {"msg_type":"must be text, image, file or video"}
+        400 "unsupported_msg_type" null
+        400 "invalid_parameter" {"group":"must be true or false"}
+        404 "not_found" null
+        404 "not_found" null
+        404 "not_found" null
+        "#);
+        let long = format!("/send?msg_type=text&puid=1fee435b&text={}", "x".repeat(outgoing::MAX_TEXT + 1));
+        assert_eq!(api.post(&long, &[], "").await.status, 413);
+        let body: &'static str = Box::leak("x".repeat(300_000).into_boxed_str());
+        assert_eq!(api.post("/send", &[JSON], body).await.json["code"], "too_large");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_sent_while_the_app_is_offline() {
+        let api = online().await;
+        api.session(|session| session.state = SessionState::Waiting).await;
+        insta::assert_snapshot!(send(&api, BODY).await, @r#"
+        409 Conflict
+        {
+          "code": "session_offline",
+          "errmsg": "The app is not online: log in first.",
+          "success": false
+        }
+        "#);
+    }
+}

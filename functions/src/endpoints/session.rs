@@ -61,3 +61,89 @@ async fn handle(state: State, caller: Caller) -> Result<Response, ApiError> {
     };
     Ok(Success::new(standing).into_response())
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::{delivery::Parked, puid::Puid};
+
+    use super::*;
+    use crate::support::Api;
+
+    #[tokio::test]
+    async fn a_session_tells_who_since_when_and_what_waits() {
+        let api = Api::start().await;
+        insta::assert_snapshot!(api.signed("/session").await, @r#"
+        200 OK
+        {
+          "contacts": {
+            "done": 0,
+            "total": 0
+          },
+          "ending": null,
+          "last_error": null,
+          "last_sync": null,
+          "parked": 0,
+          "queues": {
+            "commands": 0,
+            "inbound": 0
+          },
+          "since": "2020-01-07T11:25:45.988020",
+          "state": "offline",
+          "success": true,
+          "user": null
+        }
+        "#);
+        api.online().await;
+        let now = api.fixture.relay.now();
+        api.session(|session| {
+            session.contacts = Progress { done: 7, total: 313 };
+            session.last_error = Some("the connection was closed".to_owned());
+            session.last_sync = Some(now);
+        })
+        .await;
+        let parked = Parked {
+            chat: Puid::new("1fee435b"),
+            attempts: 0,
+            due: now,
+            since: now,
+            last_seq: 1,
+            last_error: "the callback answered 500".to_owned(),
+        };
+        api.fixture.relay.store.park(&api.app.id, 0, &parked).await.unwrap();
+        insta::assert_snapshot!(api.signed("/session/").await, @r#"
+        200 OK
+        {
+          "contacts": {
+            "done": 7,
+            "total": 313
+          },
+          "ending": null,
+          "last_error": "the connection was closed",
+          "last_sync": "2020-01-07T11:25:45.988020",
+          "parked": 1,
+          "queues": {
+            "commands": 0,
+            "inbound": 0
+          },
+          "since": "2020-01-07T11:25:45.988020",
+          "state": "online",
+          "success": true,
+          "user": {
+            "avatar": "/media/image/avatar/e1d54615.jpg",
+            "name": "我",
+            "nick_name": "我",
+            "puid": "e1d54615",
+            "user_name": "@e1d54615"
+          }
+        }
+        "#);
+        api.session(|session| {
+            session.state = domain::session::State::Offline;
+            session.ending = Some(Ending::EndedByWeChat { code: 1101 });
+        })
+        .await;
+        let ended = api.signed("/session").await.json;
+        assert_eq!(ended["ending"], serde_json::json!({ "why": "ended_by_we_chat", "code": 1101 }));
+        assert_eq!(ended["user"], serde_json::Value::Null);
+    }
+}
