@@ -18,12 +18,14 @@ use tokio::{sync::Semaphore, task::JoinSet};
 
 /// How long one request waits for messages.
 const POLL: Duration = Duration::from_secs(20);
-/// Batches under way at once: a callback that does not answer holds up its own batch only.
-const BATCHES: usize = 64;
+/// Chats that are delivered to at once: one whose callback does not answer holds up itself only.
+const CHATS: usize = 1_024;
 /// How long a message that failed stays hidden, and how long a failed request is not repeated.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Between two sweeps.
 const SWEEP: Duration = Duration::from_secs(1);
+/// Sweeps of a shard at once: one that empties a slow callback's chats does not keep others from theirs.
+const SWEEPS: usize = 8;
 /// An invoked function may take as long as a message in hand stays hidden.
 const INVOCATION: Duration = Duration::from_secs(180);
 
@@ -37,13 +39,16 @@ pub enum Target {
 }
 
 impl Target {
-    /// In this process, or the functions behind `invoke`. Callbacks may be on this machine.
+    /// In this process, or the functions behind `invoke`. Callbacks may be on this machine, and where `CALLBACK_ALLOW`
+    /// says: host names, addresses and networks, separated by commas.
     pub fn new(relay: &Relay, invoke: Option<&str>) -> anyhow::Result<Self> {
         if let Some(url) = invoke {
             let client = boot::http_client().timeout(INVOCATION).build().context("TLS cannot be set up")?;
             return Ok(Self::Invoked { client, url: url.trim_end_matches('/').to_owned() });
         }
-        let client = Client::new(Policy::with_loopback()).context("TLS cannot be set up")?;
+        let allowed = boot::optional("CALLBACK_ALLOW").unwrap_or_default();
+        let policy = Policy::parse(&format!("127.0.0.0/8,::1,{allowed}")).context("CALLBACK_ALLOW")?;
+        let client = Client::new(policy).context("TLS cannot be set up")?;
         Ok(Self::Here(Dispatcher::new(relay.clone(), client, RetrySchedule::default())))
     }
 
@@ -105,32 +110,45 @@ where
 }
 
 async fn pump(relay: Relay, target: Target, ending: impl Future<Output = ()>) {
-    let free = Arc::new(Semaphore::new(BATCHES));
-    let mut batches = JoinSet::new();
+    let free = Arc::new(Semaphore::new(CHATS));
+    let mut chats = JoinSet::new();
     tokio::pin!(ending);
     loop {
-        let Ok(permit) = Arc::clone(&free).acquire_owned().await else { break };
         let received = tokio::select! {
             () = &mut ending => break,
             received = relay.queues.inbound.receive(POLL) => received,
         };
         match received {
-            Ok(batch) if batch.is_empty() => {}
             Ok(batch) => {
-                let (relay, target) = (relay.clone(), target.clone());
-                batches.spawn(async move {
-                    handle(&relay, &target, &batch).await;
-                    drop(permit);
-                });
+                for chat in by_group(batch) {
+                    let Ok(permit) = Arc::clone(&free).acquire_owned().await else { return };
+                    let (relay, target) = (relay.clone(), target.clone());
+                    chats.spawn(async move {
+                        handle(&relay, &target, &chat).await;
+                        drop(permit);
+                    });
+                }
             }
             Err(error) => {
                 tracing::warn!(%error, "the inbound queue cannot be read");
                 tokio::time::sleep(PAUSE).await;
             }
         }
-        while batches.try_join_next().is_some() {}
+        while chats.try_join_next().is_some() {}
     }
-    while batches.join_next().await.is_some() {}
+    while chats.join_next().await.is_some() {}
+}
+
+/// Splits a batch into its groups, each in order: what one waits for holds up no other.
+fn by_group(batch: Vec<Received>) -> Vec<Vec<Received>> {
+    let mut groups: Vec<Vec<Received>> = Vec::new();
+    for message in batch {
+        match groups.iter_mut().find(|group| group[0].group == message.group) {
+            Some(group) => group.push(message),
+            None => groups.push(vec![message]),
+        }
+    }
+    groups
 }
 
 /// Delivers a batch, deletes what was handled, and gives back what failed.
@@ -158,15 +176,23 @@ async fn handle(relay: &Relay, target: &Target, batch: &[Received]) {
     }
 }
 
+/// A sweep that is cut off by the end leaves what it claimed to be due again later.
 async fn sweep_regularly(target: Target, shard: u16, ending: impl Future<Output = ()>) {
+    let mut sweeps = JoinSet::new();
     tokio::pin!(ending);
     loop {
         tokio::select! {
             () = &mut ending => return,
             () = tokio::time::sleep(SWEEP) => {}
         }
-        if let Err(error) = target.sweep(shard).await {
-            tracing::warn!(%error, shard, "a sweep failed");
+        while sweeps.try_join_next().is_some() {}
+        if sweeps.len() < SWEEPS {
+            let target = target.clone();
+            sweeps.spawn(async move {
+                if let Err(error) = target.sweep(shard).await {
+                    tracing::warn!(%error, shard, "a sweep failed");
+                }
+            });
         }
     }
 }
@@ -175,15 +201,21 @@ async fn sweep_regularly(target: Target, shard: u16, ending: impl Future<Output 
 mod tests {
     use super::*;
 
+    fn message(id: &str, group: &str) -> Received {
+        Received { id: id.to_owned(), body: "{}".to_owned(), receipt: format!("r{id}"), group: Some(group.to_owned()) }
+    }
+
+    #[test]
+    fn a_batch_is_split_by_chat_in_order() {
+        let batch = vec![message("1", "a"), message("2", "b"), message("3", "a")];
+        let groups: Vec<Vec<String>> =
+            by_group(batch).into_iter().map(|group| group.into_iter().map(|one| one.id).collect()).collect();
+        assert_eq!(groups, [vec!["1", "3"], vec!["2"]]);
+    }
+
     #[test]
     fn the_event_has_the_shape_of_sqs() {
-        let message = Received {
-            id: "1".to_owned(),
-            body: "{}".to_owned(),
-            receipt: "r".to_owned(),
-            group: Some("app.chat".to_owned()),
-        };
-        let event = event(&[message]);
+        let event = event(&[message("1", "app.chat")]);
         assert_eq!(event["Records"][0]["messageId"], "1");
         assert_eq!(event["Records"][0]["attributes"]["MessageGroupId"], "app.chat");
     }

@@ -1,7 +1,7 @@
 //! The data folder, and the services that everything stands on.
 
 use std::{
-    fs,
+    fs::{self, File, TryLockError},
     io::{ErrorKind, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
@@ -67,6 +67,18 @@ impl Home {
         let settings = boot::provision(clients, SHARDS, sealing_key(&folder.join("sealing.key"))?, zone).await?;
         let relay = Relay::new(clients, &settings);
         Ok(Self { relay, folder: folder.to_owned(), endpoints, embedded })
+    }
+
+    /// Makes this process the folder's only worker, for as long as the answer lives: two under one name would take the
+    /// lease from each other.
+    pub fn only_worker(&self) -> anyhow::Result<File> {
+        let name = self.folder.join("worker.lock");
+        let lock = File::create(&name).with_context(|| format!("cannot make {}", name.display()))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(lock),
+            Err(TryLockError::WouldBlock) => bail!("another worker runs on the folder {}", self.folder.display()),
+            Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", name.display())),
+        }
     }
 
     /// Stops the services, if they are this process's.

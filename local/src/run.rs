@@ -16,7 +16,7 @@ use crate::{
     simulation,
 };
 
-/// The name of this machine's worker on its leases: the folder's lock sees to it that there is one.
+/// The name of this folder's worker on its leases: it takes its own lease up again at once after a crash.
 const WORKER: &str = "local";
 
 /// The running parts.
@@ -61,9 +61,15 @@ impl Running {
         let relay = self.home.relay.clone();
         let (clock, ids) = (Arc::clone(&relay.clock), Arc::clone(&relay.ids));
         let channel = WebWeChat::new(boot::http_client(), hosts, clock, ids).context("TLS cannot be set up")?;
-        let pace = (args.pace > 0.0).then(|| Pace { burst: 5, every: Duration::from_secs_f64(args.pace) });
+        let every = Duration::try_from_secs_f64(args.pace).context("--pace")?;
+        let pace = (!every.is_zero()).then_some(Pace { burst: 5, every });
+        let only = self.home.only_worker()?;
         let config = worker::Config { owner: Some(WORKER.to_owned()), pace, ..worker::Config::default() };
-        self.tasks.spawn(Worker::new(relay, channel, config).run(ending(&self.end)));
+        let ending = ending(&self.end);
+        self.tasks.spawn(async move {
+            Worker::new(relay, channel, config).run(ending).await;
+            drop(only);
+        });
         Ok(())
     }
 

@@ -84,6 +84,9 @@ fn apps_are_made_and_changed_with_and_without_a_running_relay() {
     let refused = run(folder.path(), &["--port", "0"]);
     assert!(!refused.status.success());
     assert!(String::from_utf8(refused.stderr).unwrap().contains("in use by another running relay"));
+    let second = run(folder.path(), &["--only", "worker"]);
+    assert!(!second.status.success());
+    assert!(String::from_utf8(second.stderr).unwrap().contains("another worker runs on the folder"));
     assert!(running.terminate());
 
     let rotated = json(&run(folder.path(), &["app", "rotate", id, "--json"]));
@@ -106,6 +109,7 @@ fn what_makes_no_sense_is_refused_with_a_sentence() {
         (&["--only", "worker"], "no services to use"),
         (&["login", "x"], "the relay must be running"),
         (&["--wechat", "nonsense", "--port", "0"], "is not a URL"),
+        (&["--pace=-1", "--port", "0"], "--pace"),
     ] {
         let output = run(folder.path(), arguments);
         let error = String::from_utf8(output.stderr).unwrap();

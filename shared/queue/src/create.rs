@@ -6,8 +6,9 @@ use aws_sdk_sqs::types::QueueAttributeName;
 
 use crate::{Envelope, Queue, QueueError};
 
-/// A message that was received this often without being deleted goes to the dead letters.
-const RECEIVES: u32 = 10;
+/// A message that was received this often without being deleted goes to the dead letters: SQS's most. A failed one is
+/// seen again after a second here, and may be so while a service it needs is away.
+const RECEIVES: u32 = 1_000;
 
 impl<E: Envelope> Queue<E> {
     /// Makes the high-throughput FIFO queue `name` (ends in `.fifo`) with its dead letters, unless it is there.
