@@ -104,16 +104,16 @@ struct Shelf {
 impl Books {
     /// The cell that holds, or will hold, the app's book.
     fn cell(&self, app: &str, made: Made) -> Arc<OnceCell<Arc<Book>>> {
-        let mut shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        shelf.uses += 1;
-        let last_used = shelf.uses;
-        if let Some(slot) = shelf.slots.get_mut(app).filter(|slot| slot.made == made) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.uses += 1;
+        let last_used = kept.uses;
+        if let Some(slot) = kept.slots.get_mut(app).filter(|slot| slot.made == made) {
             slot.last_used = last_used;
             return Arc::clone(&slot.book);
         }
         let book = Arc::new(OnceCell::new());
-        shelf.slots.insert(app.to_owned(), Slot { made, book: Arc::clone(&book), last_used });
-        shelf.shrink(app);
+        kept.slots.insert(app.to_owned(), Slot { made, book: Arc::clone(&book), last_used });
+        kept.shrink(app);
         book
     }
 }

@@ -26,7 +26,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             public_url: None,
-            signature_max_age: Duration::from_secs(300),
+            signature_max_age: Duration::from_mins(5),
             worker_wait: Duration::from_secs(10),
             poll: Duration::from_millis(250),
         }

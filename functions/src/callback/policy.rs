@@ -117,20 +117,22 @@ fn is_public(address: IpAddr) -> bool {
 }
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
-    let special = match address.octets() {
-        // This network, private, loopback, link-local with its metadata services, multicast, reserved, broadcast.
-        [0 | 10 | 127 | 224.., ..] | [169, 254, ..] | [192, 168, ..] => true,
-        [172, second, ..] => (16..32).contains(&second),
-        // Carrier-grade NAT.
-        [100, second, ..] => (64..128).contains(&second),
-        // Protocol assignments, documentation, the 6to4 relay.
-        [192, 0, 0 | 2, _] | [192, 88, 99, _] | [198, 51, 100, _] | [203, 0, 113, _] => true,
-        // Benchmarks.
-        [198, second, ..] => second == 18 || second == 19,
-        _ => false,
-    };
-    // Alibaba Cloud and Oracle put metadata at public-looking addresses, the first within the range above.
-    !special && address != Ipv4Addr::new(192, 0, 0, 192)
+    match address.octets() {
+        // This network, private, loopback, multicast, reserved and broadcast.
+        [0 | 10 | 127 | 224.., ..]
+        | [172, 16..32, ..]
+        | [192, 168, ..]
+        // Link-local, where most clouds keep their metadata; carrier-grade NAT, where Alibaba Cloud does.
+        | [169, 254, ..]
+        | [100, 64..128, ..]
+        // Protocol assignments, where Oracle does; more documentation, the 6to4 relay, benchmarks.
+        | [192, 0, 0 | 2, _]
+        | [198, 51, 100, _]
+        | [203, 0, 113, _]
+        | [192, 88, 99, _]
+        | [198, 18..20, ..] => false,
+        _ => true,
+    }
 }
 
 fn is_public_v6(address: Ipv6Addr) -> bool {

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::at;
-use crate::{ApiError, State, auth::Holder, reply::Success};
+use crate::{ApiError, State, auth::Holder, reply::Answer};
 
 /// How long a token works, in seconds.
 const LIFETIME: i64 = 7200;
@@ -22,12 +22,12 @@ pub fn route() -> Router<State> {
 }
 
 /// A token begins with its app's id, so that one read finds what it is compared with.
-async fn handle(state: State, holder: Holder) -> Result<Success<Token>, ApiError> {
+async fn handle(state: State, holder: Holder) -> Result<Answer<Token>, ApiError> {
     let access_token = format!("{}{}", holder.app.id, state.relay.ids.hex());
     let expires = state.relay.now() + SignedDuration::from_secs(LIFETIME);
     let kept = AccessToken { hash: secret::hash(&access_token), expires };
     state.relay.store.put_access_token(&holder.app.id, &kept).await?;
-    Ok(Success::new(Token { access_token, expire_in: LIFETIME }))
+    Ok(Answer::new(Token { access_token, expire_in: LIFETIME }))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::at;
 use crate::{
     ApiError, State,
     auth::Holder,
-    reply::Success,
+    reply::Answer,
     view::session::{LoginStatus, User},
 };
 
@@ -27,7 +27,7 @@ pub fn route() -> Router<State> {
     at(&["/check-login"], &get(handle))
 }
 
-async fn handle(state: State, holder: Holder) -> Result<Success<Standing>, ApiError> {
+async fn handle(state: State, holder: Holder) -> Result<Answer<Standing>, ApiError> {
     let (uuid, seen) = (holder.params.required("uuid")?, holder.params.get("seen"));
     let wait = state.wait(holder.params.wait()?);
     loop {
@@ -41,7 +41,7 @@ async fn handle(state: State, holder: Holder) -> Result<Success<Standing>, ApiEr
         if latest && status == LoginStatus::Over && session.ending == Some(Ending::AccountMismatch) {
             return Err(ApiError::AccountMismatch);
         }
-        return standing(&session, status).map(Success::new);
+        return standing(&session, status).map(Answer::new);
     }
 }
 

@@ -2,12 +2,15 @@
 
 use crate::params::Params;
 
-/// A parameter and the value of the field it is compared with.
-pub type Field<Row> = (&'static str, fn(&Row) -> Option<&str>);
+/// The value of a row's field.
+type Value<Row> = fn(&Row) -> Option<&str>;
+
+/// A parameter and the field it is compared with.
+pub type Field<Row> = (&'static str, Value<Row>);
 
 /// What a request asks of a row.
 pub struct Filter<'a, Row> {
-    exact: Vec<(fn(&Row) -> Option<&str>, &'a str)>,
+    exact: Vec<(Value<Row>, &'a str)>,
     search: Option<String>,
     searched: fn(&Row) -> [Option<&str>; 3],
 }

@@ -3,7 +3,7 @@
 
 use axum::{
     Router,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, header},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -15,7 +15,7 @@ use domain::{
 use serde::Serialize;
 
 use super::{at, login_page};
-use crate::{ApiError, State, auth::Holder, jobs, qr, reply::Success, view::session::User};
+use crate::{ApiError, State, auth::Holder, jobs, qr, reply::Answer, view::session::User};
 
 /// Requests within so many seconds share a job.
 const SHARED: i64 = 10;
@@ -46,11 +46,11 @@ async fn handle(state: State, headers: HeaderMap, holder: Holder) -> Result<Resp
     let session = current(&state, &holder.app).await?;
     let shown = shown(&state, &session);
     let content = code(&state, &session).and_then(|(_, content)| qr::png(content));
-    let status = if content.is_some() { StatusCode::ACCEPTED } else { StatusCode::OK };
     match (wanted(&headers), content) {
         (Wanted::Page, _) => login_page::respond(&shown, &state.relay.ids.hex()),
         (Wanted::Picture, Some(png)) => Ok(([(header::CONTENT_TYPE, "image/png"), NO_STORE], png).into_response()),
-        _ => Ok((status, [NO_STORE], Success::new(shown)).into_response()),
+        (_, Some(_)) => Ok(([NO_STORE], Answer::accepted(shown)).into_response()),
+        (_, None) => Ok(([NO_STORE], Answer::new(shown)).into_response()),
     }
 }
 
@@ -66,15 +66,13 @@ enum Wanted {
 /// The first kind of the `Accept` header that we have.
 fn wanted(headers: &HeaderMap) -> Wanted {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    let kinds = accept.split(',').map(|kind| kind.split(';').next().unwrap_or_default().trim());
-    kinds
-        .filter_map(|kind| match kind {
-            "text/html" => Some(Wanted::Page),
-            "application/json" | "*/*" => Some(Wanted::Json),
-            _ => kind.starts_with("image/").then_some(Wanted::Picture),
-        })
-        .next()
-        .unwrap_or(Wanted::Json)
+    let mut kinds = accept.split(',').map(|kind| kind.split(';').next().unwrap_or_default().trim());
+    let found = kinds.find_map(|kind| match kind {
+        "text/html" => Some(Wanted::Page),
+        "application/json" | "*/*" => Some(Wanted::Json),
+        _ => kind.starts_with("image/").then_some(Wanted::Picture),
+    });
+    found.unwrap_or(Wanted::Json)
 }
 
 /// The login that can be shown, with what its code says. A push login has no code.
@@ -125,6 +123,7 @@ fn shown<'a>(state: &State, session: &'a Session) -> Shown<'a> {
 mod tests {
     use std::time::Duration;
 
+    use axum::http::StatusCode;
     use domain::job::JobState;
 
     use super::*;

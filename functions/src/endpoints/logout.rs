@@ -5,7 +5,7 @@ use domain::{job::Command, session::State as SessionState};
 use serde::Serialize;
 
 use super::at;
-use crate::{ApiError, State, auth::Caller, reply::Success};
+use crate::{ApiError, State, auth::Caller, reply::Answer};
 
 #[derive(Serialize)]
 struct LoggedOut {
@@ -16,7 +16,7 @@ pub fn route() -> Router<State> {
     at(&["/logout"], &post(handle))
 }
 
-async fn handle(state: State, caller: Caller) -> Result<Success<LoggedOut>, ApiError> {
+async fn handle(state: State, caller: Caller) -> Result<Answer<LoggedOut>, ApiError> {
     let session = state.relay.store.session(&caller.app.id).await?;
     if session.is_some_and(|session| session.state != SessionState::Offline) {
         let job = state.ask(&caller.app, state.relay.ids.hex(), Command::Logout).await?;
@@ -25,7 +25,7 @@ async fn handle(state: State, caller: Caller) -> Result<Success<LoggedOut>, ApiE
             return Err(ApiError::WorkerUnavailable);
         }
     }
-    Ok(Success::new(LoggedOut { state: SessionState::Offline.as_str() }))
+    Ok(Answer::new(LoggedOut { state: SessionState::Offline.as_str() }))
 }
 
 #[cfg(test)]

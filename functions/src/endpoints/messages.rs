@@ -15,7 +15,7 @@ use crate::{
     ApiError, State,
     auth::Caller,
     page,
-    reply::Success,
+    reply::Answer,
     view::{
         Times,
         message::{MessageRow, Shown},
@@ -55,7 +55,7 @@ async fn news(state: &State, caller: &Caller, filter: &Filter, mut after: u64) -
     while found.is_empty() && wait.again().await {
         found = look(state, &caller.app.id, filter, &mut after, limit).await?;
     }
-    Ok(Success::new(News { results: rows(state, &found), cursor: after.to_string() }).into_response())
+    Ok(Answer::new(News { results: rows(state, &found), cursor: after.to_string() }).into_response())
 }
 
 /// What came after row `after`, which is moved past all that was looked at, whether it matches or not.

@@ -21,7 +21,7 @@ use crate::{
     jobs,
     outgoing::{self, Unsendable},
     params::Params,
-    reply::Success,
+    reply::Answer,
 };
 
 /// The longest `Idempotency-Key`, in bytes.
@@ -69,7 +69,7 @@ pub fn route() -> Router<State> {
     at(&["/send"], &post(handle)).merge(at(&["/send/{id}"], &get(look)))
 }
 
-async fn handle(state: State, headers: HeaderMap, caller: Caller) -> Result<Success<Sent>, ApiError> {
+async fn handle(state: State, headers: HeaderMap, caller: Caller) -> Result<Answer<Sent>, ApiError> {
     let wanted = Wanted::of(&caller.params)?;
     let wait = state.wait(caller.params.wait()?);
     let key = key(&headers)?.map(|key| derived_id(&["send", &caller.app.id, key]));
@@ -86,13 +86,13 @@ async fn handle(state: State, headers: HeaderMap, caller: Caller) -> Result<Succ
         return Err(ApiError::IdempotencyConflict);
     }
     let job = JobRow::from(&state.follow(job, &wait).await?);
-    Ok(Success::new(Sent { msg_type: "text", puid: wanted.puid, group: wanted.group, text: wanted.text, job }))
+    Ok(Answer::new(Sent { msg_type: "text", puid: wanted.puid, group: wanted.group, text: wanted.text, job }))
 }
 
-async fn look(state: State, Segment(id): Segment, caller: Caller) -> Result<Success<JobRow>, ApiError> {
+async fn look(state: State, Segment(id): Segment, caller: Caller) -> Result<Answer<JobRow>, ApiError> {
     let job = state.job(&caller.app.id, &id).await?;
     match job.command {
-        Command::SendText { .. } => Ok(Success::new(JobRow::from(&job))),
+        Command::SendText { .. } => Ok(Answer::new(JobRow::from(&job))),
         Command::Login | Command::Logout => Err(ApiError::NotFound("job")),
     }
 }
@@ -139,6 +139,8 @@ fn key(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write;
+
     use domain::job::JobState;
 
     use super::*;
@@ -266,7 +268,7 @@ mod tests {
         ] {
             let answer = send(&api, body).await;
             let (code, fields) = (&answer.json["code"], &answer.json["fields"]);
-            refusals.push_str(&format!("{} {code} {fields}\n", answer.status.as_u16()));
+            writeln!(refusals, "{} {code} {fields}", answer.status.as_u16()).unwrap();
         }
         insta::assert_snapshot!(refusals, @r#"
         400 "invalid_body" null

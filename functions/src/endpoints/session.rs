@@ -12,7 +12,7 @@ use super::at;
 use crate::{
     ApiError, State,
     auth::Caller,
-    reply::Success,
+    reply::Answer,
     view::{Times, session::User},
 };
 
@@ -59,7 +59,7 @@ async fn handle(state: State, caller: Caller) -> Result<Response, ApiError> {
         queues: Depths { inbound: relay.queues.inbound.depth().await?, commands: commands.depth().await? },
         parked: relay.store.parked_chats(&app.id).await?.len(),
     };
-    Ok(Success::new(standing).into_response())
+    Ok(Answer::new(standing).into_response())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::avatar;
 
 #[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the contract's names")]
 pub struct User<'a> {
     puid: &'a str,
     name: &'a str,
