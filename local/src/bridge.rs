@@ -14,7 +14,10 @@ use functions::{
 };
 use queue::Received;
 use serde_json::{Value, json};
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    task::JoinSet,
+};
 
 /// How long one request waits for messages.
 const POLL: Duration = Duration::from_secs(20);
@@ -22,6 +25,8 @@ const POLL: Duration = Duration::from_secs(20);
 const CHATS: usize = 1_024;
 /// How long a message that failed stays hidden, and how long a failed request is not repeated.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Messages that one request deletes, by SQS's limit.
+const BATCH: usize = 10;
 /// Between two sweeps.
 const SWEEP: Duration = Duration::from_secs(1);
 /// Sweeps of a shard at once: one that empties a slow callback's chats does not keep others from theirs.
@@ -112,6 +117,8 @@ where
 async fn pump(relay: Relay, target: Target, ending: impl Future<Output = ()>) {
     let free = Arc::new(Semaphore::new(CHATS));
     let mut chats = JoinSet::new();
+    let (done, handled) = mpsc::unbounded_channel();
+    let forgetting = tokio::spawn(forget(relay.clone(), handled));
     tokio::pin!(ending);
     loop {
         let received = tokio::select! {
@@ -122,9 +129,9 @@ async fn pump(relay: Relay, target: Target, ending: impl Future<Output = ()>) {
             Ok(batch) => {
                 for chat in by_group(batch) {
                     let Ok(permit) = Arc::clone(&free).acquire_owned().await else { return };
-                    let (relay, target) = (relay.clone(), target.clone());
+                    let (relay, target, done) = (relay.clone(), target.clone(), done.clone());
                     chats.spawn(async move {
-                        handle(&relay, &target, &chat).await;
+                        handle(&relay, &target, chat, &done).await;
                         drop(permit);
                     });
                 }
@@ -137,6 +144,22 @@ async fn pump(relay: Relay, target: Target, ending: impl Future<Output = ()>) {
         while chats.try_join_next().is_some() {}
     }
     while chats.join_next().await.is_some() {}
+    drop(done);
+    if let Err(error) = forgetting.await {
+        tracing::error!(%error, "handled messages are no longer deleted");
+    }
+}
+
+/// Deletes what was handled, as many at once as have come meanwhile.
+async fn forget(relay: Relay, mut handled: mpsc::UnboundedReceiver<String>) {
+    let mut receipts = Vec::with_capacity(BATCH);
+    while handled.recv_many(&mut receipts, BATCH).await > 0 {
+        let all: Vec<&str> = receipts.iter().map(String::as_str).collect();
+        if let Err(error) = relay.queues.inbound.delete(&all).await {
+            tracing::warn!(%error, "handled messages cannot be deleted and will come again");
+        }
+        receipts.clear();
+    }
 }
 
 /// Splits a batch into its groups, each in order: what one waits for holds up no other.
@@ -151,26 +174,20 @@ fn by_group(batch: Vec<Received>) -> Vec<Vec<Received>> {
     groups
 }
 
-/// Delivers a batch, deletes what was handled, and gives back what failed.
-async fn handle(relay: &Relay, target: &Target, batch: &[Received]) {
-    let failed: HashSet<String> = match target.deliver(batch).await {
+/// Delivers a batch, tells what was handled, and gives back what failed.
+async fn handle(relay: &Relay, target: &Target, batch: Vec<Received>, done: &mpsc::UnboundedSender<String>) {
+    let failed: HashSet<String> = match target.deliver(&batch).await {
         Ok(failed) => failed.into_iter().collect(),
         Err(error) => {
             tracing::warn!(%error, "the dispatcher did not answer");
             batch.iter().map(|message| message.id.clone()).collect()
         }
     };
-    let (failed, done): (Vec<&Received>, Vec<&Received>) =
-        batch.iter().partition(|message| failed.contains(&message.id));
-    let queue = &relay.queues.inbound;
-    if !done.is_empty() {
-        let receipts: Vec<&str> = done.iter().map(|message| message.receipt.as_str()).collect();
-        if let Err(error) = queue.delete(&receipts).await {
-            tracing::warn!(%error, "handled messages cannot be deleted and will come again");
-        }
-    }
-    for message in failed {
-        if let Err(error) = queue.give_back(&message.receipt, PAUSE).await {
+    for message in batch {
+        if !failed.contains(&message.id) {
+            // It is taken for as long as messages are handled.
+            drop(done.send(message.receipt));
+        } else if let Err(error) = relay.queues.inbound.give_back(&message.receipt, PAUSE).await {
             tracing::warn!(%error, "a failed message cannot be given back and comes later");
         }
     }
