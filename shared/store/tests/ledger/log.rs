@@ -30,6 +30,30 @@ async fn a_number_is_given_once() {
 }
 
 #[tokio::test]
+async fn rows_are_appended_together_up_to_a_number_that_is_taken() {
+    let ledger = Ledger::start().await;
+    let store = &ledger.store;
+    let rows: Vec<Message> = (1..=120).map(|seq| message(seq, "a")).collect();
+    store.append_all(APP, &rows, Some(&cursor("x"))).await.unwrap();
+    let tail = store.tail(APP, 200).await.unwrap();
+    assert_eq!(tail.len(), 120);
+    assert_eq!(tail[0].cursor, Some(cursor("x")));
+    assert!(tail[1..].iter().all(|entry| entry.cursor.is_none()));
+
+    append(store, &[message(123, "another writer")]).await;
+    let more: Vec<Message> = (121..=124).map(|seq| message(seq, "b")).collect();
+    assert!(is_conflict(&store.append_all(APP, &more, None).await));
+    assert_eq!(store.head(APP).await.unwrap(), 123);
+    assert_eq!(store.message(APP, 122).await.unwrap(), None, "a step is done whole or not at all");
+
+    // Five rows of 300 KB are more than a step.
+    let long = "长".repeat(100_000);
+    let rows: Vec<Message> = (124..=128).map(|seq| message(seq, &long)).collect();
+    store.append_all(APP, &rows, Some(&cursor("y"))).await.unwrap();
+    assert_eq!(store.tail(APP, 1).await.unwrap()[0].cursor, Some(cursor("y")));
+}
+
+#[tokio::test]
 async fn the_tail_brings_the_cursors_that_ride_on_it() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
