@@ -28,6 +28,8 @@ pub struct Config {
     pub push_wait: Duration,
     /// After how many rows the log is reconciled again.
     pub reconcile_every: u64,
+    /// How long after an envelope was sent the log is reconciled at the latest: a queue may put it aside.
+    pub reconcile_after: Duration,
     /// How long it may take until a session notices that its app's callback was set or taken away, or that the app is
     /// gone. It reads the app with a batch, this often at most.
     pub app_age: Duration,
@@ -48,6 +50,7 @@ impl Default for Config {
             qr_lifetime: Duration::from_mins(5),
             push_wait: Duration::from_mins(2),
             reconcile_every: 1_000,
+            reconcile_after: Duration::from_mins(5),
             app_age: Duration::from_secs(5),
             keep_keys: Duration::from_mins(10),
         }

@@ -2,7 +2,7 @@
 
 use std::{any::Any, collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use domain::app::AppId;
+use domain::{app::AppId, job::Job};
 use futures_util::{FutureExt, StreamExt, stream};
 use queue::{CommandEnvelope, Received};
 use store::Lease;
@@ -103,12 +103,21 @@ impl<C: Channel> Desk<C> {
         }
     }
 
-    /// The queue may have lost what the ledger still knows to be done.
+    /// The queue may have lost what the ledger still knows to be done. It is done in the order in which it was asked
+    /// for; the index has another, as a sweep moves what is overdue.
     async fn recover_orders(&mut self) {
         let shared = Arc::clone(&self.shared);
-        let number = self.lease.shard;
-        for open in shared.insist(|| shared.relay.store.open_jobs(number)).await.unwrap_or_default() {
-            self.route(&open.app, Order { job: open.name, receipt: None });
+        let (store, number) = (&shared.relay.store, self.lease.shard);
+        let open = shared.insist(|| store.open_jobs(number)).await.unwrap_or_default();
+        let jobs = stream::iter(open).map(|open| {
+            let shared = Arc::clone(&shared);
+            async move { shared.insist(|| shared.relay.store.job(&open.app, &open.name)).await.flatten() }
+        });
+        let mut jobs: Vec<Job> =
+            jobs.buffer_unordered(READ_AT_ONCE).filter_map(|job| std::future::ready(job)).collect().await;
+        jobs.sort_by_key(|job| job.created);
+        for job in jobs {
+            self.route(&job.app, Order { job: job.id, receipt: None });
         }
     }
 

@@ -37,12 +37,17 @@ impl<C: Channel> Task<C> {
                 message.delivery = Delivery::Pending;
             }
             let cursor = (number + 1 == fresh.len()).then_some(&place);
-            online.log.append(self, &mut message, cursor).await?;
-            if message.delivery == Delivery::Pending {
+            if !online.log.append(self, &mut message, cursor).await? {
+                // Another writer has brought it; whether its envelope went out is for the ledger to say.
+                online.reconcile_by = Some(Instant::now());
+            } else if message.delivery == Delivery::Pending {
                 envelopes.push(InboundEnvelope { app: self.app.clone(), chat: message.chat, seq: message.seq });
             }
         }
         online.cursor = batch.cursor;
+        if !envelopes.is_empty() {
+            online.reconcile_by.get_or_insert_with(|| Instant::now() + self.shared.config.reconcile_after);
+        }
         self.send_envelopes(&envelopes).await
     }
 

@@ -2,7 +2,10 @@
 
 use std::collections::VecDeque;
 
-use domain::{job::Job, message::Message};
+use domain::{
+    job::{Job, JobState},
+    message::Message,
+};
 use store::{Cursor, Entry};
 use wechat::Channel;
 
@@ -67,22 +70,23 @@ impl Log {
         self.next += 1;
     }
 
-    /// Appends a message, whose `seq` is set here. Nothing is done for one that turns out to be in the log.
+    /// Appends a message, whose `seq` is set here: `false`, and nothing done, for one that turns out to be in the log.
     pub async fn append<C: Channel>(
         &mut self,
         task: &Task<C>,
         message: &mut Message,
         cursor: Option<&Cursor>,
-    ) -> Result<(), Halt> {
+    ) -> Result<bool, Halt> {
         let store = &task.shared.relay.store;
         while !self.knows(message.id) {
             message.seq = self.next;
-            match task.ledger_unless_taken(|| store.append(&task.app, message, cursor)).await? {
-                Some(()) => self.appended(message.id),
-                None => self.reload(task).await?,
+            if task.ledger_unless_taken(|| store.append(&task.app, message, cursor)).await?.is_some() {
+                self.appended(message.id);
+                return Ok(true);
             }
+            self.reload(task).await?;
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Appends what was sent for a job, and ends the job with it, both or neither.
@@ -99,16 +103,19 @@ impl Log {
             let appended = || relay.store.append_sent(message, cursor, job, relay.now());
             if task.ledger_unless_taken(appended).await?.is_some() {
                 self.appended(message.id);
-                continue;
+                return Ok(());
             }
             // The number is taken, perhaps by this very row, the first answer lost; or the job has ended.
             self.reload(task).await?;
             let there = task.ledger(|| relay.store.job(&task.app, &job.id)).await?;
             if there.is_none_or(|job| job.state.is_final()) {
                 self.append(task, message, Some(cursor)).await?;
+                return Ok(());
             }
         }
-        Ok(())
+        // The row is there without us: WeChat's own stream told of it after a crash. The job must end all the same.
+        let sent = JobState::Sent { message_id: Some(message.id) };
+        task.ledger(|| relay.store.finish_job(job, sent.clone(), relay.now())).await.map(drop)
     }
 
     /// Somebody else has written: stops if the lease is gone, else goes on from the new end.

@@ -12,7 +12,7 @@ use wechat::{Channel, Error, LoginMode, LoginStatus, LoginTicket};
 use super::{Halt, Order, Phase, Task, orders::Claimed};
 use crate::backoff::Backoff;
 
-/// How often WeChat is asked for a QR code before the login is given up.
+/// How often WeChat is asked to begin a login before that is given up.
 const ATTEMPTS: u32 = 3;
 
 /// A login that waits for the phone.
@@ -48,7 +48,7 @@ impl<C: Channel> Task<C> {
             session.last_error = None;
         })
         .await?;
-        match self.ask_for_code(mode).await? {
+        match self.ask_for_login(|| self.shared.channel.start_login(mode)).await? {
             Ok(ticket) => {
                 let phase = self.wait_for_phone(ticket, None).await?;
                 if let Some(claimed) = claimed {
@@ -67,10 +67,14 @@ impl<C: Channel> Task<C> {
         }
     }
 
-    async fn ask_for_code(&self, mode: LoginMode) -> Result<Result<LoginTicket, Error>, Halt> {
+    /// Asks WeChat to begin a login, and again where that may help.
+    async fn ask_for_login<Asked>(&self, ask: impl Fn() -> Asked) -> Result<Result<LoginTicket, Error>, Halt>
+    where
+        Asked: Future<Output = Result<LoginTicket, Error>>,
+    {
         let mut backoff = Backoff::new(self.shared.config.retry);
         loop {
-            match self.shared.channel.start_login(mode).await {
+            match ask().await {
                 Err(Error::Transient { .. }) if backoff.failures() + 1 < ATTEMPTS => {
                     self.rest(backoff.failed(self.shared.jitter())).await?;
                 }
@@ -81,7 +85,7 @@ impl<C: Channel> Task<C> {
 
     /// After WeChat has ended a session: asks the phone once to confirm a new one.
     pub(super) async fn begin_push(&mut self, keys: &C::Session, code: i64) -> Result<Phase<C>, Halt> {
-        match self.shared.channel.push_login(keys).await {
+        match self.ask_for_login(|| self.shared.channel.push_login(keys)).await? {
             Ok(ticket) => self.wait_for_phone(ticket, Some(code)).await,
             Err(error) => {
                 tracing::info!(%error, "the phone was not asked; a QR code is needed");

@@ -20,6 +20,8 @@ pub(super) struct Online<C: Channel> {
     pub callback: Option<(bool, Instant)>,
     /// The row up to which the log was reconciled last, and the one after which it is again.
     pub reconcile_at: u64,
+    /// When it is reconciled again at the latest; `None` while nothing was sent to the queue since.
+    pub reconcile_by: Option<Instant>,
     pub polls: Backoff,
     /// No poll before.
     pub poll_after: Option<Instant>,
@@ -31,8 +33,6 @@ pub(super) struct Online<C: Channel> {
     pub sends: Backoff,
     /// No command before.
     pub send_after: Option<Instant>,
-    /// Whether an earlier try of the command in hand may have reached WeChat.
-    pub may_be_sent: bool,
     pub kept: KeptKeys,
 }
 
@@ -54,6 +54,7 @@ impl<C: Channel> Online<C> {
             names: NameCache::default(),
             callback: None,
             reconcile_at: 0,
+            reconcile_by: None,
             polls: Backoff::new(config.retry),
             poll_after: None,
             troubled: false,
@@ -61,7 +62,6 @@ impl<C: Channel> Online<C> {
             pace: Bucket::new(config.pace),
             sends: Backoff::new(config.retry),
             send_after: None,
-            may_be_sent: false,
             kept,
         }
     }

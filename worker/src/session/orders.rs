@@ -20,6 +20,8 @@ pub(crate) struct Order {
 pub(super) struct Claimed {
     pub job: Job,
     pub receipt: Option<String>,
+    /// Whether an earlier try may have reached WeChat, its answer lost.
+    pub may_be_sent: bool,
 }
 
 impl<C: Channel> Task<C> {
@@ -51,7 +53,10 @@ impl<C: Channel> Task<C> {
         let relay = &self.shared.relay;
         let Order { job, receipt } = order;
         match self.ledger(|| relay.store.claim_job(&self.app, &job, relay.now())).await? {
-            Claim::Ours(job) => Ok(Some(Claimed { job, receipt })),
+            Claim::Ours(job) => {
+                let may_be_sent = job.state == JobState::Sending { uncertain: true };
+                Ok(Some(Claimed { job, receipt, may_be_sent }))
+            }
             Claim::Done => {
                 self.forget(receipt).await;
                 Ok(None)
@@ -68,8 +73,14 @@ impl<C: Channel> Task<C> {
         Ok(())
     }
 
+    /// Ends a command that cannot be carried out. Whoever asked is told when an earlier try may have gone out all the
+    /// same: sending it again might send it twice.
     pub(super) async fn fail(&self, claimed: Claimed, why: impl Into<String>) -> Result<(), Halt> {
-        self.finish(claimed, JobState::Failed { why: why.into() }).await
+        let mut why = why.into();
+        if claimed.may_be_sent {
+            why.push_str(" (it is not known whether the message was sent)");
+        }
+        self.finish(claimed, JobState::Failed { why }).await
     }
 
     /// Ends a command that needs a session while there is none.

@@ -49,6 +49,7 @@ impl<C: Channel> Task<C> {
                 Event::Turn => Box::pin(self.take_turn(online)).await?,
                 Event::Polled(Ok(false)) => {
                     self.well(online).await?;
+                    Box::pin(self.reconcile_in_time(online)).await?;
                     None
                 }
                 Event::Polled(Ok(true)) => Box::pin(self.collect_what_was_told(online)).await?,
@@ -128,9 +129,7 @@ impl<C: Channel> Task<C> {
             let more = batch.more && batch.cursor != online.cursor;
             self.take_batch(online, batch).await?;
             self.well(online).await?;
-            if online.log.head() >= online.reconcile_at {
-                self.reconcile(online).await?;
-            }
+            self.reconcile_in_time(online).await?;
             if online.kept.at.elapsed() >= shared.config.keep_keys {
                 self.keep_keys(online).await;
             }

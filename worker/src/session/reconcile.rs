@@ -4,11 +4,18 @@ use std::collections::HashSet;
 
 use domain::puid::Puid;
 use queue::InboundEnvelope;
+use tokio::time::Instant;
 use wechat::Channel;
 
 use super::{Halt, Task, online::Online};
 
 impl<C: Channel> Task<C> {
+    /// [`Self::reconcile`], when enough rows or enough time have gone by since the last time.
+    pub(super) async fn reconcile_in_time(&self, online: &mut Online<C>) -> Result<(), Halt> {
+        let late = online.reconcile_by.is_some_and(|by| by <= Instant::now());
+        if late || online.log.head() >= online.reconcile_at { self.reconcile(online).await } else { Ok(()) }
+    }
+
     /// Sends the envelopes of all that was not delivered, in order, and moves the mark up to it. While a session runs,
     /// chats that are parked are left to the sweep; at its start they get theirs as well, for what waits in a parked
     /// chat is known only row by row.
@@ -24,6 +31,7 @@ impl<C: Channel> Task<C> {
         }
         // What is open is read again each time: the more there is, the later.
         online.reconcile_at = head + self.shared.config.reconcile_every.max(head - reached);
+        online.reconcile_by = (reached < head).then(|| Instant::now() + self.shared.config.reconcile_after);
         let parked: HashSet<Puid> = if starting || open.is_empty() {
             HashSet::new()
         } else {

@@ -2,7 +2,7 @@
 
 use domain::{
     delivery::Delivery,
-    job::{Command, JobState},
+    job::Command,
     message::{Content, Direction, Message},
     puid::Puid,
     session::Ending,
@@ -27,7 +27,6 @@ impl<C: Channel> Task<C> {
             let Some(order) = self.waiting.pop_front() else { return Ok(None) };
             let Some(claimed) = self.claim(order).await? else { return Ok(None) };
             online.sends.succeeded();
-            online.may_be_sent = claimed.job.state == JobState::Sending { uncertain: true };
             claimed
         };
         match &claimed.job.command {
@@ -76,12 +75,12 @@ impl<C: Channel> Task<C> {
     }
 
     /// A text did not go out, as far as is known. The error says whether to try again, and when.
-    async fn try_again(&mut self, online: &mut Online<C>, claimed: Claimed, error: &Error) -> Result<(), Halt> {
+    async fn try_again(&mut self, online: &mut Online<C>, mut claimed: Claimed, error: &Error) -> Result<(), Halt> {
         let pause = online.sends.failed(self.shared.jitter());
         let pause = match error {
             Error::RateLimited { after } => pause.max(*after * online.sends.failures()),
             Error::Transient { sent, .. } => {
-                online.may_be_sent |= sent;
+                claimed.may_be_sent |= sent;
                 pause
             }
             Error::LoggedOut { .. } | Error::Refused { .. } | Error::Protocol { .. } => {
@@ -89,8 +88,7 @@ impl<C: Channel> Task<C> {
             }
         };
         if online.sends.failures() >= ATTEMPTS {
-            let doubt = if online.may_be_sent { " (it is not known whether the message was sent)" } else { "" };
-            return self.fail(claimed, format!("{error}{doubt}")).await;
+            return self.fail(claimed, error.to_string()).await;
         }
         tracing::info!(%error, job.id = %claimed.job.id, "a text is tried again");
         online.send_after = Some(Instant::now() + pause);
