@@ -30,14 +30,15 @@ impl<C: Channel> Task<C> {
             place: serde_json::to_string(&batch.cursor).expect("a cursor is plain data"),
         };
         let received = self.shared.relay.now();
+        let mut messages: Vec<Message> =
+            fresh.iter().map(|incoming| row(incoming, &whose, &online.owner, received)).collect();
+        for message in messages.iter_mut().filter(|message| pending && message.direction == Direction::In) {
+            message.delivery = Delivery::Pending;
+        }
+        let ours = online.log.append_all(self, &mut messages, &place).await?;
         let mut envelopes = Vec::new();
-        for (number, incoming) in fresh.iter().enumerate() {
-            let mut message = row(incoming, &whose, &online.owner, received);
-            if pending && message.direction == Direction::In {
-                message.delivery = Delivery::Pending;
-            }
-            let cursor = (number + 1 == fresh.len()).then_some(&place);
-            if !online.log.append(self, &mut message, cursor).await? {
+        for (message, ours) in messages.into_iter().zip(ours) {
+            if !ours {
                 // Another writer has brought it; whether its envelope went out is for the ledger to say.
                 online.reconcile_by = Some(Instant::now());
             } else if message.delivery == Delivery::Pending {

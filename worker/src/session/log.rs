@@ -89,6 +89,31 @@ impl Log {
         Ok(false)
     }
 
+    /// Appends a batch, whose numbers are set here; the cursor rides on its last row. `false` for a message that turns
+    /// out to be in the log.
+    pub async fn append_all<C: Channel>(
+        &mut self,
+        task: &Task<C>,
+        messages: &mut [Message],
+        cursor: &Cursor,
+    ) -> Result<Vec<bool>, Halt> {
+        for (seq, message) in (self.next..).zip(messages.iter_mut()) {
+            message.seq = seq;
+        }
+        let store = &task.shared.relay.store;
+        let appended = || store.append_all(&task.app, messages, Some(cursor));
+        if task.ledger_unless_taken(appended).await?.is_some() {
+            messages.iter().for_each(|message| self.appended(message.id));
+            return Ok(vec![true; messages.len()]);
+        }
+        // A number is taken: row by row it shows whether by these very rows, an answer lost, or by another writer.
+        let (mut ours, count) = (Vec::with_capacity(messages.len()), messages.len());
+        for (number, message) in messages.iter_mut().enumerate() {
+            ours.push(self.append(task, message, (number + 1 == count).then_some(cursor)).await?);
+        }
+        Ok(ours)
+    }
+
     /// Appends what was sent for a job, and ends the job with it, both or neither.
     pub async fn append_sent<C: Channel>(
         &mut self,
