@@ -60,7 +60,7 @@ enum What {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
-    boot::start_logs("warn", true);
+    boot::start_logs("error", true);
     let repetitions = options.repetitions;
     let table: Table = match options.what {
         What::Latency => latency::measure(repetitions).await?,

@@ -26,12 +26,12 @@ const LOGINS_AT_ONCE: usize = 16;
 
 /// A relay on embedded services on disk, a simulated WeChat and a callback, each in a process of its own.
 pub struct Stage {
-    pub simulated: Simulated,
-    pub receiver: Receiver,
-    /// The relay's process.
-    pub process: Child,
     /// The relay's ledger and queues, as a second process sees them.
     pub relay: Relay,
+    /// The relay's process; it ends before what it talks to.
+    pub process: Child,
+    pub receiver: Receiver,
+    pub simulated: Simulated,
     pub folder: TempDir,
 }
 
@@ -51,7 +51,7 @@ impl Stage {
         line.extend(only.map(|only| ["--only", only]).into_iter().flatten());
         let process = Child::start_self(&line)?;
         let relay = Home::join(folder.path()).await?.relay;
-        Ok(Self { simulated, receiver, process, relay, folder })
+        Ok(Self { relay, process, receiver, simulated, folder })
     }
 
     /// Makes an app; gives its secret, too.
