@@ -23,7 +23,7 @@
 //!
 //! # Order of steps in a session
 //! ```text
-//! wait ─▶ fetch ─▶ user names to puids ─▶ rows, one after another ─▶ envelopes ─▶ wait
+//! wait ─▶ fetch ─▶ user names to puids ─▶ rows, in one step      ─▶ envelopes ─▶ wait
 //!                                          the cursor rides on the last
 //! ```
 //! - An empty poll writes nothing. A batch that brings contact changes only is written to the book, and its cursor
