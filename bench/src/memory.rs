@@ -27,7 +27,8 @@ pub async fn measure(repetitions: u32) -> anyhow::Result<Table> {
     table.note(format!(
         "Resident memory of a worker in a process of its own, as in production, that {STEP} more sessions need after \
          the first {STEP}, {} s after their logins; the services are in another process. Each session has read its \
-         contacts and holds its long poll over TLS; the TLS end and the simulated WeChat are other processes.",
+         contacts and holds its long poll over TLS, on a connection of its own as WeChat's hosts have it; the TLS end \
+         (a CONNECT proxy) and the simulated WeChat are other processes.",
         SETTLE.as_secs()
     ));
     Ok(table)
@@ -56,11 +57,11 @@ async fn polls(repetitions: u32) -> anyhow::Result<Spread> {
     stage.simulated.accounts(&nobody).await?;
     let certificate = stage.folder.path().join("certificate.pem").display().to_string();
     let tls = Child::start_self(&["tls", stage.simulated.origin(), &certificate])?;
-    let never = format!("{}/_sim/accounts/{FIRST}?wait=online&timeout_ms=600000", tls.address);
+    let never = format!("https://webpush.wx.qq.com/_sim/accounts/{FIRST}?wait=online&timeout_ms=600000");
     let mut steps = Vec::new();
     for step in 0..=repetitions {
         let count = (STEP * (step + 1)).to_string();
-        let polls = Child::start_self(&["polls", &never, &certificate, &count])?;
+        let polls = Child::start_self(&["polls", &never, &tls.address, &certificate, &count])?;
         steps.push(polls.memory()?);
     }
     Ok(differences(&steps))

@@ -11,9 +11,9 @@ use std::{
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use local::{cli::Cli, home::Home, run};
-use reqwest::{Certificate, Url};
+use reqwest::{Certificate, ClientBuilder, Proxy, Url};
 use tokio::{
-    io::copy_bidirectional,
+    io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
     net::{TcpListener, TcpStream},
 };
 use tokio_rustls::{
@@ -28,6 +28,8 @@ use worker::{Config, Worker};
 
 use crate::receiver;
 
+/// Those of WeChat's hosts that a login of the simulated WeChat meets.
+const HOSTS: [&str; 3] = ["login.wx.qq.com", "wx.qq.com", "webpush.wx.qq.com"];
 /// How long connections are given to be made before a process says that it is ready.
 const SETTLE: Duration = Duration::from_secs(5);
 
@@ -41,28 +43,31 @@ pub enum Role {
         #[arg(long)]
         only: Option<String>,
     },
-    /// A worker alone, as in production, on the services of `data`; WeChat is behind TLS at `origin`.
+    /// A worker alone, as in production, on the services of `data`; it reaches WeChat's own hosts through `proxy`.
     #[command(hide = true)]
-    Worker { data: PathBuf, origin: Url, certificate: PathBuf },
+    Worker { data: PathBuf, proxy: String, certificate: PathBuf },
     /// The callback.
     #[command(hide = true)]
     Receiver,
-    /// TLS in front of `origin`; the certificate is written to a file.
+    /// A proxy that ends TLS in the place of WeChat's hosts, all of which are `origin`; the certificate is written to a
+    /// file.
     #[command(hide = true)]
     Tls { origin: Url, certificate: PathBuf },
-    /// So many requests for `address` that are not answered.
+    /// So many requests for `address`, through `proxy`, that are not answered.
     #[command(hide = true)]
-    Polls { address: Url, certificate: PathBuf, count: usize },
+    Polls { address: Url, proxy: String, certificate: PathBuf, count: usize },
 }
 
 impl Role {
     pub async fn play(self) -> anyhow::Result<()> {
         match self {
             Self::Relay { data, origin, only } => relay(&data, &origin, only.as_deref()).await,
-            Self::Worker { data, origin, certificate } => worker(&data, &origin, &certificate).await,
+            Self::Worker { data, proxy, certificate } => worker(&data, &proxy, &certificate).await,
             Self::Receiver => receiver::serve().await,
             Self::Tls { origin, certificate } => tls(&origin, &certificate).await,
-            Self::Polls { address, certificate, count } => polls(&address, &certificate, count).await,
+            Self::Polls { address, proxy, certificate, count } => {
+                polls(&address, through(&proxy, &certificate)?, count).await
+            }
         }
     }
 }
@@ -86,22 +91,22 @@ async fn relay(data: &Path, origin: &str, only: Option<&str>) -> anyhow::Result<
     Ok(())
 }
 
-async fn worker(data: &Path, origin: &Url, certificate: &Path) -> anyhow::Result<()> {
+async fn worker(data: &Path, proxy: &str, certificate: &Path) -> anyhow::Result<()> {
     let relay = Home::join(data).await?.relay;
     let (clock, ids) = (Arc::clone(&relay.clock), Arc::clone(&relay.ids));
-    let http = boot::http_client().tls_certs_only([trusted(certificate)?]);
-    let channel = WebWeChat::new(http, Hosts::single(origin), clock, ids)?;
+    let channel = WebWeChat::new(through(proxy, certificate)?, Hosts::default(), clock, ids)?;
     println!("listening on nothing");
     Worker::new(relay, channel, Config { pace: None, ..Config::default() }).run(abandoned()).await;
     Ok(())
 }
 
-fn trusted(certificate: &Path) -> anyhow::Result<Certificate> {
-    Ok(Certificate::from_pem(&std::fs::read(certificate)?)?)
+fn through(proxy: &str, certificate: &Path) -> anyhow::Result<ClientBuilder> {
+    let trusted = Certificate::from_pem(&std::fs::read(certificate)?)?;
+    Ok(boot::http_client().proxy(Proxy::https(proxy)?).tls_certs_only([trusted]))
 }
 
 async fn tls(origin: &Url, certificate: &Path) -> anyhow::Result<()> {
-    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()])?;
+    let made = rcgen::generate_simple_self_signed(HOSTS.map(str::to_owned))?;
     std::fs::write(certificate, made.cert.pem())?;
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
     let chain = vec![made.cert.der().clone()];
@@ -109,12 +114,13 @@ async fn tls(origin: &Url, certificate: &Path) -> anyhow::Result<()> {
         TlsAcceptor::from(Arc::new(ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?));
     let behind = origin.socket_addrs(|| None)?.first().copied().context("the origin has no address")?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    println!("listening on https://{}", listener.local_addr()?);
+    println!("listening on http://{}", listener.local_addr()?);
     loop {
-        let (client, _) = listener.accept().await?;
+        let (mut client, _) = listener.accept().await?;
         client.set_nodelay(true)?;
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
+            connect(&mut client).await?;
             let mut client = acceptor.accept(client).await?;
             let mut server = TcpStream::connect(behind).await?;
             server.set_nodelay(true)?;
@@ -123,8 +129,17 @@ async fn tls(origin: &Url, certificate: &Path) -> anyhow::Result<()> {
     }
 }
 
-async fn polls(address: &Url, certificate: &Path, count: usize) -> anyhow::Result<()> {
-    let http = boot::http_client().tls_certs_only([trusted(certificate)?]).build()?;
+/// Reads a CONNECT request, whose host is one of ours or TLS will fail, and agrees to it.
+async fn connect(client: &mut TcpStream) -> std::io::Result<()> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(client.read_u8().await?);
+    }
+    client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await
+}
+
+async fn polls(address: &Url, http: ClientBuilder, count: usize) -> anyhow::Result<()> {
+    let http = http.build()?;
     for _ in 0..count {
         tokio::spawn(http.get(address.clone()).send());
     }
