@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use domain::{
     job::{Command, Job},
     puid::Puid,
@@ -87,13 +89,28 @@ async fn a_message_that_gets_through_wakes_what_is_parked() {
 }
 
 #[tokio::test]
-async fn a_callback_that_cannot_be_reached_is_tried_for_one_chat() {
-    let test = Deliveries::with(crate::callback::Policy::default()).await;
+async fn a_callback_that_cannot_be_reached_is_not_tried_for_every_chat() {
+    let test = Deliveries::start().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let change = store::AppChange { callback: Some(Some(url)), ..store::AppChange::default() };
+    test.fixture.relay.store.update_app(&test.app.id, &change, test.fixture.relay.now()).await.unwrap();
+    let calls = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&calls);
+    // Hangs up on everybody.
+    tokio::spawn(async move {
+        while listener.accept().await.is_ok() {
+            count(&counted);
+        }
+    });
     for seq in 1..=20 {
-        test.deliver(seq, &format!("{seq:08}")).await;
+        assert_eq!(test.deliver(seq, &format!("{seq:08}")).await, Outcome::Parked);
     }
     test.fixture.clock.advance_seconds(6);
+    calls.store(0, Ordering::Relaxed);
     assert_eq!(swept(&test).await, (0, 20, 0));
+    let calls = calls.load(Ordering::Relaxed);
+    assert!(calls <= u64::try_from(CHATS_AT_ONCE).unwrap(), "{calls} calls");
     assert!(parked(&test).await.iter().all(|chat| chat.attempts == 1));
 }
 
