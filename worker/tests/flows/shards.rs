@@ -8,13 +8,18 @@ use store::Lease;
 
 use crate::support::{Stage, UIN, account, config, text, until, within};
 
+/// One of several workers, which soon think each other dead.
+fn hasty() -> worker::Config {
+    worker::Config { owner: None, takeover: Duration::from_millis(500), ..config() }
+}
+
 #[tokio::test]
 async fn another_worker_takes_over_from_one_that_died() {
     let stage = Stage::start().await;
     let app = stage.fixture.app(None).await;
-    let first = stage.worker();
+    let first = stage.worker_with(hasty());
     stage.log_in(&app).await;
-    let second = stage.worker();
+    let second = stage.worker_with(hasty());
     stage.world.push_text(UIN, From::friend("老李"), "1").unwrap();
     stage.log(&app, 1).await;
     first.kill().await;
@@ -30,7 +35,7 @@ async fn a_worker_that_lost_its_lease_stops_and_stands_by() {
     let stage = Stage::start().await;
     let app = stage.fixture.app(None).await;
     let store = &stage.fixture.relay.store;
-    let worker = stage.worker();
+    let worker = stage.worker_with(hasty());
     stage.log_in(&app).await;
     let taken = until(async || {
         let seen = store.lease(0).await.unwrap();
