@@ -113,8 +113,7 @@ impl<C: Channel> Desk<C> {
             let shared = Arc::clone(&shared);
             async move { shared.insist(|| shared.relay.store.job(&open.app, &open.name)).await.flatten() }
         });
-        let mut jobs: Vec<Job> =
-            jobs.buffer_unordered(READ_AT_ONCE).filter_map(|job| std::future::ready(job)).collect().await;
+        let mut jobs: Vec<Job> = jobs.buffer_unordered(READ_AT_ONCE).filter_map(std::future::ready).collect().await;
         jobs.sort_by_key(|job| job.created);
         for job in jobs {
             self.route(&job.app, Order { job: job.id, receipt: None });
