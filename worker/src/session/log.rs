@@ -103,7 +103,9 @@ impl Log {
         let store = &task.shared.relay.store;
         let appended = || store.append_all(&task.app, messages, Some(cursor));
         if task.ledger_unless_taken(appended).await?.is_some() {
-            messages.iter().for_each(|message| self.appended(message.id));
+            for message in messages.iter() {
+                self.appended(message.id);
+            }
             return Ok(vec![true; messages.len()]);
         }
         // A number is taken: row by row it shows whether by these very rows, an answer lost, or by another writer.
