@@ -32,7 +32,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// Sweeps of a shard at once: one that empties a slow callback's chats does not keep others from theirs.
 const SWEEPS: usize = 8;
 /// An invoked function may take as long as a message in hand stays hidden.
-const INVOCATION: Duration = Duration::from_secs(180);
+const INVOCATION: Duration = Duration::from_mins(3);
 
 /// Where the dispatcher runs.
 #[derive(Clone)]
