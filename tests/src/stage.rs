@@ -132,14 +132,14 @@ impl Program {
 
     /// Asks with a signature.
     pub async fn get(&self, path: &str, more: &[(&str, &str)]) -> (StatusCode, Value) {
-        let (timestamp, signature) = self.signature();
+        let (timestamp, signature) = Self::signature();
         let signed = [("timestamp", timestamp.as_str()), ("signature", signature.as_str())];
         self.ask(Method::GET, path, &[&self.credentials()[..], &signed, more].concat(), None).await
     }
 
     /// Asks with a signature and a JSON body.
     pub async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
-        let (timestamp, signature) = self.signature();
+        let (timestamp, signature) = Self::signature();
         let signed = [("timestamp", timestamp.as_str()), ("signature", signature.as_str())];
         self.ask(Method::POST, path, &[&self.credentials()[..], &signed].concat(), Some(body)).await
     }
@@ -148,7 +148,7 @@ impl Program {
         [("app_id", &self.app_id), ("app_secret", &self.app_secret)]
     }
 
-    fn signature(&self) -> (String, String) {
+    fn signature() -> (String, String) {
         use domain::time::Clock;
         let timestamp = boot::SystemClock.now().as_second().to_string();
         let signature = signature::sign(Self::TOKEN, &timestamp);
