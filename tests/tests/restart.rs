@@ -46,7 +46,7 @@ async fn what_a_callback_missed_comes_later_in_order() {
     let tries = callback.until(|all| all.len() >= 3).await;
     assert!(tries.iter().all(|one| one.text() == "一"));
     let id = &tries[0].headers["webhook-id"];
-    assert!(tries.iter().all(|one| &one.headers["webhook-id"] == id));
+    assert!(tries.iter().all(|one| one.headers["webhook-id"] == id));
 
     // Over a restart, too; and another chat's success wakes what is parked.
     callback.answer(|_| Some(json!({})));
