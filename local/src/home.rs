@@ -64,7 +64,8 @@ impl Home {
     ) -> anyhow::Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
         let zone = Settings::zone(boot::optional("TIME_ZONE").as_deref().unwrap_or("Asia/Shanghai"))?;
-        let settings = boot::provision(clients, SHARDS, sealing_key(&folder.join("sealing.key"))?, zone).await?;
+        let key = sealing_key(&folder.join("sealing.key"))?;
+        let settings = template::provision(clients, template::STACK, SHARDS, key, zone).await?;
         let relay = Relay::new(clients, &settings);
         Ok(Self { relay, folder: folder.to_owned(), endpoints, embedded })
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::puid::Puid;
 use queue::{CommandEnvelope, Envelope, InboundEnvelope, Queue, Received};
+use template::Deployment;
 use testing::Fixture;
 
 const NOW: Duration = Duration::ZERO;
@@ -144,7 +145,8 @@ async fn a_queue_that_is_not_there_is_told() {
 async fn making_a_queue_again_finds_it() {
     let fixture = Fixture::start().await;
     let clients = testing::clients(&fixture.embedded);
-    let make = || Queue::<InboundEnvelope>::create(clients.sqs(), "again.fifo", Duration::from_secs(30));
+    let spec = Deployment::of("again", 1).unwrap().inbound;
+    let make = || Queue::<InboundEnvelope>::create(clients.sqs(), &spec);
     let (one, two) = (make().await.unwrap(), make().await.unwrap());
     assert_eq!(one.url(), two.url());
     one.send(&envelope("friend01", 1)).await.unwrap();

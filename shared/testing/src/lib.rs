@@ -68,7 +68,8 @@ impl Fixture {
         let embedded = Embedded::start(Options::memory()).await.expect("embedded services start");
         let clients = clients(&embedded);
         let zone = TimeZone::get("Asia/Shanghai").expect("zone data is compiled in");
-        let settings = boot::provision(&clients, 1, [7; 32], zone).await.expect("table and queues are made");
+        let settings =
+            template::provision(&clients, template::STACK, 1, [7; 32], zone).await.expect("table and queues are made");
         let clock = Arc::new(FixedClock(Mutex::new(START.parse().expect("a time"))));
         let ids: Arc<dyn Ids> = Arc::new(CountedIds::default());
         let mut relay = Relay::new(&clients, &settings);

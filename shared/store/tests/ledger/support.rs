@@ -15,6 +15,7 @@ use domain::{
 };
 use jiff::{Timestamp, ToSpan};
 use store::{Filter, Store, StoreError};
+use template::Deployment;
 use testing::Fixture;
 
 /// An app's id, where no app is needed.
@@ -36,8 +37,14 @@ impl Ledger {
         let fixture = Fixture::start().await;
         let rows = client(fixture.embedded.dynamodb_url());
         let store = Store::new(&rows, Self::TABLE);
-        store.create_table().await.unwrap();
-        Self { store, rows, fixture }
+        let ledger = Self { store, rows, fixture };
+        ledger.make_table().await;
+        ledger
+    }
+
+    pub async fn make_table(&self) {
+        let table = Deployment::of(Self::TABLE, 1).unwrap().table;
+        self.store.create_table(&table).await.unwrap();
     }
 
     /// Makes an app in shard 3.
