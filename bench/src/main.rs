@@ -1,8 +1,8 @@
-//! What the relay does in figures: `cargo run --release -p bench -- latency|throughput|memory|contacts|read`.
+//! What the relay does in figures: `cargo run --release -p bench -- latency|throughput|memory|contacts|read|cold-start`.
 //!
 //! | module | holds |
 //! |---|---|
-//! | `latency`, `throughput`, `memory`, `contacts`, `read` | one measurement each |
+//! | `latency`, `throughput`, `memory`, `contacts`, `read`, `cold_start` | one measurement each |
 //! | `floor` | the least that the same machine takes for a part of the work, measured in the same run |
 //! | `table` | medians, spreads, budgets, and how they are printed |
 //! | `stage` | the processes of a run: a simulated WeChat, a relay, a callback |
@@ -13,6 +13,7 @@
 //! Everything that is not measured runs in another process than what is: the relay (with its embedded AWS services on
 //! disk), the simulated WeChat, the callback and the one that asks.
 
+mod cold_start;
 mod contacts;
 mod floor;
 mod latency;
@@ -29,7 +30,7 @@ mod wire;
 
 use clap::{Parser, Subcommand};
 
-use crate::{roles::Role, table::Table};
+use crate::roles::Role;
 
 /// Measures the relay against the simulator and prints figures beside their budgets.
 #[derive(Debug, Parser)]
@@ -53,6 +54,8 @@ enum What {
     Contacts,
     /// `GET /friends?page=3` over 16 connections.
     Read,
+    /// From the start of each function's process to its first answer, beside a bare handler.
+    ColdStart,
     #[command(flatten)]
     Role(Role),
 }
@@ -66,14 +69,15 @@ async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     boot::start_logs("error", true);
     let repetitions = options.repetitions;
-    let table: Table = match options.what {
-        What::Latency => latency::measure(repetitions).await?,
-        What::Throughput => throughput::measure(repetitions).await?,
-        What::Memory => memory::measure(repetitions.min(3)).await?,
-        What::Contacts => contacts::measure(repetitions).await?,
-        What::Read => read::measure(repetitions).await?,
+    let report = match options.what {
+        What::Latency => latency::measure(repetitions).await?.to_string(),
+        What::Throughput => throughput::measure(repetitions).await?.to_string(),
+        What::Memory => memory::measure(repetitions.min(3)).await?.to_string(),
+        What::Contacts => contacts::measure(repetitions).await?.to_string(),
+        What::Read => read::measure(repetitions).await?.to_string(),
+        What::ColdStart => cold_start::measure(repetitions).await?.to_string(),
         What::Role(role) => return role.play().await,
     };
-    println!("{table}");
+    println!("{report}");
     Ok(())
 }

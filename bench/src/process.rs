@@ -72,10 +72,7 @@ impl Child {
 
     /// Resident memory in KB.
     pub fn memory(&self) -> anyhow::Result<u32> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kilobytes = line.and_then(|line| line.split_whitespace().next());
-        kilobytes.and_then(|number| number.parse().ok()).context("Linux tells a process's memory")
+        resident(self.id())
     }
 }
 
@@ -103,7 +100,16 @@ impl Cpu {
     }
 }
 
-fn sibling(program: &Path, name: &str) -> PathBuf {
+/// Resident memory of a process in KB.
+pub fn resident(id: u32) -> anyhow::Result<u32> {
+    let status = fs::read_to_string(format!("/proc/{id}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|line| line.split_whitespace().next());
+    kilobytes.and_then(|number| number.parse().ok()).context("Linux tells a process's memory")
+}
+
+/// The program `name` that lies beside `program`.
+pub fn sibling(program: &Path, name: &str) -> PathBuf {
     program.with_file_name(name)
 }
 

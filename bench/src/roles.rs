@@ -53,6 +53,9 @@ pub enum Role {
     /// file.
     #[command(hide = true)]
     Tls { origin: Url, certificate: PathBuf },
+    /// A TLS end before the service at `origin`; the certificate is written to a file.
+    #[command(hide = true)]
+    TlsFront { origin: Url, certificate: PathBuf },
     /// So many requests for `address`, through `proxy`, that are not answered.
     #[command(hide = true)]
     Polls { address: Url, proxy: String, certificate: PathBuf, count: usize },
@@ -65,6 +68,7 @@ impl Role {
             Self::Worker { data, proxy, certificate } => worker(&data, &proxy, &certificate).await,
             Self::Receiver => receiver::serve().await,
             Self::Tls { origin, certificate } => tls(&origin, &certificate).await,
+            Self::TlsFront { origin, certificate } => tls_front(&origin, &certificate).await,
             Self::Polls { address, proxy, certificate, count } => {
                 polls(&address, through(&proxy, &certificate)?, count).await
             }
@@ -105,28 +109,44 @@ fn through(proxy: &str, certificate: &Path) -> anyhow::Result<ClientBuilder> {
     Ok(boot::http_client().proxy(Proxy::https(proxy)?).tls_certs_only([trusted]))
 }
 
-async fn tls(origin: &Url, certificate: &Path) -> anyhow::Result<()> {
-    let made = rcgen::generate_simple_self_signed(HOSTS.map(str::to_owned))?;
+/// Ends TLS for `hosts` with a certificate of its own, which is written to a file.
+fn acceptor(hosts: &[&str], certificate: &Path) -> anyhow::Result<TlsAcceptor> {
+    let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+    let made = rcgen::generate_simple_self_signed(hosts)?;
     std::fs::write(certificate, made.cert.pem())?;
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
     let chain = vec![made.cert.der().clone()];
-    let acceptor =
-        TlsAcceptor::from(Arc::new(ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?));
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// Passes on what comes to a new port, decrypted, to `origin`. With `proxy`, a connection begins with a CONNECT request.
+async fn pass_on(origin: &Url, acceptor: TlsAcceptor, scheme: &str, proxy: bool) -> anyhow::Result<()> {
     let behind = origin.socket_addrs(|| None)?.first().copied().context("the origin has no address")?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    println!("listening on http://{}", listener.local_addr()?);
+    println!("listening on {scheme}://{}", listener.local_addr()?);
     loop {
         let (mut client, _) = listener.accept().await?;
         client.set_nodelay(true)?;
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
-            connect(&mut client).await?;
+            if proxy {
+                connect(&mut client).await?;
+            }
             let mut client = acceptor.accept(client).await?;
             let mut server = TcpStream::connect(behind).await?;
             server.set_nodelay(true)?;
             copy_bidirectional(&mut client, &mut server).await
         });
     }
+}
+
+async fn tls(origin: &Url, certificate: &Path) -> anyhow::Result<()> {
+    pass_on(origin, acceptor(&HOSTS, certificate)?, "http", true).await
+}
+
+async fn tls_front(origin: &Url, certificate: &Path) -> anyhow::Result<()> {
+    pass_on(origin, acceptor(&["127.0.0.1"], certificate)?, "https", false).await
 }
 
 /// Reads a CONNECT request, whose host is one of ours or TLS will fail, and agrees to it.

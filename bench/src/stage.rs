@@ -28,6 +28,8 @@ const LOGINS_AT_ONCE: usize = 16;
 pub struct Stage {
     /// The relay's ledger and queues, as a second process sees them.
     pub relay: Relay,
+    /// Where those are.
+    pub home: Home,
     /// The relay's process; it ends before what it talks to.
     pub process: Child,
     pub receiver: Receiver,
@@ -50,8 +52,8 @@ impl Stage {
         let mut line = vec!["relay", &data, simulated.origin()];
         line.extend(only.map(|only| ["--only", only]).into_iter().flatten());
         let process = Child::start_self(&line)?;
-        let relay = Home::join(folder.path(), template::STACK).await?.relay;
-        Ok(Self { relay, process, receiver, simulated, folder })
+        let home = Home::join(folder.path(), template::STACK).await?;
+        Ok(Self { relay: home.relay.clone(), home, process, receiver, simulated, folder })
     }
 
     /// Makes an app; gives its secret, too.

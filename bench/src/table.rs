@@ -26,7 +26,8 @@ impl Spread {
         }
     }
 
-    fn ends(&self) -> (f64, f64) {
+    /// The least and the most.
+    pub fn ends(&self) -> (f64, f64) {
         (self.sorted[0], self.sorted[self.sorted.len() - 1])
     }
 }
@@ -118,7 +119,7 @@ fn cells(measured: &Spread) -> String {
 }
 
 /// Three digits, more for large numbers.
-fn short(figure: f64) -> String {
+pub fn short(figure: f64) -> String {
     let digits = match figure.abs() {
         size if size >= 99.5 => 0,
         size if size >= 9.95 => 1,

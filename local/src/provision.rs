@@ -25,7 +25,8 @@ pub fn tell(home: &Home, out: &mut impl Write) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn environment(home: &Home) -> Vec<(&'static str, String)> {
+/// The variables, secrets too.
+pub fn environment(home: &Home) -> Vec<(&'static str, String)> {
     let mut all: Vec<(&str, String)> = match &home.endpoints {
         Some(services) => vec![
             ("AWS_ENDPOINT_URL_DYNAMODB", services.dynamodb.clone()),

@@ -1,0 +1,167 @@
+"""Walks every endpoint of a relay whose functions run elsewhere. Prints what was checked."""
+
+import hashlib
+import json
+import os
+import queue
+import shlex
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+FUNCTIONS, SIMULATOR = os.environ["FUNCTIONS"], os.environ["SIMULATOR"]
+RELAY = shlex.split(os.environ["RELAY"])
+TOKEN, UIN = "walk-token", 1500000001
+received = queue.Queue()
+passed, failed = 0, 0
+
+
+class Callback(BaseHTTPRequestHandler):
+    def do_POST(self):
+        message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        received.put((dict(self.headers), message))
+        reply = json.dumps({"msg_type": "text", "text": "收到: " + message["content"]["text"]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(reply)))
+        self.end_headers()
+        self.wfile.write(reply)
+
+    def log_message(self, *arguments):
+        pass
+
+
+def create_signature(token: str, timestamp: str, reverse=False):
+    data = [token, timestamp]
+    data.sort(reverse=reverse)
+    key = ''.join(data)
+    return hashlib.sha1(key.encode()).hexdigest()
+
+
+def ask(address, method="GET", body=None, **headers):
+    data = None if body is None else json.dumps(body).encode()
+    if data is not None:
+        headers["content-type"] = "application/json"
+    request = urllib.request.Request(address, data=data, method=method, headers=headers)
+    try:
+        answer = urllib.request.urlopen(request, timeout=120)
+    except urllib.error.HTTPError as error:
+        answer = error
+    content, kind = answer.read(), answer.headers.get("content-type", "")
+    return answer.status, json.loads(content) if kind.startswith("application/json") else content, answer.headers
+
+
+def control(path, body=None):
+    status, answer, _ = ask(f"{SIMULATOR}/_sim/{path}", "GET" if body is None else "POST", body)
+    assert status < 300, (path, status, answer)
+    return answer
+
+
+def check(what, found, wanted):
+    global passed, failed
+    if found == wanted:
+        passed += 1
+    else:
+        failed += 1
+        print(f"{what}: found {found!r}, wanted {wanted!r}", flush=True)
+
+
+class Program:
+    def __init__(self, app):
+        self.credentials = {"app_id": app["app_id"], "app_secret": app["app_secret"]}
+
+    def secret(self, path, method="GET", **params):
+        return self.send(path, method, params, {})
+
+    def signed(self, path, method="GET", body=None, **params):
+        timestamp = str(int(time.time()))
+        return self.send(path, method, params, {
+            "timestamp": timestamp, "signature": create_signature(TOKEN, timestamp)}, body)
+
+    def send(self, path, method, params, more, body=None):
+        headers = params.pop("headers", {})
+        query = urllib.parse.urlencode(self.credentials | more | params)
+        return ask(f"{FUNCTIONS}{path}?{query}", method, body, **headers)
+
+
+def main():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Callback)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    callback = f"http://127.0.0.1:{server.server_port}/callback"
+    made = subprocess.run([*RELAY, "app", "create", "walk", "--token", TOKEN, "--callback", callback, "--json"],
+                          check=True, capture_output=True)
+    program = Program(json.loads(made.stdout))
+    control("accounts", {"uin": UIN, "nick_name": "我", "friends": 25, "groups": 1, "members_per_group": 4,
+                         "official_accounts": 1, "named_friends": [{"nick_name": "小红"}]})
+
+    # From the code to the login, as a program, a browser and an image viewer see it.
+    status, login, _ = program.secret("/login")
+    check("/login", (status, login["status"]), (202, "0"))
+    _, page, headers = program.secret("/login", headers={"accept": "text/html"})
+    check("/login as a page", (headers["content-type"].split(";")[0], b"<html" in page), ("text/html", True))
+    _, image, headers = program.secret("/login/", headers={"accept": "image/png"})
+    check("/login as a picture", (headers["content-type"], image[:4]), ("image/png", b"\x89PNG"))
+    uuid = login["uuid"]
+    check("/check-login", program.secret("/check-login", uuid=uuid)[1]["status"], "408")
+    check("offline /send", program.signed("/send", "POST", {"msg_type": "text", "puid": "x", "text": "x"})[0], 404)
+    control("login", {"uuid": uuid, "uin": UIN})
+    status, standing, _ = program.secret("/check-login", uuid=uuid, seen="408", wait="20")
+    if standing["status"] == "201":
+        status, standing, _ = program.secret("/check-login", uuid=uuid, seen="201", wait="20")
+    check("/check-login in the end", (status, standing["status"], standing["alive"]), (200, "200", True))
+    control(f"accounts/{UIN}?wait=polling")
+
+    # Lists, by signature and by token.
+    status, friends, _ = program.signed("/friends", page=2)
+    check("/friends", (status, friends["count"], len(friends["results"])), (200, 27, 7))
+    check("/friends links", friends["previous"].startswith(f"{FUNCTIONS}/friends?app_id="), True)
+    status, token, _ = program.secret("/access-token")
+    bearer = {"authorization": f"Bearer {token['access_token']}"}
+    for path in ["/firends", "/friends/", "/groups", "/mps"]:
+        status, answer, _ = ask(FUNCTIONS + path, **bearer)
+        check(path, (status, answer["success"]), (200, True))
+    group = ask(f"{FUNCTIONS}/groups", **bearer)[1]["results"][0]["puid"]
+    members = ask(f"{FUNCTIONS}/members/{group}", **bearer)
+    check("/members", (members[0], members[1]["count"]), (200, 4))
+    check("/members of nobody", ask(f"{FUNCTIONS}/members/00000000/", **bearer)[0], 404)
+    status, session, _ = ask(f"{FUNCTIONS}/session", **bearer)
+    check("/session", (status, session["state"], session["user"]["nick_name"]), (200, "online", "我"))
+
+    # In: to the callback by the dispatcher function, and its answer back into the chat.
+    control("push", {"uin": UIN, "from": {"friend": "小红"}, "text": "你好"})
+    headers, message = received.get(timeout=60)
+    check("callback", (message["type"], message["content"]["text"]), ("Text", "你好"))
+    check("webhook-id", headers["webhook-id"].startswith("msg_"), True)
+    sent = control(f"sent?uin={UIN}&at_least=1")["sent"]
+    check("reply", [(one["to_name"], one["text"]) for one in sent], [("小红", "收到: 你好")])
+
+    # Out.
+    puid = message["send_user"]
+    text = {"msg_type": "text", "puid": puid, "text": "666"}
+    status, job, _ = program.signed("/send", "POST", text, wait="20")
+    check("/send", (status, job["status"], {name: job[name] for name in text}), (200, "sent", text))
+    check("/send/<id>", ask(f"{FUNCTIONS}/send/{job['id']}", **bearer)[1]["status"], "sent")
+    check("/send to nobody", program.signed("/send", "POST", text | {"puid": "00000000"})[0], 404)
+    status, history, _ = ask(f"{FUNCTIONS}/message?chat={puid}", **bearer)
+    check("/message", [row["content"]["text"] for row in history["results"]], ["666", "收到: 你好", "你好"])
+    check("/messages/", ask(f"{FUNCTIONS}/messages/?type=Text", **bearer)[1]["count"], 3)
+
+    # What is wrong is told as everywhere.
+    status, answer, headers = ask(f"{FUNCTIONS}/friends", "DELETE", **bearer)
+    check("405", (status, answer["code"], headers["allow"]), (405, "method_not_allowed", "GET,HEAD"))
+    status, answer, _ = ask(f"{FUNCTIONS}/friends")
+    check("401", (status, answer["code"]), (401, "unauthorized"))
+
+    status, answer, _ = program.signed("/logout", "POST")
+    check("/logout", (status, answer["state"]), (200, "offline"))
+    check("account at WeChat", control("accounts")["accounts"][0]["online"], False)
+    check("violations", control("violations?tolerated=false")["violations"], [])
+    print(f"{passed} passed, {failed} failed", flush=True)
+    sys.exit(failed != 0)
+
+
+main()
