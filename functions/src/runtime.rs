@@ -33,6 +33,13 @@ pub async fn serve(route: Router<State>) -> anyhow::Result<()> {
     lambda_http::run(endpoints::finish(route, state)).await.map_err(|error| anyhow!(error))
 }
 
+/// Answers every request as one for a path that is not there, until the process is ended. Knows nothing of the
+/// deployment.
+pub async fn refuse() -> anyhow::Result<()> {
+    boot::start_logs(LOGS, false);
+    lambda_http::run(endpoints::finish(Router::new(), ())).await.map_err(|error| anyhow!(error))
+}
+
 /// Delivers what the inbound queue hands over, until the process is ended. What failed is named in the answer, and
 /// comes again.
 pub async fn dispatch() -> anyhow::Result<()> {

@@ -4,7 +4,6 @@
 
 mod aws;
 mod logs;
-mod provision;
 mod real;
 mod settings;
 
@@ -17,7 +16,6 @@ use domain::{
 };
 use jiff::{Timestamp, tz::TimeZone};
 pub use logs::start_logs;
-pub use provision::provision;
 use queue::Queues;
 pub use real::{OsIds, SystemClock, http_client};
 pub use settings::{SettingError, Settings, optional};
