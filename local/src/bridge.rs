@@ -19,8 +19,9 @@ use tokio::{
     task::JoinSet,
 };
 
-/// How long one request waits for messages.
-const POLL: Duration = Duration::from_secs(20);
+/// How long one request waits for messages. None is cut off at the end: SQS would give the next messages to the request
+/// whose asker has gone, and hide them for minutes.
+pub const POLL: Duration = Duration::from_secs(1);
 /// Chats that are delivered to at once: one whose callback does not answer holds up itself only.
 const CHATS: usize = 1_024;
 /// How long a message that failed stays hidden, and how long a failed request is not repeated.
@@ -125,11 +126,12 @@ async fn pump(relay: Relay, target: Target, ending: impl Future<Output = ()>) {
     let forgetting = tokio::spawn(forget(relay.clone(), handled));
     tokio::pin!(ending);
     loop {
-        let received = tokio::select! {
+        tokio::select! {
+            biased;
             () = &mut ending => break,
-            received = relay.queues.inbound.receive(POLL) => received,
-        };
-        match received {
+            () = std::future::ready(()) => {}
+        }
+        match relay.queues.inbound.receive(POLL).await {
             Ok(batch) => {
                 for chat in by_group(batch) {
                     let Ok(permit) = Arc::clone(&free).acquire_owned().await else { return };

@@ -66,7 +66,8 @@ impl Running {
         let every = Duration::try_from_secs_f64(args.pace).context("--pace")?;
         let pace = (!every.is_zero()).then_some(Pace { burst: 5, every });
         let only = self.home.only_worker()?;
-        let config = worker::Config { owner: Some(WORKER.to_owned()), pace, ..worker::Config::default() };
+        let owner = Some(WORKER.to_owned());
+        let config = worker::Config { owner, pace, command_wait: bridge::POLL, ..worker::Config::default() };
         let ending = ending(&self.end);
         self.tasks.spawn(async move {
             Worker::new(relay, channel, config).run(ending).await;

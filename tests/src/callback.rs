@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
 };
 
 use axum::{
@@ -13,7 +14,10 @@ use axum::{
     routing::post,
 };
 use serde_json::Value;
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{net::TcpListener, sync::watch, time::timeout};
+
+/// Nothing here takes this long unless it is broken.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One request, as it came.
 #[derive(Debug, Clone)]
@@ -76,9 +80,11 @@ impl Callback {
     /// Waits until `enough` of what was given so far, in order.
     ///
     /// # Panics
-    /// Never, as the sender lives in `self`.
+    /// When that takes longer than anything here takes unless it is broken.
     pub async fn until(&self, enough: impl FnMut(&Vec<Delivered>) -> bool) -> Vec<Delivered> {
-        self.shared.delivered.subscribe().wait_for(enough).await.expect("the sender lives").clone()
+        let mut delivered = self.shared.delivered.subscribe();
+        let waited = timeout(PATIENCE, delivered.wait_for(enough)).await.expect("it comes in time");
+        waited.expect("the sender lives").clone()
     }
 
     /// Waits for `count` requests that were answered with 2xx, and gives those.

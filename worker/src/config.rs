@@ -16,7 +16,7 @@ pub struct Config {
     pub beat: Duration,
     /// How long another worker's beat must stand still before its lease is taken over.
     pub takeover: Duration,
-    /// How long one request waits for commands; 20 s at most.
+    /// How long one request waits for commands; 20 s at most. A worker that is told to end waits for its last one.
     pub command_wait: Duration,
     /// A person's rhythm, kept for each account so that it is not restricted; `None` sends as fast as it goes.
     pub pace: Option<Pace>,

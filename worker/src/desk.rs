@@ -1,4 +1,4 @@
-//! The sessions of a leased shard, and the commands for them.
+//! The sessions of a leased shard, and who of them is given which command.
 
 use std::{any::Any, collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -16,6 +16,7 @@ use wechat::Channel;
 
 use crate::{
     backoff::Backoff,
+    commands::Commands,
     session::{self, Halt, Order, Shared, Task},
 };
 
@@ -48,20 +49,19 @@ impl<C: Channel> Desk<C> {
     }
 
     /// Works until its future is dropped, or a session has found that the lease is lost.
-    pub async fn work(&mut self) {
+    pub async fn work(&mut self, commands: &mut Commands) {
         self.start_sessions().await;
         self.recover_orders().await;
         let shared = Arc::clone(&self.shared);
-        let queue = &shared.relay.queues.commands[usize::from(self.lease.shard)];
         let mut backoff = Backoff::new(shared.config.retry);
         loop {
-            let received = {
-                let mut receive = std::pin::pin!(queue.receive(shared.config.command_wait));
-                loop {
-                    tokio::select! {
-                        received = &mut receive => break received,
-                        Some(ended) = self.tasks.join_next() => if self.ended(ended) == Verdict::Lost { return },
+            let received = tokio::select! {
+                received = commands.next() => received,
+                Some(ended) = self.tasks.join_next() => {
+                    if self.ended(ended) == Verdict::Lost {
+                        return;
                     }
+                    continue;
                 }
             };
             match received {

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `supervisor` | [`Worker`]: one task a shard, until the process is told to end |
 //! | `shard` | taking, keeping, losing and giving back a shard's lease |
-//! | `desk` | the sessions of a leased shard, and its command queue |
+//! | `desk` | the sessions of a leased shard, and who is given which command |
+//! | `commands` | a shard's command queue, polled |
 //! | `session` | one task and one plain loop an app: login, contacts, messages in and out |
 //! | `backoff`, `pace` | how long to wait after failures, and between sends |
 //! | `config` | what can be set |
@@ -18,7 +19,8 @@
 //!
 //! A beat that meets another owner, or that could not be written for two thirds of the takeover time, means that the
 //! lease is lost: its sessions stop first. Told to end, the worker stops them too, and gives the lease back. Stopping
-//! is asked for, not done to a session: a batch in hand is finished. What a killed worker leaves behind, at any line,
+//! is asked for, not done to a session: a batch in hand is finished. Once the lease is given back, the worker waits for
+//! its last request for commands, 20 s at most, and gives back what that brings. What a killed worker leaves behind, at any line,
 //! its successor makes good; so nothing here depends on a clean end.
 //!
 //! # Order of steps in a session
@@ -39,6 +41,7 @@
 //!   the same client message id.
 
 mod backoff;
+mod commands;
 mod config;
 mod desk;
 mod pace;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use store::{Lease, StoreError};
 use tokio::{
     sync::watch,
+    task::JoinSet,
     time::{Instant, sleep, timeout_at},
 };
 use wechat::Channel;
 
-use crate::{desk::Desk, session::Shared};
+use crate::{commands::Commands, desk::Desk, session::Shared};
 
 /// What a worker does for one shard.
 pub(crate) struct Shard<C> {
@@ -32,23 +33,29 @@ impl<C: Channel> Shard<C> {
     /// Takes the lease and serves, as often as it is lost, until told to end.
     #[tracing::instrument(name = "shard", skip_all, fields(shard = self.number))]
     pub async fn run(self, mut ending: watch::Receiver<bool>) {
+        let mut closing = JoinSet::new();
         loop {
             let lease = tokio::select! {
                 biased;
-                _ = ending.wait_for(|end| *end) => return,
+                _ = ending.wait_for(|end| *end) => break,
                 lease = self.acquire() => lease,
             };
             tracing::info!(lease.epoch = lease.epoch, "the shard is ours");
-            match self.serve(&lease, &mut ending).await {
+            let queue = self.shared.relay.queues.commands[usize::from(self.number)].clone();
+            let mut commands = Commands::new(queue, self.shared.config.command_wait);
+            let outcome = self.serve(&lease, &mut commands, &mut ending).await;
+            closing.spawn(commands.close());
+            match outcome {
                 Outcome::Lost => tracing::warn!(lease.epoch = lease.epoch, "the shard's lease is lost"),
                 Outcome::Told => {
                     if let Err(error) = self.shared.relay.store.release_lease(&lease).await {
                         tracing::warn!(%error, "the lease was not given back; it will run out");
                     }
-                    return;
+                    break;
                 }
             }
         }
+        while closing.join_next().await.is_some() {}
     }
 
     /// Waits until the lease can be had, and takes it.
@@ -86,14 +93,14 @@ impl<C: Channel> Shard<C> {
         }
     }
 
-    async fn serve(&self, lease: &Lease, ending: &mut watch::Receiver<bool>) -> Outcome {
+    async fn serve(&self, lease: &Lease, commands: &mut Commands, ending: &mut watch::Receiver<bool>) -> Outcome {
         let (stop, stopping) = watch::channel(false);
         let mut desk = Desk::new(Arc::clone(&self.shared), lease.clone(), stopping);
         let outcome = tokio::select! {
             biased;
             _ = ending.wait_for(|end| *end) => Outcome::Told,
             () = self.beat_until_lost(lease.clone()) => Outcome::Lost,
-            () = desk.work() => Outcome::Lost,
+            () = desk.work(commands) => Outcome::Lost,
         };
         stop.send_replace(true);
         desk.close().await;

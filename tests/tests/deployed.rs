@@ -1,0 +1,123 @@
+//! The dispatcher as a function of a deployed stack, which is given what the queue holds by the stack's own event source
+//! mapping. `tests/aws/run` deploys the stack where that is possible, and says in the environment where it is.
+
+use std::time::Duration;
+
+use boot::{AwsClients, Relay, Settings};
+use domain::{
+    app::{App, NewApp},
+    delivery::Delivery,
+    message::{Content, Direction, Message},
+    puid::Puid,
+};
+use e2e::Callback;
+use queue::InboundEnvelope;
+use serde_json::Value;
+use tokio::time::{interval, timeout};
+
+/// Nothing here takes this long unless it is broken.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+struct Deployed {
+    relay: Relay,
+    callback: Callback,
+    app: App,
+}
+
+impl Deployed {
+    async fn start() -> Self {
+        let relay = Relay::from_env().await.expect("the environment describes a stack");
+        let callback = Callback::start().await;
+        let new = NewApp { name: "deployed", token: "t", callback: Some(&callback.url), shard: 0 };
+        let (app, _) = App::create(&new, &relay.sealer, &*relay.ids, relay.now());
+        relay.store.create_app(&app).await.expect("the ledger takes the app");
+        Self { relay, callback, app }
+    }
+
+    /// What the worker does with a message that came: a row, then its envelope.
+    async fn receive(&self, seq: u64, chat: &str, text: &str) {
+        let (now, chat) = (self.relay.now(), Puid::new(chat));
+        let message = Message {
+            seq,
+            id: i64::try_from(seq).expect("a small number"),
+            direction: Direction::In,
+            chat: chat.clone(),
+            send_user: Some(chat.clone()),
+            send_group: None,
+            maps: None,
+            receiver: Some(Puid::new("myself01")),
+            receiver_group: None,
+            owner: Puid::new("myself01"),
+            is_at: None,
+            create_time: now,
+            receive_time: now,
+            update_time: now,
+            content: Content::Text { text: text.to_owned() },
+            delivery: Delivery::Pending,
+        };
+        self.relay.store.append(&self.app.id, &message, None).await.expect("the ledger takes the row");
+        let envelope = InboundEnvelope { app: self.app.id.clone(), chat, seq };
+        self.relay.queues.inbound.send(&envelope).await.expect("the queue takes the envelope");
+    }
+
+    async fn poison(&self) {
+        let settings = Settings::from_env().expect("the environment describes a stack");
+        let message = AwsClients::from_env().await.sqs().send_message().queue_url(settings.inbound_queue);
+        let message = message.message_group_id("poison").message_deduplication_id(&self.app.id).message_body("{");
+        message.send().await.expect("the queue takes it");
+    }
+
+    async fn depth(&self) -> u64 {
+        self.relay.queues.inbound.depth().await.expect("the queue answers")
+    }
+
+    async fn delivery(&self, seq: u64) -> Delivery {
+        self.relay.store.rows(&self.app.id, seq..=seq).await.expect("the ledger answers")[0].delivery
+    }
+}
+
+/// Asks until the answer is yes.
+async fn until(mut ask: impl AsyncFnMut() -> bool) {
+    let asked = async {
+        let mut beat = interval(Duration::from_millis(50));
+        while !ask().await {
+            beat.tick().await;
+        }
+    };
+    timeout(PATIENCE, asked).await.expect("it comes in time");
+}
+
+#[tokio::test]
+#[ignore = "needs a deployed stack: tests/aws/run"]
+async fn the_dispatcher_is_given_what_the_queue_holds_and_what_it_reports_as_failed_stays_there() {
+    let stage = Deployed::start().await;
+    let store = &stage.relay.store;
+
+    stage.receive(1, "friend01", "一").await;
+    assert_eq!(stage.callback.taken(1).await[0].text(), "一");
+    until(async || stage.delivery(1).await == Delivery::Delivered).await;
+    until(async || stage.depth().await == 0).await;
+
+    // A callback that is down: three tries, then the chat waits in the ledger, and no longer in the queue.
+    stage.callback.answer(|message| (message.text() != "二").then_some(Value::Null));
+    stage.receive(2, "friend01", "二").await;
+    until(async || !store.parked_chats(&stage.app.id).await.expect("the ledger answers").is_empty()).await;
+    stage.receive(3, "friend02", "三").await;
+    assert_eq!(stage.callback.taken(2).await[1].text(), "三");
+    assert_eq!(stage.delivery(2).await, Delivery::Pending);
+    until(async || stage.depth().await == 0).await;
+
+    // Something that is no envelope is reported as failed, whatever else its batch brings.
+    stage.poison().await;
+    stage.receive(4, "friend02", "四").await;
+    stage.callback.taken(3).await;
+    until(async || stage.delivery(4).await == Delivery::Delivered).await;
+    // By another batch's end that one has ended as well.
+    stage.receive(5, "friend02", "五").await;
+    stage.callback.taken(4).await;
+    until(async || stage.depth().await <= 1).await;
+    stage.receive(6, "friend02", "六").await;
+    stage.callback.taken(5).await;
+    until(async || stage.depth().await <= 1).await;
+    assert_eq!(stage.depth().await, 1, "the one that failed is still there");
+}
