@@ -213,7 +213,7 @@ async fn a_batch_is_delivered_in_order_and_poison_fails_alone() {
         let envelope = test.append(seq, "1fee435b").await;
         let body = serde_json::to_string(&envelope).unwrap();
         let group = Some(queue::Envelope::group(&envelope));
-        records.push(Record { id: seq.to_string(), group, body });
+        records.push(Record { id: seq.to_string(), group, body, sent: None });
     }
     records.insert(1, Record { id: "poison".to_owned(), body: "{}".to_owned(), ..records[0].clone() });
     assert_eq!(test.dispatcher.deliver_batch(records).await, ["poison"]);
