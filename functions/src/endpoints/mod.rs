@@ -18,11 +18,12 @@ pub mod session;
 use axum::{
     Router,
     extract::{FromRequestParts, Path},
+    middleware,
     routing::MethodRouter,
 };
 use http::request::Parts;
 
-use crate::{ApiError, State};
+use crate::{ApiError, State, request_id};
 
 /// Every endpoint.
 pub fn all() -> Router<State> {
@@ -45,11 +46,12 @@ pub fn router(state: State) -> Router {
     finish(all(), state)
 }
 
-/// A router with our answers to unknown paths and methods.
+/// A router with our answers to unknown paths and methods, and an id for every request.
 pub fn finish(routes: Router<State>, state: State) -> Router {
     routes
         .fallback(async || ApiError::NotFound("path"))
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        .layer(middleware::from_fn_with_state(state.clone(), request_id::identify))
         .with_state(state)
 }
 
