@@ -2,6 +2,10 @@
 
 use std::time::Instant;
 
+use domain::{
+    contact::{Card, Contact, ContactKind},
+    puid::Puid,
+};
 use simulator::{AccountSpec, Uin};
 
 use crate::{
@@ -20,17 +24,20 @@ pub async fn measure(repetitions: u32) -> anyhow::Result<Table> {
     let stage = Stage::start().await?;
     stage.simulated.latency(AWAY).await?;
     // The first is the warm-up.
-    let (mut ours, mut floors) = (Vec::new(), Vec::new());
+    let (mut ours, mut wire, mut ledger) = (Vec::new(), Vec::new(), Vec::new());
     for n in 0..=repetitions {
         let lasted = login(&stage, n).await?;
+        let written = nothing_but_the_ledger(&stage, n).await?;
         if n > 0 {
             ours.push(lasted);
-            floors.push(nothing_but_the_wire(&stage).await?);
+            wire.push(nothing_but_the_wire(&stage).await?);
+            ledger.push(written);
         }
     }
     let mut table = Table::default();
     table.row("confirm → contacts complete, s", Budget::AtMost(0.7), Spread::of(ours));
-    table.floor("eight requests one after the other", Spread::of(floors));
+    table.floor("eight requests one after the other", Spread::of(wire));
+    table.row("as many contacts put into the ledger, nothing else, s", Budget::Free, Spread::of(ledger));
     table.note(format!(
         "{FRIENDS} friends and {GROUPS} groups of {MEMBERS}, every WeChat answer {AWAY} ms late; an account and an app \
          that were never seen before each time. From the phone's confirming to the session's row telling that all \
@@ -65,5 +72,18 @@ async fn nothing_but_the_wire(stage: &Stage) -> anyhow::Result<f64> {
     for _ in 0..8 {
         http.post(&address).send().await?.bytes().await?;
     }
+    Ok(begun.elapsed().as_secs_f64())
+}
+
+/// As many contacts as the account has, written into the same ledger in the same way.
+async fn nothing_but_the_ledger(stage: &Stage, n: u32) -> anyhow::Result<f64> {
+    let now = stage.relay.now();
+    let contact = |friend: u32| {
+        let card = Card::bare(format!("@{friend:064x}"), ContactKind::Friend);
+        Contact::of(&card, Puid::new(format!("{friend:08x}")), now)
+    };
+    let contacts: Vec<Contact> = (0..FRIENDS + GROUPS).map(contact).collect();
+    let begun = Instant::now();
+    stage.relay.store.put_contacts(&format!("floor{n}"), &contacts).await?;
     Ok(begun.elapsed().as_secs_f64())
 }

@@ -57,6 +57,10 @@ enum What {
     Role(Role),
 }
 
+/// The worker's own, for this program is the worker of some runs.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let options = Options::parse();

@@ -10,7 +10,11 @@ use std::{
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use local::{cli::Cli, home::Home, run};
+use local::{
+    cli::{Cli, STACK},
+    home::Home,
+    run,
+};
 use reqwest::{Certificate, ClientBuilder, Proxy, Url};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
@@ -84,7 +88,7 @@ async fn relay(data: &Path, origin: &str, only: Option<&str>) -> anyhow::Result<
     let mut line = vec!["relay", "--data", data, "--port", "0", "--wechat", origin, "--pace", "0"];
     line.extend(only.map(|only| ["--only", only]).into_iter().flatten());
     let cli = Cli::try_parse_from(line)?;
-    let running = run::start(&cli.data, &cli.run).await?;
+    let running = run::start(&cli).await?;
     println!("listening on {}", running.api.as_deref().unwrap_or("nothing"));
     abandoned().await;
     running.stop().await;
@@ -92,7 +96,7 @@ async fn relay(data: &Path, origin: &str, only: Option<&str>) -> anyhow::Result<
 }
 
 async fn worker(data: &Path, proxy: &str, certificate: &Path) -> anyhow::Result<()> {
-    let relay = Home::join(data).await?.relay;
+    let relay = Home::join(data, STACK).await?.relay;
     let (clock, ids) = (Arc::clone(&relay.clock), Arc::clone(&relay.ids));
     let channel = WebWeChat::new(through(proxy, certificate)?, Hosts::default(), clock, ids)?;
     println!("listening on nothing");

@@ -1,12 +1,20 @@
 //! A FIFO batch, handled as FIFO: the messages of a group one after the other, the groups side by side; after one that
 //! failed, the rest of its group fails as well, so that it comes again in order. A body that cannot be read fails
 //! alone: it has no place in any order.
+//!
+//! A batch whose messages take long ends before the queue shows them to somebody else: what has not been begun by
+//! [`ENOUGH`] is left for the next time.
 
-use std::fmt::Display;
+use std::{fmt::Display, time::Duration};
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use queue::{Envelope, Received};
+use tokio::time::Instant;
+
+/// After so long no further message is begun. With the longest delivery (three tries of 15 s, and the pauses) it stays
+/// within the three minutes for which the inbound queue hides a message in hand.
+pub const ENOUGH: Duration = Duration::from_mins(2);
 
 /// A message of a batch.
 #[derive(Debug, Clone)]
@@ -42,10 +50,15 @@ where
             None => groups.push(vec![record]),
         }
     }
-    join_all(groups.into_iter().map(|group| in_order(group, &handle))).await.concat()
+    let until = Instant::now() + ENOUGH;
+    join_all(groups.into_iter().map(|group| in_order(group, until, &handle))).await.concat()
 }
 
-async fn in_order<E, Done, Error, Handling>(group: Vec<Record>, handle: &impl Fn(E) -> Handling) -> Vec<String>
+async fn in_order<E, Done, Error, Handling>(
+    group: Vec<Record>,
+    until: Instant,
+    handle: &impl Fn(E) -> Handling,
+) -> Vec<String>
 where
     E: Envelope,
     Error: Display,
@@ -58,7 +71,7 @@ where
                 tracing::error!(envelope.id = record.id, %error, "an envelope cannot be read");
                 false
             }
-            Ok(_) if broken => false,
+            Ok(_) if broken || Instant::now() >= until => false,
             Ok(envelope) => {
                 let result = handle(envelope).await;
                 if let Err(error) = &result {
@@ -112,5 +125,15 @@ mod tests {
         let mut handled = handled.into_inner().unwrap();
         handled.sort_unstable();
         assert_eq!(handled, [1, 2, 3, 5], "4 was not tried after 3 had failed");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_group_that_takes_too_long_leaves_its_rest_for_the_next_time() {
+        let batch = ["1", "2", "3", "4"].map(|id| record(id, "x", id.parse().unwrap())).to_vec();
+        let failed = in_groups(batch, |_: InboundEnvelope| async {
+            tokio::time::sleep(ENOUGH / 2).await;
+            Ok::<_, &str>(())
+        });
+        assert_eq!(failed.await, ["3", "4"]);
     }
 }

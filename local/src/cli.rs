@@ -4,6 +4,9 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+/// The stack of a relay that is alone on its services.
+pub const STACK: &str = "wechat-relay";
+
 /// Relays a WeChat account to any program that speaks HTTP.
 ///
 /// Without a command: starts the relay.
@@ -13,6 +16,10 @@ pub struct Cli {
     /// The folder that keeps everything.
     #[arg(long, global = true, value_name = "DIR", default_value = "./.wechat-relay")]
     pub data: PathBuf,
+    /// What the names of table and queues begin with, where several relays share the services that `AWS_ENDPOINT_URL`
+    /// names.
+    #[arg(long, global = true, value_name = "NAME", default_value = STACK)]
+    pub stack: String,
     #[command(flatten)]
     pub run: RunArgs,
     #[command(subcommand)]
@@ -76,6 +83,10 @@ pub enum Command {
     App(AppCommand),
     /// Log an app's account in: draws the QR code here.
     Login { app_id: String },
+    /// Make what is missing of table and queues, on the running services of the data folder or those that
+    /// `AWS_ENDPOINT_URL` names, and print the environment in which functions and a worker use them: a line a variable,
+    /// for `--env-file`. The sealing key is among them.
+    Provision,
 }
 
 #[derive(Debug, Clone, Subcommand)]

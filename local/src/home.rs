@@ -18,6 +18,8 @@ const SHARDS: u16 = 1;
 /// whatever `AWS_ENDPOINT_URL` names.
 pub struct Home {
     pub relay: Relay,
+    /// What the relay's parts are told, wherever they run.
+    pub settings: Settings,
     pub folder: PathBuf,
     /// Where the services are, as printed.
     pub endpoints: Option<Endpoints>,
@@ -27,19 +29,19 @@ pub struct Home {
 
 impl Home {
     /// Starts the embedded services on `folder`.
-    pub async fn own(folder: &Path) -> anyhow::Result<Self> {
+    pub async fn own(folder: &Path, stack: &str) -> anyhow::Result<Self> {
         let embedded = Embedded::start(Options::folder(folder)).await?;
         let endpoints = embedded.endpoints().clone();
-        Self::new(&clients(&endpoints), folder, Some(endpoints), Some(embedded)).await
+        Self::new(&clients(&endpoints), folder, stack, Some(endpoints), Some(embedded)).await
     }
 
     /// Uses the services that another process runs on `folder`, or that `AWS_ENDPOINT_URL` names.
-    pub async fn join(folder: &Path) -> anyhow::Result<Self> {
+    pub async fn join(folder: &Path, stack: &str) -> anyhow::Result<Self> {
         if let Some(endpoints) = Endpoints::of_running(folder)? {
-            return Self::new(&clients(&endpoints), folder, Some(endpoints), None).await;
+            return Self::new(&clients(&endpoints), folder, stack, Some(endpoints), None).await;
         }
         if boot::optional("AWS_ENDPOINT_URL").is_some() {
-            return Self::new(&AwsClients::from_env().await, folder, None, None).await;
+            return Self::new(&AwsClients::from_env().await, folder, stack, None, None).await;
         }
         bail!(
             "no services to use: nothing runs on {} (start `--only aws` there first) and AWS_ENDPOINT_URL is not set",
@@ -48,25 +50,26 @@ impl Home {
     }
 
     /// For a command: joins what runs, else starts the services for as long as the command takes.
-    pub async fn join_or_own(folder: &Path) -> anyhow::Result<Self> {
+    pub async fn join_or_own(folder: &Path, stack: &str) -> anyhow::Result<Self> {
         if Endpoints::of_running(folder)?.is_some() || boot::optional("AWS_ENDPOINT_URL").is_some() {
-            Self::join(folder).await
+            Self::join(folder, stack).await
         } else {
-            Self::own(folder).await
+            Self::own(folder, stack).await
         }
     }
 
     async fn new(
         clients: &AwsClients,
         folder: &Path,
+        stack: &str,
         endpoints: Option<Endpoints>,
         embedded: Option<Embedded>,
     ) -> anyhow::Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
         let zone = Settings::zone(boot::optional("TIME_ZONE").as_deref().unwrap_or("Asia/Shanghai"))?;
-        let settings = boot::provision(clients, SHARDS, sealing_key(&folder.join("sealing.key"))?, zone).await?;
+        let settings = boot::provision(clients, stack, SHARDS, sealing_key(&folder.join("sealing.key"))?, zone).await?;
         let relay = Relay::new(clients, &settings);
-        Ok(Self { relay, folder: folder.to_owned(), endpoints, embedded })
+        Ok(Self { relay, settings, folder: folder.to_owned(), endpoints, embedded })
     }
 
     /// Makes this process the folder's only worker, for as long as the answer lives: two under one name would take the

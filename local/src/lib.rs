@@ -8,6 +8,7 @@
 //! | [`bridge`] | what a Lambda event source mapping and a schedule do on AWS: queue → dispatcher, sweep |
 //! | [`apps`] | `app create`, `list`, `show`, … |
 //! | [`login`] | `login APP_ID`: the QR code in the terminal |
+//! | [`provision`] | `provision`: the environment of functions and workers elsewhere |
 //! | [`simulation`] | `--simulate`: a WeChat, a phone, friends and a callback, so that the whole way can be seen |
 
 pub mod apps;
@@ -15,6 +16,7 @@ pub mod bridge;
 pub mod cli;
 pub mod home;
 pub mod login;
+pub mod provision;
 pub mod run;
 pub mod simulation;
 mod terminal;

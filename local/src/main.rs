@@ -8,7 +8,7 @@ use local::{
     apps,
     cli::{Cli, Command},
     home::Home,
-    login, run, simulation,
+    login, provision, run, simulation,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -30,14 +30,18 @@ async fn carry_out(cli: &Cli, started: Instant) -> anyhow::Result<()> {
     match &cli.command {
         None => relay(cli, started).await,
         Some(Command::App(command)) => {
-            let home = Home::join_or_own(&cli.data).await?;
+            let home = Home::join_or_own(&cli.data, &cli.stack).await?;
             let done = apps::command(command, &home.relay, &mut std::io::stdout()).await;
             home.close().await;
             done
         }
         Some(Command::Login { app_id }) => {
-            let home = Home::join(&cli.data).await.context("the relay must be running to log in")?;
+            let home = Home::join(&cli.data, &cli.stack).await.context("the relay must be running to log in")?;
             login::login(app_id, &home.relay, &mut std::io::stdout()).await
+        }
+        Some(Command::Provision) => {
+            let home = Home::join(&cli.data, &cli.stack).await?;
+            provision::tell(&home, &mut std::io::stdout())
         }
     }
 }
@@ -45,7 +49,7 @@ async fn carry_out(cli: &Cli, started: Instant) -> anyhow::Result<()> {
 /// Runs until Ctrl-C or SIGTERM.
 async fn relay(cli: &Cli, started: Instant) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let running = run::start(&cli.data, &cli.run).await?;
+    let running = run::start(cli).await?;
     running.tell();
     let ended = async {
         tokio::select! {

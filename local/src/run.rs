@@ -1,6 +1,6 @@
 //! Starts the chosen parts, tells what is where, and stops them in an order in which each still has what it needs.
 
-use std::{collections::BTreeSet, future::Future, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use functions::State;
@@ -11,7 +11,7 @@ use worker::{Pace, Worker};
 
 use crate::{
     bridge::{self, Target},
-    cli::{Part, RunArgs},
+    cli::{Cli, Part, RunArgs},
     home::Home,
     simulation,
 };
@@ -30,11 +30,13 @@ pub struct Running {
     tasks: JoinSet<()>,
 }
 
-/// Starts what `args` asks for on the folder `data`.
-pub async fn start(data: &Path, args: &RunArgs) -> anyhow::Result<Running> {
+/// Starts what the command line asks for.
+pub async fn start(cli: &Cli) -> anyhow::Result<Running> {
+    let (args, stack) = (&cli.run, &cli.stack);
     let parts = args.parts();
-    let folder = if args.simulate { simulation::folder(data)? } else { data.to_owned() };
-    let home = if parts.contains(&Part::Aws) { Home::own(&folder).await? } else { Home::join(&folder).await? };
+    let folder = if args.simulate { simulation::folder(&cli.data)? } else { cli.data.clone() };
+    let own = parts.contains(&Part::Aws);
+    let home = if own { Home::own(&folder, stack).await? } else { Home::join(&folder, stack).await? };
     let simulator = if args.simulate { Some(simulation::start().await?) } else { None };
     let mut running =
         Running { home, api: None, simulator, parts, end: watch::channel(false).0, tasks: JoinSet::new() };

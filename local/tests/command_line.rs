@@ -1,6 +1,7 @@
 //! The program as it is started from a terminal.
 
 use std::{
+    collections::HashMap,
     io::{BufRead, BufReader, Lines},
     path::Path,
     process::{Child, ChildStdout, Command, Output, Stdio},
@@ -99,6 +100,42 @@ fn apps_are_made_and_changed_with_and_without_a_running_relay() {
     assert!(String::from_utf8(gone.stderr).unwrap().starts_with("error: there is no app"));
 }
 
+/// What `provision` printed, by variable.
+fn provisioned(command: &mut Command) -> HashMap<String, String> {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    lines.lines().map(|line| line.split_once('=').unwrap()).map(|(name, value)| (name.into(), value.into())).collect()
+}
+
+#[test]
+fn the_environment_of_parts_elsewhere_is_told_and_serves_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut running = Running::start(folder.path(), &["--only", "aws"]);
+    running.until("Ctrl-C stops it.");
+    let told = provisioned(&mut relay(folder.path(), &["provision"]));
+    assert_eq!(told["TABLE_NAME"], "wechat-relay");
+    assert_eq!(told["SEALING_KEY"], std::fs::read_to_string(folder.path().join("sealing.key")).unwrap());
+    assert!(told["INBOUND_QUEUE_URL"].ends_with("/wechat-relay-inbound.fifo"));
+    assert!(told["COMMAND_QUEUE_URLS"].starts_with(&told["AWS_ENDPOINT_URL_SQS"]));
+    assert_eq!(told["CALLBACK_ALLOW"], "127.0.0.0/8,::1");
+
+    // As from another machine, where the environment alone says where the services are.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let there = provisioned(
+        relay(elsewhere.path(), &["provision", "--stack", "second"])
+            .envs(&told)
+            .env("AWS_ENDPOINT_URL", &told["AWS_ENDPOINT_URL_DYNAMODB"])
+            .env("CALLBACK_ALLOW", "callback.test"),
+    );
+    assert_eq!(there["TABLE_NAME"], "second");
+    assert!(there["INBOUND_QUEUE_URL"].ends_with("/second-inbound.fifo"));
+    assert_eq!(there["AWS_ENDPOINT_URL_SQS"], told["AWS_ENDPOINT_URL_SQS"]);
+    assert_eq!(there["AWS_SECRET_ACCESS_KEY"], told["AWS_SECRET_ACCESS_KEY"]);
+    assert_eq!(there["CALLBACK_ALLOW"], "127.0.0.0/8,::1,callback.test");
+    assert!(running.terminate());
+}
+
 #[test]
 fn what_makes_no_sense_is_refused_with_a_sentence() {
     let folder = tempfile::tempdir().unwrap();
@@ -108,6 +145,7 @@ fn what_makes_no_sense_is_refused_with_a_sentence() {
         (&["app", "update", "x", "--callback", "nonsense"], "is not a URL"),
         (&["--only", "worker"], "no services to use"),
         (&["login", "x"], "the relay must be running"),
+        (&["provision"], "no services to use"),
         (&["--wechat", "nonsense", "--port", "0"], "is not a URL"),
         (&["--pace=-1", "--port", "0"], "--pace"),
     ] {

@@ -14,6 +14,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use simulator::{AccountSpec, Config, Group, Person, Simulator, World};
 use tempfile::TempDir;
+use testing::Services;
 
 /// The account that everything is about.
 pub const UIN: u64 = 1_500_000_001;
@@ -24,6 +25,8 @@ pub struct Stage {
     pub world: World,
     pub running: Running,
     pub folder: TempDir,
+    /// What the relay stands on, where the environment names services.
+    services: Option<Services>,
 }
 
 impl Stage {
@@ -39,8 +42,9 @@ impl Stage {
         account.named_groups = vec![Group::new("测试群").members(["老王", "小李"])];
         world.account(account);
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let running = relay(folder.path(), &simulator).await;
-        Self { simulator, world, running, folder }
+        let services = Services::named().await;
+        let running = relay(folder.path(), &simulator, services.as_ref()).await;
+        Self { simulator, world, running, folder, services }
     }
 
     /// The account that everything is about.
@@ -52,11 +56,11 @@ impl Stage {
     /// # Panics
     /// When the relay does not start again.
     pub async fn restart(self, meanwhile: impl FnOnce(&World)) -> Self {
-        let Self { simulator, world, running, folder } = self;
+        let Self { simulator, world, running, folder, services } = self;
         running.stop().await;
         meanwhile(&world);
-        let running = relay(folder.path(), &simulator).await;
-        Self { simulator, world, running, folder }
+        let running = relay(folder.path(), &simulator, services.as_ref()).await;
+        Self { simulator, world, running, folder, services }
     }
 
     pub fn relay(&self) -> &Relay {
@@ -105,12 +109,15 @@ impl Stage {
     }
 }
 
-async fn relay(folder: &Path, simulator: &Simulator) -> Running {
+async fn relay(folder: &Path, simulator: &Simulator, services: Option<&Services>) -> Running {
     let data = folder.to_str().expect("a plain path");
     let origin = simulator.origin();
-    let line = ["relay", "--data", data, "--port", "0", "--wechat", &origin, "--pace", "0"];
+    let mut line = vec!["relay", "--data", data, "--port", "0", "--wechat", &origin, "--pace", "0"];
+    if let Some(services) = services {
+        line.extend(["--without", "aws", "--stack", &services.stack]);
+    }
     let cli = Cli::try_parse_from(line).expect("a good command line");
-    run::start(&cli.data, &cli.run).await.expect("the relay starts")
+    run::start(&cli).await.expect("the relay starts")
 }
 
 /// A program that uses an app.

@@ -17,6 +17,9 @@ use url::Url;
 use wechat::{Hosts, WebWeChat};
 use worker::{Config, Worker};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     boot::start_logs(optional("RUST_LOG").as_deref().unwrap_or("info"), false);

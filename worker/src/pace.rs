@@ -24,15 +24,21 @@ impl Bucket {
         Self { pace, full_at: None }
     }
 
+    /// From when on there is a turn, where there is none now.
+    pub fn next_turn(&self, now: Instant) -> Option<Instant> {
+        let pace = self.pace?;
+        let from = self.full_at? - pace.every * pace.burst.saturating_sub(1);
+        (from > now).then_some(from)
+    }
+
     /// Takes a message's turn; or says from when on there is one.
     pub fn take(&mut self, now: Instant) -> Result<(), Instant> {
-        let Some(pace) = self.pace else { return Ok(()) };
-        let full_at = self.full_at.map_or(now, |at| at.max(now));
-        let slack = pace.every * pace.burst.saturating_sub(1);
-        if full_at > now + slack {
-            return Err(full_at - slack);
+        if let Some(from) = self.next_turn(now) {
+            return Err(from);
         }
-        self.full_at = Some(full_at + pace.every);
+        if let Some(pace) = self.pace {
+            self.full_at = Some(self.full_at.map_or(now, |at| at.max(now)) + pace.every);
+        }
         Ok(())
     }
 }
@@ -50,6 +56,8 @@ mod tests {
             assert_eq!(bucket.take(start), Ok(()));
         }
         assert_eq!(bucket.take(start), Err(start + every));
+        assert_eq!(bucket.next_turn(start), Some(start + every));
+        assert_eq!(bucket.next_turn(start + every), None, "asking takes no turn");
         assert_eq!(bucket.take(start + every), Ok(()));
         assert_eq!(bucket.take(start + every), Err(start + every * 2));
         let later = start + every * 60;

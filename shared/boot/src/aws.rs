@@ -87,6 +87,11 @@ impl AwsClients {
         }
     }
 
+    /// The client that looks at a table's rows past the ledger, in tests.
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        self.dynamodb.clone()
+    }
+
     /// The client that makes queues on a machine without a template.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
         self.sqs.clone()

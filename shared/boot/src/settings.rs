@@ -40,6 +40,17 @@ impl Settings {
         Self::read(optional)
     }
 
+    /// The variables that say the same: what a process elsewhere is given to work on the same deployment.
+    pub fn variables(&self) -> [(&'static str, String); 5] {
+        [
+            ("TABLE_NAME", self.table.clone()),
+            ("INBOUND_QUEUE_URL", self.inbound_queue.clone()),
+            ("COMMAND_QUEUE_URLS", self.command_queues.join(",")),
+            ("SEALING_KEY", data_encoding::HEXLOWER.encode(&self.sealing_key)),
+            ("TIME_ZONE", self.zone.iana_name().unwrap_or("UTC").to_owned()),
+        ]
+    }
+
     /// What `variable` says, which gives a variable's value.
     fn read(variable: impl Fn(&'static str) -> Option<String>) -> Result<Self, SettingError> {
         let malformed = |name, why: &str| SettingError { name, why: why.to_owned() };
@@ -103,6 +114,15 @@ mod tests {
         assert_eq!(settings.zone.iana_name(), Some("Asia/Shanghai"));
         let elsewhere = read(&[("TIME_ZONE", Some("Europe/Berlin"))]).unwrap();
         assert_eq!(elsewhere.zone.iana_name(), Some("Europe/Berlin"));
+    }
+
+    #[test]
+    fn settings_told_as_variables_are_read_again() {
+        let told = HashMap::from(read(&[("TIME_ZONE", Some("Europe/Berlin"))]).unwrap().variables());
+        let again = Settings::read(|name| told.get(name).cloned()).unwrap().variables();
+        assert_eq!(HashMap::from(again), told);
+        assert_eq!(told["COMMAND_QUEUE_URLS"], "http://q/0.fifo,http://q/1.fifo");
+        assert_eq!(told["TIME_ZONE"], "Europe/Berlin");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The queues against an embedded SQS, over the wire.
+//! The queues against an SQS, over the wire: an embedded one, or that which the environment names.
 
 use std::time::Duration;
 
@@ -133,20 +133,21 @@ async fn a_command_goes_to_the_queue_of_its_shard() {
 #[tokio::test]
 async fn a_queue_that_is_not_there_is_told() {
     let fixture = Fixture::start().await;
-    let clients = testing::clients(&fixture.embedded);
-    let nowhere: Queue<InboundEnvelope> = Queue::new(clients.sqs(), &format!("{}/none", fixture.embedded.sqs_url()));
+    let inbound = &fixture.relay.queues.inbound;
+    let url = inbound.url().replace("-inbound", "-nothing");
+    let nowhere: Queue<InboundEnvelope> = Queue::new(fixture.services.clients.sqs(), &url);
     assert!(nowhere.send(&envelope("friend01", 1)).await.is_err());
     assert!(nowhere.receive(NOW).await.is_err());
     assert!(nowhere.depth().await.is_err());
-    let inbound = &fixture.relay.queues.inbound;
     assert!(inbound.give_back("nothing", NOW).await.is_err());
 }
 
 #[tokio::test]
 async fn making_a_queue_again_finds_it() {
     let fixture = Fixture::start().await;
-    let clients = testing::clients(&fixture.embedded);
-    let make = || Queue::<InboundEnvelope>::create(clients.sqs(), "again.fifo", Duration::from_secs(30));
+    let name = format!("{}-again.fifo", fixture.services.stack);
+    let clients = &fixture.services.clients;
+    let make = || Queue::<InboundEnvelope>::create(clients.sqs(), &name, Duration::from_secs(30));
     let (one, two) = (make().await.unwrap(), make().await.unwrap());
     assert_eq!(one.url(), two.url());
     one.send(&envelope("friend01", 1)).await.unwrap();

@@ -1,20 +1,22 @@
-//! What tests start from: the relay on embedded services in memory, with a clock that stands still until it is moved
-//! and ids that count.
+//! What tests start from: services (embedded ones in memory, or those that the environment names), the relay on them, a
+//! clock that stands still until it is moved, and ids that count.
+
+mod services;
 
 use std::sync::{
     Arc, Mutex,
     atomic::{AtomicU64, Ordering},
 };
 
-use boot::{AwsClients, AwsEndpoints, Relay};
+use boot::Relay;
 use domain::{
     app::{App, Binding, NewApp},
     puid::Puid,
     secret,
     time::{Clock, Ids},
 };
-use embedded::{Embedded, Options};
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
+pub use services::Services;
 
 /// When the test clock starts: the second the predecessor's README was written in.
 pub const START: &str = "2020-01-07T03:25:45.98802Z";
@@ -57,25 +59,25 @@ impl Ids for CountedIds {
 pub struct Fixture {
     pub relay: Relay,
     pub clock: Arc<FixedClock>,
-    /// The services under the relay.
-    pub embedded: Embedded,
+    /// What is under the relay.
+    pub services: Services,
 }
 
 impl Fixture {
     /// # Panics
-    /// When the embedded services do not start.
+    /// When the services do not start, or do not take table and queues.
     pub async fn start() -> Self {
-        let embedded = Embedded::start(Options::memory()).await.expect("embedded services start");
-        let clients = clients(&embedded);
+        let services = Services::start().await;
+        let Services { clients, stack, .. } = &services;
         let zone = TimeZone::get("Asia/Shanghai").expect("zone data is compiled in");
-        let settings = boot::provision(&clients, 1, [7; 32], zone).await.expect("table and queues are made");
+        let settings = boot::provision(clients, stack, 1, [7; 32], zone).await.expect("table and queues are made");
         let clock = Arc::new(FixedClock(Mutex::new(START.parse().expect("a time"))));
         let ids: Arc<dyn Ids> = Arc::new(CountedIds::default());
-        let mut relay = Relay::new(&clients, &settings);
+        let mut relay = Relay::new(clients, &settings);
         relay.clock = Arc::clone(&clock) as Arc<dyn Clock>;
         relay.sealer = secret::Sealer::new(&settings.sealing_key, Arc::clone(&ids));
         relay.ids = ids;
-        Self { relay, clock, embedded }
+        Self { relay, clock, services }
     }
 
     /// Makes an app with [`TOKEN`] and [`APP_SECRET`], bound to the account `e1d54615`.
@@ -96,15 +98,4 @@ impl Fixture {
         relay.store.create_app(&app).await.expect("the ledger takes the app");
         app
     }
-}
-
-/// Clients of running embedded services.
-pub fn clients(embedded: &Embedded) -> AwsClients {
-    AwsClients::at(&AwsEndpoints {
-        dynamodb: embedded.dynamodb_url().to_owned(),
-        sqs: embedded.sqs_url().to_owned(),
-        region: embedded::REGION.to_owned(),
-        access_key: embedded::ACCESS_KEY.to_owned(),
-        secret_key: embedded::SECRET_KEY.to_owned(),
-    })
 }

@@ -24,6 +24,11 @@ impl<C: Channel> Task<C> {
         let claimed = if let Some(claimed) = self.in_hand.take() {
             claimed
         } else {
+            // Claimed only when its turn has come: if the worker ends before, nobody takes it for one that was tried.
+            online.send_after = online.pace.next_turn(Instant::now());
+            if online.send_after.is_some() {
+                return Ok(None);
+            }
             let Some(order) = self.waiting.pop_front() else { return Ok(None) };
             let Some(claimed) = self.claim(order).await? else { return Ok(None) };
             online.sends.succeeded();

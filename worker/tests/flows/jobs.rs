@@ -108,6 +108,31 @@ async fn commands_keep_their_order_and_their_rhythm_and_messages_come_in_between
 }
 
 #[tokio::test]
+async fn a_text_that_waits_for_its_turn_was_never_tried() {
+    let stage = Stage::start().await;
+    let app = stage.fixture.app(None).await;
+    let first = stage.worker();
+    stage.log_in(&app).await;
+    first.end().await;
+    let friend = stage.contact(&app, "李雷").await.puid;
+    let now = stage.left_in_the_ledger(&app, send(&friend, "1")).await;
+    stage.fixture.clock.advance_seconds(1);
+    let later = stage.left_in_the_ledger(&app, send(&friend, "2")).await;
+    let pace = Some(Pace { burst: 1, every: Duration::from_hours(1) });
+    let second = stage.worker_with(Config { pace, ..config() });
+    assert_eq!(stage.end_of(&now).await.as_str(), "sent");
+    // A message that came in between has been looked for after the second text's turn was.
+    stage.world.push_text(UIN, From::friend("老李"), "来").unwrap();
+    stage.log(&app, 2).await;
+    second.end().await;
+    let job = stage.fixture.relay.store.job(&app.id, &later.id).await.unwrap().unwrap();
+    assert_eq!(job.state, JobState::Queued, "whoever asks is told the truth");
+    let third = stage.worker();
+    assert_eq!(stage.end_of(&later).await.as_str(), "sent");
+    third.end().await;
+}
+
+#[tokio::test]
 async fn a_command_that_the_queue_forgot_is_found_in_the_ledger() {
     let stage = Stage::start().await;
     let app = stage.fixture.app(None).await;
@@ -115,9 +140,7 @@ async fn a_command_that_the_queue_forgot_is_found_in_the_ledger() {
     stage.log_in(&app).await;
     first.end().await;
     let friend = stage.contact(&app, "李雷").await.puid;
-    let relay = &stage.fixture.relay;
-    let job = domain::job::Job::queued(relay.ids.hex(), app.id.clone(), 0, send(&friend, "迟到"), relay.now());
-    relay.store.put_job(&job).await.unwrap();
+    let job = stage.left_in_the_ledger(&app, send(&friend, "迟到")).await;
     let second = stage.worker();
     assert_eq!(stage.end_of(&job).await.as_str(), "sent");
     assert_eq!(stage.world.sent(UIN).len(), 1);

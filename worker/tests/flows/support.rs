@@ -106,11 +106,18 @@ impl Stage {
         Running { stop, task }
     }
 
-    /// Puts a job and its envelope, as a function does.
-    pub async fn order(&self, app: &App, command: Command) -> Job {
+    /// Puts a job of which the queue knows nothing.
+    pub async fn left_in_the_ledger(&self, app: &App, command: Command) -> Job {
         let relay = &self.fixture.relay;
         let job = Job::queued(relay.ids.hex(), app.id.clone(), app.shard, command, relay.now());
         assert!(relay.store.put_job(&job).await.expect("the ledger takes the job"));
+        job
+    }
+
+    /// Puts a job and its envelope, as a function does.
+    pub async fn order(&self, app: &App, command: Command) -> Job {
+        let relay = &self.fixture.relay;
+        let job = self.left_in_the_ledger(app, command).await;
         let envelope = CommandEnvelope { app: app.id.clone(), job: job.id.clone() };
         relay.queues.command(app.shard, &envelope).await.expect("the queue takes the command");
         job

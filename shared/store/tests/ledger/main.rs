@@ -1,4 +1,4 @@
-//! The ledger against an embedded DynamoDB, over the wire.
+//! The ledger against a DynamoDB, over the wire: an embedded one, or that which the environment names.
 
 mod apps;
 mod contacts;

@@ -1,6 +1,6 @@
 //! What the tests start from.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -12,10 +12,11 @@ use domain::{
     delivery::Delivery,
     message::{Content, Direction, Message},
     puid::Puid,
+    secret::{Sealed, Sealer},
 };
 use jiff::{Timestamp, ToSpan};
 use store::{Filter, Store, StoreError};
-use testing::Fixture;
+use testing::{CountedIds, Services};
 
 /// An app's id, where no app is needed.
 pub const APP: &str = "00000000000000000000000000000001";
@@ -26,31 +27,35 @@ pub type Item = HashMap<String, AttributeValue>;
 pub struct Ledger {
     pub store: Store,
     pub rows: Client,
-    fixture: Fixture,
+    ids: Arc<CountedIds>,
+    sealer: Sealer,
+    services: Services,
 }
 
 impl Ledger {
-    const TABLE: &str = "ledger";
-
     pub async fn start() -> Self {
-        let fixture = Fixture::start().await;
-        let rows = client(fixture.embedded.dynamodb_url());
-        let store = Store::new(&rows, Self::TABLE);
+        let services = Services::start().await;
+        let store = services.clients.store(&services.stack);
         store.create_table().await.unwrap();
-        Self { store, rows, fixture }
+        let ids = Arc::new(CountedIds::default());
+        let sealer = Sealer::new(&[7; 32], Arc::clone(&ids) as _);
+        Self { store, rows: services.clients.dynamodb(), ids, sealer, services }
+    }
+
+    pub fn table(&self) -> &str {
+        &self.services.stack
     }
 
     /// Makes an app in shard 3.
     pub async fn app(&self) -> App {
-        let relay = &self.fixture.relay;
         let new = NewApp { name: "名", token: "t", callback: Some("http://c/"), shard: 3 };
-        let (app, _) = App::create(&new, &relay.sealer, &*relay.ids, at(0));
+        let (app, _) = App::create(&new, &self.sealer, &*self.ids, at(0));
         self.store.create_app(&app).await.unwrap();
         app
     }
 
     pub async fn item(&self, pk: &str, sk: &str) -> Option<Item> {
-        let get = self.rows.get_item().table_name(Self::TABLE).set_key(Some(key(pk, sk)));
+        let get = self.rows.get_item().table_name(self.table()).set_key(Some(key(pk, sk)));
         get.consistent_read(true).send().await.unwrap().item
     }
 
@@ -58,18 +63,18 @@ impl Ledger {
     pub async fn spoil(&self, pk: &str, sk: &str, part: &str) {
         let mut row = self.item(pk, sk).await.unwrap_or_else(|| key(pk, sk));
         row.insert(part.to_owned(), AttributeValue::Bool(true));
-        self.rows.put_item().table_name(Self::TABLE).set_item(Some(row)).send().await.unwrap();
+        self.rows.put_item().table_name(self.table()).set_item(Some(row)).send().await.unwrap();
     }
 
     /// How many rows lie in a partition.
     pub async fn count(&self, pk: &str) -> i32 {
-        let query = self.rows.query().table_name(Self::TABLE).key_condition_expression("pk = :pk");
+        let query = self.rows.query().table_name(self.table()).key_condition_expression("pk = :pk");
         query.expression_attribute_values(":pk", AttributeValue::S(pk.into())).send().await.unwrap().count
     }
 
     /// A sealed value.
-    pub fn sealed(&self, text: &str) -> domain::secret::Sealed {
-        self.fixture.relay.sealer.seal("test", text.as_bytes())
+    pub fn sealed(&self, text: &str) -> Sealed {
+        self.sealer.seal("test", text.as_bytes())
     }
 }
 
