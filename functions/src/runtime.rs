@@ -12,6 +12,8 @@
 //! [`boot::metrics`]) to standard output at the end of each invocation; endpoints measure nothing that API Gateway does
 //! not.
 
+use std::io;
+
 use anyhow::{Context, anyhow};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use axum::Router;
@@ -43,7 +45,7 @@ pub async fn dispatch() -> anyhow::Result<()> {
     let (dispatcher, metrics) = dispatcher().await?;
     let handle = async |event: LambdaEvent<SqsEvent>| {
         let failed = dispatcher.deliver_batch(records(event.payload)).await;
-        metrics.write(dispatcher.relay.now());
+        metrics.write(dispatcher.relay.now(), &mut io::stdout());
         Ok::<_, lambda_runtime::Error>(answer(failed))
     };
     lambda_runtime::run(service_fn(handle)).await.map_err(|error| anyhow!(error))
@@ -53,8 +55,8 @@ pub async fn dispatch() -> anyhow::Result<()> {
 pub async fn sweep() -> anyhow::Result<()> {
     let (dispatcher, metrics) = dispatcher().await?;
     let handle = async |_: LambdaEvent<serde_json::Value>| {
-        let swept = sweep_all(&dispatcher).await;
-        metrics.write(dispatcher.relay.now());
+        let swept = Box::pin(sweep_all(&dispatcher)).await;
+        metrics.write(dispatcher.relay.now(), &mut io::stdout());
         swept.map_err(lambda_runtime::Error::from)
     };
     lambda_runtime::run(service_fn(handle)).await.map_err(|error| anyhow!(error))

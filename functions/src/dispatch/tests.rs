@@ -239,9 +239,10 @@ async fn what_is_delivered_is_measured() {
     test.fixture.clock.advance_seconds(2);
     test.dispatcher.deliver_batch(records).await;
 
-    let documents = emf.take(test.fixture.relay.now());
+    let mut documents = Vec::new();
+    emf.write(sent, &mut documents);
     let documents: Vec<serde_json::Value> =
-        documents.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        documents.split_inclusive(|byte| *byte == b'\n').map(|line| serde_json::from_slice(line).unwrap()).collect();
     let [own, of_the_queue] = documents.as_slice() else { panic!("{documents:?}") };
     assert_eq!((&own["deliveries"], &own["parked"]), (&1.into(), &2.into()));
     assert_eq!((&own["delivery_attempts"], &own["delivery_failures"]), (&4.into(), &3.into()));

@@ -4,7 +4,7 @@
 
 use std::{
     collections::BTreeMap,
-    io::{self, Write},
+    io::Write,
     sync::{Arc, atomic::Ordering},
 };
 
@@ -45,16 +45,16 @@ impl Emf {
         drop(metrics::set_global_recorder(self.clone()));
     }
 
-    /// Writes what has come together to standard output, where CloudWatch reads it.
-    pub fn write(&self, now: Timestamp) {
-        // In one step, so that no log line gets in between.
-        if let Err(error) = io::stdout().write_all(self.take(now).as_bytes()) {
+    /// Writes what has come together since the last time, a line a document; CloudWatch reads standard output. Gauges
+    /// stay.
+    pub fn write(&self, now: Timestamp, out: &mut impl Write) {
+        // In one step, so that nothing gets in between.
+        if let Err(error) = out.write_all(self.take(now).as_bytes()) {
             tracing::warn!(%error, "metrics cannot be written");
         }
     }
 
-    /// What has come together since the last time, a line a document. Gauges stay.
-    pub fn take(&self, now: Timestamp) -> String {
+    fn take(&self, now: Timestamp) -> String {
         let mut groups = Groups::default();
         self.registry.visit_counters(|key, counter| {
             let count = counter.swap(0, Ordering::Relaxed);
@@ -175,8 +175,9 @@ mod tests {
     use crate::metrics::{DELIVERIES, DELIVERY_LATENCY, QUEUE_AGE, SESSIONS_ONLINE};
 
     fn documents(emf: &Emf) -> Vec<Value> {
-        let lines = emf.take(Timestamp::from_millisecond(1_578_367_545_988).unwrap());
-        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        let mut lines = Vec::new();
+        emf.write(Timestamp::from_millisecond(1_578_367_545_988).unwrap(), &mut lines);
+        String::from_utf8(lines).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     #[test]
@@ -237,13 +238,13 @@ mod tests {
                 DELIVERY_LATENCY.record(f64::from(n));
             }
         });
-        let documents = documents(&emf);
+        let told = documents(&emf);
         let lengths: Vec<_> =
-            documents.iter().map(|one| one["delivery_latency_ms"].as_array().unwrap().len()).collect();
+            told.iter().map(|one| one["delivery_latency_ms"].as_array().unwrap().len()).collect();
         assert_eq!(lengths, [100, 100, 50]);
-        let counts: Vec<_> = documents.iter().filter_map(|one| one["deliveries"].as_u64()).collect();
+        let counts: Vec<_> = told.iter().filter_map(|one| one["deliveries"].as_u64()).collect();
         assert_eq!(counts, [250], "a counter is told once");
-        assert_eq!(documents[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([[]]));
-        assert!(emf.take(Timestamp::UNIX_EPOCH).is_empty(), "nothing new is nothing to write");
+        assert_eq!(told[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([[]]));
+        assert!(documents(&emf).is_empty(), "nothing new is nothing to write");
     }
 }
