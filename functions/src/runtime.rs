@@ -106,10 +106,10 @@ mod tests {
         ]}"#;
         let records = records(serde_json::from_str(event).unwrap());
         assert_eq!(records[0].group.as_deref(), Some("a.b"));
-        assert_eq!(records.iter().map(|record| record.sent).collect::<Vec<_>>(), [
-            Some("2020-01-07T03:25:45.988Z".parse().unwrap()),
-            None
-        ]);
+        assert_eq!(
+            records.iter().map(|record| record.sent).collect::<Vec<_>>(),
+            [Some("2020-01-07T03:25:45.988Z".parse().unwrap()), None]
+        );
         assert_eq!((records[1].id.as_str(), records[1].body.as_str(), &records[1].group), ("2", "poison", &None));
         let answer = serde_json::to_string(&answer(vec!["2".to_owned()])).unwrap();
         assert_eq!(answer, r#"{"batchItemFailures":[{"itemIdentifier":"2"}]}"#);

@@ -48,7 +48,14 @@ pub(crate) struct Desk<C> {
 
 impl<C: Channel> Desk<C> {
     pub fn new(shared: Arc<Shared<C>>, lease: Lease, stopping: watch::Receiver<bool>) -> Self {
-        Self { shared, lease: Arc::new(lease), stopping, sessions: HashMap::new(), resting: HashMap::new(), tasks: JoinSet::new() }
+        Self {
+            shared,
+            lease: Arc::new(lease),
+            stopping,
+            sessions: HashMap::new(),
+            resting: HashMap::new(),
+            tasks: JoinSet::new(),
+        }
     }
 
     /// Works until its future is dropped, or a session has found that the lease is lost.

@@ -100,7 +100,7 @@ mod tests {
         let work = async {
             for count in 1..=3 {
                 MESSAGES_IN.add(count);
-                sleep(MINUTE - Duration::from_secs(1)).await;
+                sleep(Duration::from_secs(59)).await;
             }
         };
         telemetry.during(&Standing, &mut out, work).await;

@@ -94,10 +94,8 @@ impl Emf {
         });
         let mut document = metrics;
         document.extend(dimensions.into_iter().map(|(name, value)| (name.to_owned(), value.into())));
-        document.insert(
-            "_aws".to_owned(),
-            json!({ "Timestamp": now.as_millisecond(), "CloudWatchMetrics": [directive] }),
-        );
+        document
+            .insert("_aws".to_owned(), json!({ "Timestamp": now.as_millisecond(), "CloudWatchMetrics": [directive] }));
         Value::Object(document)
     }
 }
@@ -239,8 +237,7 @@ mod tests {
             }
         });
         let told = documents(&emf);
-        let lengths: Vec<_> =
-            told.iter().map(|one| one["delivery_latency_ms"].as_array().unwrap().len()).collect();
+        let lengths: Vec<_> = told.iter().map(|one| one["delivery_latency_ms"].as_array().unwrap().len()).collect();
         assert_eq!(lengths, [100, 100, 50]);
         let counts: Vec<_> = told.iter().filter_map(|one| one["deliveries"].as_u64()).collect();
         assert_eq!(counts, [250], "a counter is told once");
