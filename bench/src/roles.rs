@@ -10,11 +10,7 @@ use std::{
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use local::{
-    cli::{Cli, STACK},
-    home::Home,
-    run,
-};
+use local::{cli::Cli, home::Home, run};
 use reqwest::{Certificate, ClientBuilder, Proxy, Url};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
@@ -96,7 +92,7 @@ async fn relay(data: &Path, origin: &str, only: Option<&str>) -> anyhow::Result<
 }
 
 async fn worker(data: &Path, proxy: &str, certificate: &Path) -> anyhow::Result<()> {
-    let relay = Home::join(data, STACK).await?.relay;
+    let relay = Home::join(data, template::STACK).await?.relay;
     let (clock, ids) = (Arc::clone(&relay.clock), Arc::clone(&relay.ids));
     let channel = WebWeChat::new(through(proxy, certificate)?, Hosts::default(), clock, ids)?;
     println!("listening on nothing");

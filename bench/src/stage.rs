@@ -8,7 +8,7 @@ use domain::{
     app::{App, AppId},
     job::{Command, Job},
 };
-use local::{apps, cli::STACK, home::Home};
+use local::{apps, home::Home};
 use queue::CommandEnvelope;
 use simulator::{AccountSpec, Uin};
 use tempfile::TempDir;
@@ -50,7 +50,7 @@ impl Stage {
         let mut line = vec!["relay", &data, simulated.origin()];
         line.extend(only.map(|only| ["--only", only]).into_iter().flatten());
         let process = Child::start_self(&line)?;
-        let relay = Home::join(folder.path(), STACK).await?.relay;
+        let relay = Home::join(folder.path(), template::STACK).await?.relay;
         Ok(Self { relay, process, receiver, simulated, folder })
     }
 

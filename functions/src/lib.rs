@@ -3,7 +3,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`endpoints`] | one file an endpoint, each with its `route()` |
+//! | [`endpoints`] | one file an endpoint, each with its `PATHS` and its `route()` |
 //! | [`dispatch`] | inbound envelope → POST to the callback → replies |
 //! | [`sweep`] | the later attempts: parked chats and overdue jobs |
 //! | [`callback`] | the POST itself: its body, its signatures, where it may not go |
@@ -16,8 +16,8 @@
 //! | [`error`] | every failure, and the one place that words it |
 //! | [`runtime`] | a router or a queue consumer on Lambda |
 //!
-//! **How to add an endpoint:** a file in `endpoints/` with `route()`, a line in [`endpoints::all`], a binary in `bin/`,
-//! tests beside the code through the router.
+//! **How to add an endpoint:** a file in `endpoints/` with `PATHS` and `route()`, a line in [`endpoints::ALL`], a binary
+//! in `bin/`, a function with its role in `template.yaml`, tests beside the code through the router.
 
 pub mod auth;
 pub mod batch;

@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{MatchedPath, Request, State as Shared},
+    extract::{MatchedPath, Request, State},
     middleware::Next,
     response::Response,
 };
+use domain::time::Ids;
 use http::{HeaderName, HeaderValue};
 use lambda_http::RequestExt;
 use tracing::Instrument;
-
-use crate::State;
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest id that is taken over from a caller.
@@ -27,11 +26,11 @@ impl RequestId {
     }
 
     /// Lambda's own where there is one, so that its lines and ours have the same; else the caller's; else a new one.
-    fn of(request: &Request, state: &State) -> Self {
+    fn of(request: &Request, ids: &dyn Ids) -> Self {
         let lambda = request.lambda_context_ref().map(|context| context.request_id.as_str());
         let given = || request.headers().get(&HEADER).and_then(|id| id.to_str().ok());
         let id = lambda.or_else(given).filter(|id| is_sane(id));
-        Self(id.map_or_else(|| state.relay.ids.hex().into(), Into::into))
+        Self(id.map_or_else(|| ids.hex().into(), Into::into))
     }
 }
 
@@ -42,8 +41,8 @@ fn is_sane(id: &str) -> bool {
 }
 
 /// Around every endpoint.
-pub async fn identify(Shared(state): Shared<State>, mut request: Request, next: Next) -> Response {
-    let id = RequestId::of(&request, &state);
+pub async fn identify(State(ids): State<Arc<dyn Ids>>, mut request: Request, next: Next) -> Response {
+    let id = RequestId::of(&request, &*ids);
     // The route, not the path: whoever asks for a wrong one may have put anything into it.
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let span = tracing::info_span!(

@@ -12,12 +12,12 @@
 //! [`boot::metrics`]) to standard output at the end of each invocation; endpoints measure nothing that API Gateway does
 //! not.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use anyhow::{Context, anyhow};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use axum::Router;
-use boot::{Relay, metrics::Emf};
+use boot::{OsIds, Relay, metrics::Emf};
 use domain::delivery::RetrySchedule;
 use lambda_runtime::{LambdaEvent, service_fn};
 
@@ -36,7 +36,16 @@ const LOGS: &str = "info";
 pub async fn serve(route: Router<State>) -> anyhow::Result<()> {
     boot::start_logs(LOGS, false);
     let state = State::new(Relay::from_env().await?, Config::from_env()?);
-    lambda_http::run(endpoints::finish(route, state)).await.map_err(|error| anyhow!(error))
+    lambda_http::run(endpoints::finish(route, Arc::clone(&state.relay.ids), state))
+        .await
+        .map_err(|error| anyhow!(error))
+}
+
+/// Answers every request as one for a path that is not there, until the process is ended. Knows nothing of the
+/// deployment.
+pub async fn refuse() -> anyhow::Result<()> {
+    boot::start_logs(LOGS, false);
+    lambda_http::run(endpoints::finish(Router::new(), Arc::new(OsIds), ())).await.map_err(|error| anyhow!(error))
 }
 
 /// Delivers what the inbound queue hands over, until the process is ended. What failed is named in the answer, and

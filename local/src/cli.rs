@@ -4,9 +4,6 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// The stack of a relay that is alone on its services.
-pub const STACK: &str = "wechat-relay";
-
 /// Relays a WeChat account to any program that speaks HTTP.
 ///
 /// Without a command: starts the relay.
@@ -18,7 +15,7 @@ pub struct Cli {
     pub data: PathBuf,
     /// What the names of table and queues begin with, where several relays share the services that `AWS_ENDPOINT_URL`
     /// names.
-    #[arg(long, global = true, value_name = "NAME", default_value = STACK)]
+    #[arg(long, global = true, value_name = "NAME", default_value = template::STACK)]
     pub stack: String,
     #[command(flatten)]
     pub run: RunArgs,

@@ -67,7 +67,8 @@ impl Home {
     ) -> anyhow::Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
         let zone = Settings::zone(boot::optional("TIME_ZONE").as_deref().unwrap_or("Asia/Shanghai"))?;
-        let settings = boot::provision(clients, stack, SHARDS, sealing_key(&folder.join("sealing.key"))?, zone).await?;
+        let key = sealing_key(&folder.join("sealing.key"))?;
+        let settings = template::provision(clients, stack, SHARDS, key, zone).await?;
         let relay = Relay::new(clients, &settings);
         Ok(Self { relay, settings, folder: folder.to_owned(), endpoints, embedded })
     }

@@ -17,8 +17,10 @@ struct Token {
     expire_in: i64,
 }
 
+pub const PATHS: &[&str] = &["/access-token"];
+
 pub fn route() -> Router<State> {
-    at(&["/access-token"], &get(handle))
+    at(PATHS, &get(handle))
 }
 
 /// A token begins with its app's id, so that one read finds what it is compared with.

@@ -23,8 +23,10 @@ struct Standing {
     user: Option<serde_json::Value>,
 }
 
+pub const PATHS: &[&str] = &["/check-login"];
+
 pub fn route() -> Router<State> {
-    at(&["/check-login"], &get(handle))
+    at(PATHS, &get(handle))
 }
 
 async fn handle(state: State, holder: Holder) -> Result<Answer<Standing>, ApiError> {

@@ -26,8 +26,10 @@ const FIELDS: [Field<Person>; 8] = [
 /// In signature mode `signature` is the request's own.
 const SIGNATURE: Field<Person> = ("signature", |person| person.signature.as_deref());
 
+pub const PATHS: &[&str] = &["/friends", "/firends"];
+
 pub fn route() -> Router<State> {
-    at(&["/friends", "/firends"], &get(handle))
+    at(PATHS, &get(handle))
 }
 
 async fn handle(state: State, caller: Caller) -> Result<Response, ApiError> {

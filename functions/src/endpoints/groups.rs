@@ -15,8 +15,10 @@ const FIELDS: [Field<Group>; 4] = [
     ("user_name", |group| group.user_name.as_deref()),
 ];
 
+pub const PATHS: &[&str] = &["/groups"];
+
 pub fn route() -> Router<State> {
-    at(&["/groups"], &get(handle))
+    at(PATHS, &get(handle))
 }
 
 async fn handle(state: State, caller: Caller) -> Result<Response, ApiError> {

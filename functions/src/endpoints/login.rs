@@ -38,8 +38,10 @@ pub(super) enum Shown<'a> {
     },
 }
 
+pub const PATHS: &[&str] = &["/login"];
+
 pub fn route() -> Router<State> {
-    at(&["/login"], &get(handle))
+    at(PATHS, &get(handle))
 }
 
 async fn handle(state: State, headers: HeaderMap, holder: Holder) -> Result<Response, ApiError> {

@@ -12,8 +12,10 @@ struct LoggedOut {
     state: &'static str,
 }
 
+pub const PATHS: &[&str] = &["/logout"];
+
 pub fn route() -> Router<State> {
-    at(&["/logout"], &post(handle))
+    at(PATHS, &post(handle))
 }
 
 async fn handle(state: State, caller: Caller) -> Result<Answer<LoggedOut>, ApiError> {

@@ -11,8 +11,10 @@ use crate::{
     view::{Times, contact::MemberRow},
 };
 
+pub const PATHS: &[&str] = &["/members/{group}"];
+
 pub fn route() -> Router<State> {
-    at(&["/members/{group}"], &get(handle))
+    at(PATHS, &get(handle))
 }
 
 async fn handle(state: State, Segment(group): Segment, caller: Caller) -> Result<Response, ApiError> {

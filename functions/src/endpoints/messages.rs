@@ -29,8 +29,10 @@ struct News<'a> {
     cursor: String,
 }
 
+pub const PATHS: &[&str] = &["/message", "/messages"];
+
 pub fn route() -> Router<State> {
-    at(&["/message", "/messages"], &get(handle))
+    at(PATHS, &get(handle))
 }
 
 async fn handle(state: State, caller: Caller) -> Result<Response, ApiError> {

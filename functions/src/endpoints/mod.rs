@@ -1,4 +1,4 @@
-//! One file an endpoint, each with its `route()`.
+//! One file an endpoint, each with its `PATHS` and its `route()`.
 
 pub mod access_token;
 pub mod check_login;
@@ -15,43 +15,60 @@ pub mod mps;
 pub mod send;
 pub mod session;
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     extract::{FromRequestParts, Path},
     middleware,
     routing::MethodRouter,
 };
+use domain::time::Ids;
 use http::request::Parts;
 
 use crate::{ApiError, State, request_id};
 
+/// What a function serves.
+#[derive(Debug, Clone, Copy)]
+pub struct Endpoint {
+    /// The function's name, and its binary's.
+    pub binary: &'static str,
+    /// Each is served with and without a slash at its end.
+    pub paths: &'static [&'static str],
+    pub route: fn() -> Router<State>,
+}
+
 /// Every endpoint.
+pub const ALL: [Endpoint; 11] = [
+    Endpoint { binary: "access-token", paths: access_token::PATHS, route: access_token::route },
+    Endpoint { binary: "check-login", paths: check_login::PATHS, route: check_login::route },
+    Endpoint { binary: "friends", paths: friends::PATHS, route: friends::route },
+    Endpoint { binary: "groups", paths: groups::PATHS, route: groups::route },
+    Endpoint { binary: "login", paths: login::PATHS, route: login::route },
+    Endpoint { binary: "logout", paths: logout::PATHS, route: logout::route },
+    Endpoint { binary: "members", paths: members::PATHS, route: members::route },
+    Endpoint { binary: "messages", paths: messages::PATHS, route: messages::route },
+    Endpoint { binary: "mps", paths: mps::PATHS, route: mps::route },
+    Endpoint { binary: "send", paths: send::PATHS, route: send::route },
+    Endpoint { binary: "session", paths: session::PATHS, route: session::route },
+];
+
+/// The routes of every endpoint.
 pub fn all() -> Router<State> {
-    Router::new()
-        .merge(access_token::route())
-        .merge(check_login::route())
-        .merge(friends::route())
-        .merge(groups::route())
-        .merge(login::route())
-        .merge(logout::route())
-        .merge(members::route())
-        .merge(messages::route())
-        .merge(mps::route())
-        .merge(send::route())
-        .merge(session::route())
+    ALL.iter().fold(Router::new(), |router, endpoint| router.merge((endpoint.route)()))
 }
 
 /// Every endpoint, ready to serve.
 pub fn router(state: State) -> Router {
-    finish(all(), state)
+    finish(all(), Arc::clone(&state.relay.ids), state)
 }
 
-/// A router with our answers to unknown paths and methods, and an id for every request.
-pub fn finish(routes: Router<State>, state: State) -> Router {
+/// A router with our answers to unknown paths and methods, and an id of `ids` for a request that brings none.
+pub fn finish<S: Clone + Send + Sync + 'static>(routes: Router<S>, ids: Arc<dyn Ids>, state: S) -> Router {
     routes
         .fallback(async || ApiError::NotFound("path"))
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
-        .layer(middleware::from_fn_with_state(state.clone(), request_id::identify))
+        .layer(middleware::from_fn_with_state(ids, request_id::identify))
         .with_state(state)
 }
 

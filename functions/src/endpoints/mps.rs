@@ -17,8 +17,10 @@ const FIELDS: [Field<OfficialAccount>; 6] = [
     ("city", |account| account.city.as_deref()),
 ];
 
+pub const PATHS: &[&str] = &["/mps"];
+
 pub fn route() -> Router<State> {
-    at(&["/mps"], &get(handle))
+    at(PATHS, &get(handle))
 }
 
 async fn handle(state: State, caller: Caller) -> Result<Response, ApiError> {

@@ -65,8 +65,12 @@ impl From<&Job> for JobRow {
     }
 }
 
+const SEND: &str = "/send";
+const SENT: &str = "/send/{id}";
+pub const PATHS: &[&str] = &[SEND, SENT];
+
 pub fn route() -> Router<State> {
-    at(&["/send"], &post(handle)).merge(at(&["/send/{id}"], &get(look)))
+    at(&[SEND], &post(handle)).merge(at(&[SENT], &get(look)))
 }
 
 async fn handle(state: State, headers: HeaderMap, caller: Caller) -> Result<Answer<Sent>, ApiError> {

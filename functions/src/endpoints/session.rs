@@ -38,8 +38,10 @@ struct Depths {
     commands: u64,
 }
 
+pub const PATHS: &[&str] = &["/session"];
+
 pub fn route() -> Router<State> {
-    at(&["/session"], &get(handle))
+    at(PATHS, &get(handle))
 }
 
 async fn handle(state: State, caller: Caller) -> Result<Response, ApiError> {

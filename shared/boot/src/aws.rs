@@ -92,7 +92,7 @@ impl AwsClients {
         self.dynamodb.clone()
     }
 
-    /// The client that makes queues on a machine without a template.
+    /// The client that makes queues on a machine without CloudFormation.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
         self.sqs.clone()
     }

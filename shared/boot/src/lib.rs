@@ -5,7 +5,6 @@
 mod aws;
 mod logs;
 pub mod metrics;
-mod provision;
 mod real;
 mod settings;
 
@@ -18,7 +17,6 @@ use domain::{
 };
 use jiff::{Timestamp, tz::TimeZone};
 pub use logs::{json_logs, start_logs};
-pub use provision::provision;
 use queue::Queues;
 pub use real::{OsIds, SystemClock, http_client};
 pub use settings::{SettingError, Settings, optional};

@@ -1,52 +1,58 @@
-//! Making queues, for a machine without a template.
-
-use std::time::Duration;
+//! Making queues, for a machine without CloudFormation.
 
 use aws_sdk_sqs::types::QueueAttributeName;
 
 use crate::{Envelope, Queue, QueueError};
 
-/// A message that was received this often without being deleted goes to the dead letters: SQS's most. A failed one is
-/// seen again after a second here, and may be so while a service it needs is away.
-const RECEIVES: u32 = 1_000;
+/// What a queue is made with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueSpec {
+    /// Ends in `.fifo`.
+    pub name: String,
+    /// Attributes by SQS's names for them.
+    pub attributes: Vec<(String, String)>,
+    pub dead_letters: Option<DeadLetters>,
+}
+
+/// Where a message goes that is received again and again without being deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetters {
+    pub queue: Box<QueueSpec>,
+    /// Receives after which it does.
+    pub receives: u32,
+}
 
 impl<E: Envelope> Queue<E> {
-    /// Makes the high-throughput FIFO queue `name` (ends in `.fifo`) with its dead letters, unless it is there.
-    /// `visibility` is how long a message in hand stays hidden from others.
-    pub async fn create(client: aws_sdk_sqs::Client, name: &str, visibility: Duration) -> Result<Self, QueueError> {
-        let dead = format!("{}-dead.fifo", name.trim_end_matches(".fifo"));
-        let dead = fifo(&client, &dead, visibility).send().await.map_err(QueueError::from_sdk)?;
-        let arn = client
-            .get_queue_attributes()
-            .queue_url(dead.queue_url().unwrap_or_default())
-            .attribute_names(QueueAttributeName::QueueArn)
-            .send()
-            .await
-            .map_err(QueueError::from_sdk)?
-            .attributes
-            .and_then(|mut all| all.remove(&QueueAttributeName::QueueArn))
-            .ok_or_else(|| QueueError("the dead letter queue has no ARN".to_owned()))?;
-        let redrive = serde_json::json!({ "deadLetterTargetArn": arn, "maxReceiveCount": RECEIVES }).to_string();
-        let made = fifo(&client, name, visibility)
-            .attributes(QueueAttributeName::RedrivePolicy, redrive)
-            .send()
-            .await
-            .map_err(QueueError::from_sdk)?;
-        let url = made.queue_url().ok_or_else(|| QueueError("the new queue has no URL".to_owned()))?;
-        Ok(Self::new(client, url))
+    /// Makes the queue with its dead letters, unless it is there.
+    pub async fn create(client: aws_sdk_sqs::Client, spec: &QueueSpec) -> Result<Self, QueueError> {
+        let redrive = match &spec.dead_letters {
+            Some(dead) => {
+                let url = make(&client, &dead.queue, None).await?;
+                let arn = arn(&client, &url).await?;
+                Some(serde_json::json!({ "deadLetterTargetArn": arn, "maxReceiveCount": dead.receives }).to_string())
+            }
+            None => None,
+        };
+        let url = make(&client, spec, redrive).await?;
+        Ok(Self::new(client, &url))
     }
 }
 
-fn fifo(
-    client: &aws_sdk_sqs::Client,
-    name: &str,
-    visibility: Duration,
-) -> aws_sdk_sqs::operation::create_queue::builders::CreateQueueFluentBuilder {
-    client
-        .create_queue()
-        .queue_name(name)
-        .attributes(QueueAttributeName::FifoQueue, "true")
-        .attributes(QueueAttributeName::DeduplicationScope, "messageGroup")
-        .attributes(QueueAttributeName::FifoThroughputLimit, "perMessageGroupId")
-        .attributes(QueueAttributeName::VisibilityTimeout, visibility.as_secs().to_string())
+async fn make(client: &aws_sdk_sqs::Client, spec: &QueueSpec, redrive: Option<String>) -> Result<String, QueueError> {
+    let mut request = client.create_queue().queue_name(&spec.name);
+    for (name, value) in &spec.attributes {
+        request = request.attributes(QueueAttributeName::from(name.as_str()), value);
+    }
+    if let Some(redrive) = redrive {
+        request = request.attributes(QueueAttributeName::RedrivePolicy, redrive);
+    }
+    let made = request.send().await.map_err(QueueError::from_sdk)?;
+    made.queue_url.ok_or_else(|| QueueError("the new queue has no URL".to_owned()))
+}
+
+async fn arn(client: &aws_sdk_sqs::Client, url: &str) -> Result<String, QueueError> {
+    let request = client.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::QueueArn);
+    let attributes = request.send().await.map_err(QueueError::from_sdk)?.attributes;
+    let arn = attributes.and_then(|mut all| all.remove(&QueueAttributeName::QueueArn));
+    arn.ok_or_else(|| QueueError("the dead letter queue has no ARN".to_owned()))
 }

@@ -15,6 +15,7 @@ mod send;
 
 use std::sync::Arc;
 
+pub use create::{DeadLetters, QueueSpec};
 pub use envelope::{CommandEnvelope, Envelope, InboundEnvelope};
 pub use receive::{Received, sent_at};
 

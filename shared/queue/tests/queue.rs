@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::puid::Puid;
 use queue::{CommandEnvelope, Envelope, InboundEnvelope, Queue, Received};
+use template::Deployment;
 use testing::Fixture;
 
 const NOW: Duration = Duration::ZERO;
@@ -145,9 +146,9 @@ async fn a_queue_that_is_not_there_is_told() {
 #[tokio::test]
 async fn making_a_queue_again_finds_it() {
     let fixture = Fixture::start().await;
-    let name = format!("{}-again.fifo", fixture.services.stack);
     let clients = &fixture.services.clients;
-    let make = || Queue::<InboundEnvelope>::create(clients.sqs(), &name, Duration::from_secs(30));
+    let spec = Deployment::of(&format!("{}-again", fixture.services.stack), 1).unwrap().inbound;
+    let make = || Queue::<InboundEnvelope>::create(clients.sqs(), &spec);
     let (one, two) = (make().await.unwrap(), make().await.unwrap());
     assert_eq!(one.url(), two.url());
     one.send(&envelope("friend01", 1)).await.unwrap();

@@ -42,6 +42,7 @@ pub use jobs::Claim;
 pub use leases::Lease;
 pub use log::{Cursor, Entry, Envelope};
 pub use parking::Due;
+pub use table::{IndexSpec, KeySpec, TableSpec};
 
 /// A handle on the ledger; cheap to clone.
 #[derive(Debug, Clone)]

@@ -8,56 +8,78 @@ use aws_sdk_dynamodb::{
     },
 };
 
-use crate::{
-    Store, StoreError,
-    keys::{DUE, DUE_AT, DUE_KEY, EXPIRES, PK, SK},
-};
+use crate::{Store, StoreError};
 
-fn attribute(name: &str, kind: ScalarAttributeType) -> AttributeDefinition {
-    AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().expect("both parts are given")
+/// What a table is made with. Kinds and projections are DynamoDB's own words (`S`, `KEYS_ONLY`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableSpec {
+    /// Attributes that keys are made of, with their kinds.
+    pub attributes: Vec<(String, String)>,
+    pub key: KeySpec,
+    pub indexes: Vec<IndexSpec>,
+    /// The attribute that holds the second after which a row may be removed.
+    pub expires: String,
 }
 
-fn schema(name: &str, kind: KeyType) -> KeySchemaElement {
-    KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect("both parts are given")
+/// Names of attributes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeySpec {
+    pub hash: String,
+    pub range: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexSpec {
+    pub name: String,
+    pub key: KeySpec,
+    pub projection: String,
+}
+
+fn attribute((name, kind): &(String, String)) -> AttributeDefinition {
+    let attribute = AttributeDefinition::builder().attribute_name(name);
+    attribute.attribute_type(ScalarAttributeType::from(kind.as_str())).build().expect("both parts are given")
+}
+
+fn schema(key: &KeySpec) -> Vec<KeySchemaElement> {
+    let element = |name: &String, kind| {
+        KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect("both parts are given")
+    };
+    vec![element(&key.hash, KeyType::Hash), element(&key.range, KeyType::Range)]
+}
+
+fn index(index: &IndexSpec) -> GlobalSecondaryIndex {
+    let projection = Projection::builder().projection_type(ProjectionType::from(index.projection.as_str())).build();
+    let built = GlobalSecondaryIndex::builder().index_name(&index.name).projection(projection);
+    built.set_key_schema(Some(schema(&index.key))).build().expect("name and keys are given")
 }
 
 impl Store {
-    /// Makes the table, with its index and time-to-live, unless it is there.
-    pub async fn create_table(&self) -> Result<(), StoreError> {
-        let due = GlobalSecondaryIndex::builder()
-            .index_name(DUE)
-            .key_schema(schema(DUE_KEY, KeyType::Hash))
-            .key_schema(schema(DUE_AT, KeyType::Range))
-            .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build())
-            .build()
-            .expect("name and keys are given");
+    /// Makes the table, with its indexes and time-to-live, unless it is there.
+    pub async fn create_table(&self, spec: &TableSpec) -> Result<(), StoreError> {
+        let indexes: Vec<_> = spec.indexes.iter().map(index).collect();
         let created = self
             .client
             .create_table()
             .table_name(&self.table)
             .billing_mode(BillingMode::PayPerRequest)
-            .attribute_definitions(attribute(PK, ScalarAttributeType::S))
-            .attribute_definitions(attribute(SK, ScalarAttributeType::S))
-            .attribute_definitions(attribute(DUE_KEY, ScalarAttributeType::S))
-            .attribute_definitions(attribute(DUE_AT, ScalarAttributeType::N))
-            .key_schema(schema(PK, KeyType::Hash))
-            .key_schema(schema(SK, KeyType::Range))
-            .global_secondary_indexes(due)
+            .set_attribute_definitions(Some(spec.attributes.iter().map(attribute).collect()))
+            .set_key_schema(Some(schema(&spec.key)))
+            .set_global_secondary_indexes(Some(indexes))
             .send()
             .await;
         match created {
             Err(error) if error.code() != Some("ResourceInUseException") => Err(StoreError::from_sdk(error)),
-            _ => self.enable_expiry().await,
+            _ => self.enable_expiry(&spec.expires).await,
         }
     }
 
-    async fn enable_expiry(&self) -> Result<(), StoreError> {
+    async fn enable_expiry(&self, attribute: &str) -> Result<(), StoreError> {
         let there = self.client.describe_time_to_live().table_name(&self.table).send().await;
         let there = there.map_err(StoreError::from_sdk)?.time_to_live_description;
-        if there.and_then(|there| there.attribute_name).as_deref() == Some(EXPIRES) {
+        if there.and_then(|there| there.attribute_name).as_deref() == Some(attribute) {
             return Ok(());
         }
-        let ttl = TimeToLiveSpecification::builder().attribute_name(EXPIRES).enabled(true).build();
+        let ttl = TimeToLiveSpecification::builder().attribute_name(attribute).enabled(true).build();
         self.client
             .update_time_to_live()
             .table_name(&self.table)

@@ -70,7 +70,7 @@ impl Fixture {
         let services = Services::start().await;
         let Services { clients, stack, .. } = &services;
         let zone = TimeZone::get("Asia/Shanghai").expect("zone data is compiled in");
-        let settings = boot::provision(clients, stack, 1, [7; 32], zone).await.expect("table and queues are made");
+        let settings = template::provision(clients, stack, 1, [7; 32], zone).await.expect("table and queues are made");
         let clock = Arc::new(FixedClock(Mutex::new(START.parse().expect("a time"))));
         let ids: Arc<dyn Ids> = Arc::new(CountedIds::default());
         let mut relay = Relay::new(clients, &settings);

@@ -55,7 +55,8 @@ async fn a_worker_is_ready_while_it_reaches_the_ledger_also_when_another_has_the
         assert_eq!(ask(url, "/readyz").await.1, "shard 0: the ledger does not answer\n");
         assert_eq!(ask(url, "/healthz").await.0, 200, "it is not the worker's fault");
     }
-    stage.fixture.relay.store.create_table().await.unwrap();
+    let table = template::Deployment::of(&services.stack, 1).unwrap().table;
+    stage.fixture.relay.store.create_table(&table).await.unwrap();
     becomes(&first_url, 200).await;
     first.end().await;
     second.end().await;

@@ -27,7 +27,7 @@ async fn an_app_is_made_once_and_found_by_id_and_shard() {
 async fn making_the_table_again_changes_nothing() {
     let ledger = Ledger::start().await;
     let app = ledger.app().await;
-    ledger.store.create_table().await.unwrap();
+    ledger.make_table().await;
     assert_eq!(ledger.store.app(&app.id).await.unwrap(), Some(app));
 }
 

@@ -16,6 +16,7 @@ use domain::{
 };
 use jiff::{Timestamp, ToSpan};
 use store::{Filter, Store, StoreError};
+use template::Deployment;
 use testing::{CountedIds, Services};
 
 /// An app's id, where no app is needed.
@@ -36,10 +37,16 @@ impl Ledger {
     pub async fn start() -> Self {
         let services = Services::start().await;
         let store = services.clients.store(&services.stack);
-        store.create_table().await.unwrap();
         let ids = Arc::new(CountedIds::default());
         let sealer = Sealer::new(&[7; 32], Arc::clone(&ids) as _);
-        Self { store, rows: services.clients.dynamodb(), ids, sealer, services }
+        let ledger = Self { store, rows: services.clients.dynamodb(), ids, sealer, services };
+        ledger.make_table().await;
+        ledger
+    }
+
+    pub async fn make_table(&self) {
+        let table = Deployment::of(self.table(), 1).unwrap().table;
+        self.store.create_table(&table).await.unwrap();
     }
 
     pub fn table(&self) -> &str {

@@ -1,0 +1,82 @@
+//! The template's text, its sections, its tags.
+
+use anyhow::{Context, bail};
+pub use saphyr::Yaml;
+use saphyr::{LoadableYamlNode, Scalar};
+
+const TEXT: &str = include_str!("../../../template.yaml");
+
+/// The template.
+#[derive(Debug, Clone)]
+pub struct Document {
+    root: Yaml<'static>,
+}
+
+impl Document {
+    /// Reads the template that was compiled in.
+    pub fn read() -> anyhow::Result<Self> {
+        let mut documents = Yaml::load_from_str(TEXT).context("template.yaml")?;
+        match documents.pop() {
+            Some(root) if documents.is_empty() => Ok(Self { root }),
+            _ => bail!("template.yaml: one document is wanted"),
+        }
+    }
+
+    pub fn root(&self) -> &Yaml<'static> {
+        &self.root
+    }
+
+    /// The entries of a section, such as `Resources`, in their order.
+    pub fn section(&self, name: &str) -> impl Iterator<Item = (&str, &Yaml<'static>)> {
+        self.root.as_mapping_get(name).into_iter().flat_map(entries)
+    }
+
+    /// An entry of a section.
+    pub fn entry(&self, section: &str, name: &str) -> anyhow::Result<&Yaml<'static>> {
+        let found = self.root.as_mapping_get(section).and_then(|section| section.as_mapping_get(name));
+        found.with_context(|| format!("template.yaml: no {name} in {section}"))
+    }
+}
+
+/// The entries of a mapping whose keys are strings; none of anything else.
+pub fn entries<'a, 'input>(node: &'a Yaml<'input>) -> impl Iterator<Item = (&'a str, &'a Yaml<'input>)> {
+    node.as_mapping().into_iter().flatten().filter_map(|(key, value)| Some((key.as_str()?, value)))
+}
+
+/// What lies at the end of a path of keys.
+pub fn at<'a, 'input>(node: &'a Yaml<'input>, path: &[&str]) -> anyhow::Result<&'a Yaml<'input>> {
+    let found = path.iter().try_fold(node, |node, key| node.as_mapping_get(key));
+    found.with_context(|| format!("template.yaml: no {}", path.join(".")))
+}
+
+/// A tagged node as its function's name (`Ref`) and what it is given.
+pub fn function<'a, 'input>(node: &'a Yaml<'input>) -> Option<(&'a str, &'a Yaml<'input>)> {
+    match node {
+        Yaml::Tagged(tag, given) => Some((tag.suffix.as_str(), given)),
+        _ => None,
+    }
+}
+
+/// A scalar as text.
+pub fn text(node: &Yaml<'_>) -> anyhow::Result<String> {
+    match node {
+        Yaml::Value(Scalar::String(text)) => Ok(text.to_string()),
+        Yaml::Value(Scalar::Integer(number)) => Ok(number.to_string()),
+        Yaml::Value(Scalar::Boolean(truth)) => Ok(truth.to_string()),
+        other => bail!("template.yaml: a scalar is wanted, not {other:?}"),
+    }
+}
+
+/// The items of a list.
+pub fn items<'a, 'input>(node: &'a Yaml<'input>) -> anyhow::Result<&'a [Yaml<'input>]> {
+    match node {
+        Yaml::Sequence(items) => Ok(items),
+        other => bail!("template.yaml: a list is wanted, not {other:?}"),
+    }
+}
+
+/// The names in the `${…}` of a `!Sub`'s text, in their order; `${!…}` is none.
+pub fn substituted(text: &str) -> Vec<&str> {
+    let ends = text.split("${").skip(1).filter_map(|rest| rest.split_once('}'));
+    ends.map(|(name, _)| name).filter(|name| !name.starts_with('!')).collect()
+}
