@@ -8,6 +8,7 @@
 use std::{fmt::Display, time::Duration};
 
 use futures_util::future::join_all;
+use jiff::Timestamp;
 use queue::{Envelope, Received};
 use tokio::time::Instant;
 
@@ -23,11 +24,14 @@ pub struct Record {
     /// What keeps its order; alone where it has none.
     pub group: Option<String>,
     pub body: String,
+    /// When it was sent, by the queue's clock.
+    pub sent: Option<Timestamp>,
 }
 
 impl From<&Received> for Record {
     fn from(received: &Received) -> Self {
-        Self { id: received.id.clone(), group: received.group.clone(), body: received.body.clone() }
+        let Received { id, group, body, sent, .. } = received.clone();
+        Self { id, group, body, sent }
     }
 }
 
@@ -64,14 +68,14 @@ where
     for record in group {
         let done = match serde_json::from_str(&record.body) {
             Err(error) => {
-                tracing::error!(message.id = record.id, %error, "a message cannot be read");
+                tracing::error!(envelope.id = record.id, %error, "an envelope cannot be read");
                 false
             }
             Ok(_) if broken || Instant::now() >= until => false,
             Ok(envelope) => {
                 let result = handle(envelope).await;
                 if let Err(error) = &result {
-                    tracing::error!(message.id = record.id, %error, "a message could not be handled");
+                    tracing::error!(envelope.id = record.id, %error, "an envelope could not be handled");
                     broken = true;
                 }
                 result.is_ok()
@@ -95,7 +99,8 @@ mod tests {
 
     fn record(id: &str, chat: &str, seq: u64) -> Record {
         let envelope = InboundEnvelope { app: "a".to_owned(), chat: Puid::new(chat), seq };
-        Record { id: id.to_owned(), group: Some(envelope.group()), body: serde_json::to_string(&envelope).unwrap() }
+        let body = serde_json::to_string(&envelope).unwrap();
+        Record { id: id.to_owned(), group: Some(envelope.group()), body, sent: None }
     }
 
     #[tokio::test]

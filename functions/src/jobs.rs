@@ -2,7 +2,7 @@
 
 use domain::{
     app::App,
-    job::{Command, Job, JobId, JobState},
+    job::{Command, Job, JobId, JobState, Origin},
 };
 use queue::CommandEnvelope;
 
@@ -13,8 +13,11 @@ impl State {
     /// harmless: the queue and the worker know a job by its id.
     pub(crate) async fn ask(&self, app: &App, id: JobId, command: Command) -> Result<Job, ApiError> {
         let store = &self.relay.store;
-        let mut job = Job::queued(id, app.id.clone(), app.shard, command, self.relay.now());
-        if !store.put_job(&job).await? {
+        let origin = self.request.as_ref().map(|id| Origin::Request(id.as_str().to_owned()));
+        let mut job = Job::queued(id, app.id.clone(), app.shard, command, self.relay.now()).made_for(origin);
+        if store.put_job(&job).await? {
+            tracing::info!(request.id = job.request_id(), job.id, "a job is queued");
+        } else {
             job = self.job(&app.id, &job.id).await?;
         }
         if !job.state.is_final() {

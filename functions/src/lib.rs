@@ -12,6 +12,7 @@
 //! | [`page`] | pages and their links |
 //! | [`book`] | contact books, kept while they are current |
 //! | [`view`] | rows as a client sees them |
+//! | [`request_id`] | a request's id: in its log lines, its jobs and its answer |
 //! | [`error`] | every failure, and the one place that words it |
 //! | [`runtime`] | a router or a queue consumer on Lambda |
 //!
@@ -31,6 +32,7 @@ pub mod page;
 pub mod params;
 mod qr;
 pub mod reply;
+pub mod request_id;
 pub mod runtime;
 pub mod state;
 pub mod sweep;

@@ -6,12 +6,18 @@
 //! | `SIGNATURE_MAX_AGE` | seconds that a request's timestamp may be off | 300 |
 //! | `CALLBACK_ALLOW` | hosts, addresses and networks that callbacks may reach besides public ones | none |
 //!
-//! and those of [`boot::Settings`].
+//! | `STACK_NAME` | the deployment's name: the dimension `Stack` of the metrics of dispatcher and sweep | no dimension |
+//!
+//! and those of [`boot::Settings`]. Logs go to standard error. Dispatcher and sweep write what they have measured (see
+//! [`boot::metrics`]) to standard output at the end of each invocation; endpoints measure nothing that API Gateway does
+//! not.
+
+use std::{io, sync::Arc};
 
 use anyhow::{Context, anyhow};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use axum::Router;
-use boot::Relay;
+use boot::{OsIds, Relay, metrics::Emf};
 use domain::delivery::RetrySchedule;
 use lambda_runtime::{LambdaEvent, service_fn};
 
@@ -19,7 +25,7 @@ use crate::{
     Config, State,
     batch::Record,
     callback::{Client, Policy},
-    dispatch::Dispatcher,
+    dispatch::{DispatchError, Dispatcher},
     endpoints, sweep,
 };
 
@@ -30,43 +36,55 @@ const LOGS: &str = "info";
 pub async fn serve(route: Router<State>) -> anyhow::Result<()> {
     boot::start_logs(LOGS, false);
     let state = State::new(Relay::from_env().await?, Config::from_env()?);
-    lambda_http::run(endpoints::finish(route, state)).await.map_err(|error| anyhow!(error))
+    lambda_http::run(endpoints::finish(route, Arc::clone(&state.relay.ids), state))
+        .await
+        .map_err(|error| anyhow!(error))
 }
 
 /// Answers every request as one for a path that is not there, until the process is ended. Knows nothing of the
 /// deployment.
 pub async fn refuse() -> anyhow::Result<()> {
     boot::start_logs(LOGS, false);
-    lambda_http::run(endpoints::finish(Router::new(), ())).await.map_err(|error| anyhow!(error))
+    lambda_http::run(endpoints::finish(Router::new(), Arc::new(OsIds), ())).await.map_err(|error| anyhow!(error))
 }
 
 /// Delivers what the inbound queue hands over, until the process is ended. What failed is named in the answer, and
 /// comes again.
 pub async fn dispatch() -> anyhow::Result<()> {
-    let dispatcher = dispatcher().await?;
+    let (dispatcher, metrics) = dispatcher().await?;
     let handle = async |event: LambdaEvent<SqsEvent>| {
-        Ok::<_, lambda_runtime::Error>(answer(dispatcher.deliver_batch(records(event.payload)).await))
+        let failed = dispatcher.deliver_batch(records(event.payload)).await;
+        metrics.write(dispatcher.relay.now(), &mut io::stdout());
+        Ok::<_, lambda_runtime::Error>(answer(failed))
     };
     lambda_runtime::run(service_fn(handle)).await.map_err(|error| anyhow!(error))
 }
 
 /// Sweeps every shard whenever the schedule says so, until the process is ended.
 pub async fn sweep() -> anyhow::Result<()> {
-    let dispatcher = dispatcher().await?;
+    let (dispatcher, metrics) = dispatcher().await?;
     let handle = async |_: LambdaEvent<serde_json::Value>| {
-        for shard in 0..dispatcher.relay.shards() {
-            sweep::sweep(&dispatcher, shard).await?;
-        }
-        Ok::<_, lambda_runtime::Error>(())
+        let swept = Box::pin(sweep_all(&dispatcher)).await;
+        metrics.write(dispatcher.relay.now(), &mut io::stdout());
+        swept.map_err(lambda_runtime::Error::from)
     };
     lambda_runtime::run(service_fn(handle)).await.map_err(|error| anyhow!(error))
 }
 
-async fn dispatcher() -> anyhow::Result<Dispatcher> {
+async fn sweep_all(dispatcher: &Dispatcher) -> Result<(), DispatchError> {
+    for shard in 0..dispatcher.relay.shards() {
+        sweep::sweep(dispatcher, shard).await?;
+    }
+    Ok(())
+}
+
+async fn dispatcher() -> anyhow::Result<(Dispatcher, Emf)> {
     boot::start_logs(LOGS, false);
+    let metrics = Emf::from_env();
+    metrics.install();
     let allowed = boot::optional("CALLBACK_ALLOW").unwrap_or_default();
     let client = Client::new(Policy::parse(&allowed).context("CALLBACK_ALLOW")?)?;
-    Ok(Dispatcher::new(Relay::from_env().await?, client, RetrySchedule::default()))
+    Ok((Dispatcher::new(Relay::from_env().await?, client, RetrySchedule::default()), metrics))
 }
 
 fn records(event: SqsEvent) -> Vec<Record> {
@@ -74,6 +92,7 @@ fn records(event: SqsEvent) -> Vec<Record> {
         id: message.message_id.unwrap_or_default(),
         group: message.attributes.remove("MessageGroupId"),
         body: message.body.unwrap_or_default(),
+        sent: message.attributes.get("SentTimestamp").and_then(|sent| queue::sent_at(sent)),
     };
     event.records.into_iter().map(record).collect()
 }
@@ -91,11 +110,15 @@ mod tests {
     #[test]
     fn an_sqs_event_becomes_records_and_failures_its_answer() {
         let event = r#"{"Records": [
-            {"messageId": "1", "body": "{\"seq\": 1}", "attributes": {"MessageGroupId": "a.b"}},
+            {"messageId": "1", "body": "{\"seq\": 1}", "attributes": {"MessageGroupId": "a.b", "SentTimestamp": "1578367545988"}},
             {"messageId": "2", "body": "poison"}
         ]}"#;
         let records = records(serde_json::from_str(event).unwrap());
         assert_eq!(records[0].group.as_deref(), Some("a.b"));
+        assert_eq!(
+            records.iter().map(|record| record.sent).collect::<Vec<_>>(),
+            [Some("2020-01-07T03:25:45.988Z".parse().unwrap()), None]
+        );
         assert_eq!((records[1].id.as_str(), records[1].body.as_str(), &records[1].group), ("2", "poison", &None));
         let answer = serde_json::to_string(&answer(vec!["2".to_owned()])).unwrap();
         assert_eq!(answer, r#"{"batchItemFailures":[{"itemIdentifier":"2"}]}"#);

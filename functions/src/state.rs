@@ -7,7 +7,7 @@ use boot::Relay;
 use http::request::Parts;
 use url::Url;
 
-use crate::book::Books;
+use crate::{book::Books, request_id::RequestId};
 
 /// What a deployment may set. The defaults are the contract's.
 #[derive(Debug, Clone)]
@@ -65,18 +65,20 @@ pub struct State {
     pub relay: Relay,
     pub books: Arc<Books>,
     pub config: Arc<Config>,
+    /// The request that it is used for; `None` outside one.
+    pub request: Option<RequestId>,
 }
 
 impl State {
     pub fn new(relay: Relay, config: Config) -> Self {
-        Self { relay, books: Arc::new(Books::default()), config: Arc::new(config) }
+        Self { relay, books: Arc::new(Books::default()), config: Arc::new(config), request: None }
     }
 }
 
 impl FromRequestParts<State> for State {
     type Rejection = Infallible;
 
-    async fn from_request_parts(_: &mut Parts, state: &State) -> Result<Self, Infallible> {
-        Ok(state.clone())
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Infallible> {
+        Ok(Self { request: parts.extensions.get().cloned(), ..state.clone() })
     }
 }

@@ -16,7 +16,7 @@ use domain::{
     session::{self, Login, Session, User},
     signature,
 };
-use http::{HeaderMap, Request, StatusCode, request::Builder};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, request::Builder};
 use http_body_util::BodyExt;
 use jiff::SignedDuration;
 use queue::CommandEnvelope;
@@ -88,7 +88,9 @@ impl Api {
         Self { fixture, app, router }
     }
 
-    pub async fn send(&self, request: Request<Body>) -> Answer {
+    pub async fn send(&self, mut request: Request<Body>) -> Answer {
+        // One of its own would be an id more that a test counts.
+        request.headers_mut().entry("x-request-id").or_insert(HeaderValue::from_static("request-1"));
         let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
         let json = serde_json::from_slice(&body).unwrap_or_default();

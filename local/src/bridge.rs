@@ -100,7 +100,10 @@ fn event(batch: &[Received]) -> Value {
             "messageId": message.id,
             "receiptHandle": message.receipt,
             "body": message.body,
-            "attributes": { "MessageGroupId": message.group },
+            "attributes": {
+                "MessageGroupId": message.group,
+                "SentTimestamp": message.sent.map(|sent| sent.as_millisecond().to_string()),
+            },
             "messageAttributes": {},
             "eventSource": "aws:sqs",
         })
@@ -225,7 +228,8 @@ mod tests {
     use super::*;
 
     fn message(id: &str, group: &str) -> Received {
-        Received { id: id.to_owned(), body: "{}".to_owned(), receipt: format!("r{id}"), group: Some(group.to_owned()) }
+        let (receipt, group) = (format!("r{id}"), Some(group.to_owned()));
+        Received { id: id.to_owned(), body: "{}".to_owned(), receipt, group, sent: None }
     }
 
     #[test]

@@ -16,6 +16,9 @@ pub struct Config {
     pub beat: Duration,
     /// How long another worker's beat must stand still before its lease is taken over.
     pub takeover: Duration,
+    /// A shard whose loop has not come by for so long is stuck. More than a beat, the ledger's tries and the end of all
+    /// sessions take together.
+    pub stuck_after: Duration,
     /// How long one request waits for commands; 20 s at most. A worker that is told to end waits for its last one.
     pub command_wait: Duration,
     /// A person's rhythm, kept for each account so that it is not restricted; `None` sends as fast as it goes.
@@ -44,6 +47,7 @@ impl Default for Config {
             owner: None,
             beat: Duration::from_secs(10),
             takeover: Duration::from_secs(30),
+            stuck_after: Duration::from_mins(2),
             command_wait: Duration::from_secs(20),
             pace: Some(Pace { burst: 5, every: Duration::from_secs(1) }),
             retry: Duration::from_secs(1),

@@ -2,6 +2,7 @@
 
 use std::{any::Any, collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use boot::metrics;
 use domain::{app::AppId, job::Job};
 use futures_util::{FutureExt, StreamExt, stream};
 use queue::{CommandEnvelope, Received};
@@ -16,6 +17,7 @@ use wechat::Channel;
 
 use crate::{
     backoff::Backoff,
+    census::{Place, Standing},
     commands::Commands,
     session::{self, Halt, Order, Shared, Task},
 };
@@ -40,12 +42,21 @@ pub(crate) struct Desk<C> {
     lease: Arc<Lease>,
     stopping: watch::Receiver<bool>,
     sessions: HashMap<AppId, mpsc::UnboundedSender<Order>>,
+    /// Apps without a task that were logged in once: they are counted.
+    resting: HashMap<AppId, Place>,
     tasks: JoinSet<Ended>,
 }
 
 impl<C: Channel> Desk<C> {
     pub fn new(shared: Arc<Shared<C>>, lease: Lease, stopping: watch::Receiver<bool>) -> Self {
-        Self { shared, lease: Arc::new(lease), stopping, sessions: HashMap::new(), tasks: JoinSet::new() }
+        Self {
+            shared,
+            lease: Arc::new(lease),
+            stopping,
+            sessions: HashMap::new(),
+            resting: HashMap::new(),
+            tasks: JoinSet::new(),
+        }
     }
 
     /// Works until its future is dropped, or a session has found that the lease is lost.
@@ -97,8 +108,10 @@ impl<C: Channel> Desk<C> {
         });
         let mut sessions = std::pin::pin!(sessions.buffer_unordered(READ_AT_ONCE));
         while let Some((app, session)) = sessions.next().await {
-            if session.as_ref().is_some_and(session::goes_on) {
-                self.start(app, Duration::ZERO);
+            match session {
+                Some(session) if session::goes_on(&session) => self.start(app, Duration::ZERO),
+                Some(_) => drop(self.resting.insert(app, Place::new(&shared.census, Standing::Offline))),
+                None => {}
             }
         }
     }
@@ -121,6 +134,9 @@ impl<C: Channel> Desk<C> {
     }
 
     async fn hand_out(&mut self, message: Received) {
+        if let Some(sent) = message.sent {
+            metrics::QUEUE_AGE.record_of("commands", self.shared.relay.since(sent).as_secs_f64());
+        }
         match serde_json::from_str::<CommandEnvelope>(&message.body) {
             Ok(envelope) => self.route(&envelope.app, Order { job: envelope.job, receipt: Some(message.receipt) }),
             Err(error) => {
@@ -141,6 +157,7 @@ impl<C: Channel> Desk<C> {
     }
 
     fn start(&mut self, app: AppId, rest: Duration) {
+        self.resting.remove(&app);
         let (sender, orders) = mpsc::unbounded_channel();
         self.sessions.insert(app.clone(), sender);
         let (lease, stopping) = (Arc::clone(&self.lease), self.stopping.clone());

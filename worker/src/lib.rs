@@ -9,6 +9,9 @@
 //! | `session` | one task and one plain loop an app: login, contacts, messages in and out |
 //! | `backoff`, `pace` | how long to wait after failures, and between sends |
 //! | `config` | what can be set |
+//! | `health` | whether it is alive, and whether it can work |
+//! | `census`, `telemetry` | what is measured |
+//! | [`port`] | where it tells both |
 //!
 //! # A shard
 //! A worker that sees a lease given back takes it at once; one whose beat stands still for [`Config::takeover`] *on
@@ -41,14 +44,21 @@
 //!   the same client message id.
 
 mod backoff;
+mod census;
 mod commands;
 mod config;
 mod desk;
+mod health;
 mod pace;
+pub mod port;
 mod session;
 mod shard;
 mod supervisor;
+mod telemetry;
 
+pub use census::Census;
 pub use config::Config;
+pub use health::{Health, Trouble};
 pub use pace::Pace;
 pub use supervisor::Worker;
+pub use telemetry::Telemetry;

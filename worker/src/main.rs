@@ -1,27 +1,38 @@
 //! The worker as a process of its own. It is told to end by SIGTERM (a container that is replaced) or Ctrl-C, hands its
-//! sessions over, and ends.
+//! sessions over, and ends. `worker health` asks the worker that runs here whether it is alive, and exits with 0 if so:
+//! the check of a container that has no curl.
 //!
 //! | variable | what | default |
 //! |---|---|---|
 //! | those of [`boot`] | the ledger, the queues, the key | required |
 //! | `SHARDS` | the shards to lease, as numbers separated by commas | all |
 //! | `WECHAT_ORIGIN` | one origin that stands for every WeChat host | the real hosts |
+//! | `HEALTH_PORT` | where `/healthz`, `/readyz` and `/metrics` answer; 0 for nowhere | 8080 |
+//! | `STACK_NAME` | the deployment's name: metrics are written to standard output for CloudWatch, once a minute | none are |
 //! | `RUST_LOG` | what is logged | `info` |
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
-use anyhow::Context;
-use boot::{Relay, optional};
+use anyhow::{Context, bail};
+use boot::{Relay, metrics::Emf, optional};
 use tokio::signal::unix::{SignalKind, signal};
 use url::Url;
 use wechat::{Hosts, WebWeChat};
-use worker::{Config, Worker};
+use worker::{Config, Telemetry, Worker, port};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
+    match std::env::args().nth(1).as_deref() {
+        None => work().await,
+        Some("health") => port::ask(health_port()?.context("HEALTH_PORT is 0: the worker cannot be asked")?).await,
+        Some(other) => bail!("there is no command {other}"),
+    }
+}
+
+async fn work() -> anyhow::Result<()> {
     boot::start_logs(optional("RUST_LOG").as_deref().unwrap_or("info"), false);
     let relay = Relay::from_env().await?;
     let config = Config { shards: shards()?, ..Config::default() };
@@ -36,8 +47,19 @@ async fn main() -> anyhow::Result<()> {
         }
         tracing::info!("told to end; handing over");
     };
-    Worker::new(relay, channel, config).run(told).await;
+    let clock = Arc::clone(&relay.clock);
+    let worker = Worker::new(relay, channel, config);
+    let telemetry = Telemetry::install(worker.census(), optional("STACK_NAME").map(|_| Emf::from_env()));
+    if let Some(port) = health_port()? {
+        port::open(port, port::router(worker.health(), telemetry.clone())).await?;
+    }
+    telemetry.during(&*clock, &mut io::stdout(), worker.run(told)).await;
     Ok(())
+}
+
+fn health_port() -> anyhow::Result<Option<u16>> {
+    let port = optional("HEALTH_PORT").map_or(Ok(8080), |port| port.trim().parse());
+    Ok(Some(port.context("HEALTH_PORT must be a port's number")?).filter(|port| *port != 0))
 }
 
 fn hosts() -> anyhow::Result<Hosts> {

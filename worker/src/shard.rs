@@ -10,13 +10,14 @@ use tokio::{
 };
 use wechat::Channel;
 
-use crate::{commands::Commands, desk::Desk, session::Shared};
+use crate::{commands::Commands, desk::Desk, health::Pulse, session::Shared};
 
 /// What a worker does for one shard.
 pub(crate) struct Shard<C> {
     shared: Arc<Shared<C>>,
     number: u16,
     owner: String,
+    pulse: Pulse,
 }
 
 /// How the time with a lease ended.
@@ -27,7 +28,8 @@ enum Outcome {
 
 impl<C: Channel> Shard<C> {
     pub fn new(shared: Arc<Shared<C>>, number: u16, owner: String) -> Self {
-        Self { shared, number, owner }
+        let pulse = Pulse::new(&shared.health, number);
+        Self { shared, number, owner, pulse }
     }
 
     /// Takes the lease and serves, as often as it is lost, until told to end.
@@ -64,7 +66,9 @@ impl<C: Channel> Shard<C> {
         // What was last seen, and since when it has stood still.
         let mut still: Option<(Lease, Instant)> = None;
         loop {
-            match store.lease(self.number).await {
+            let seen = store.lease(self.number).await;
+            self.pulse.ledger(seen.is_ok());
+            match seen {
                 Ok(seen) => {
                     if self.may_take(seen.as_ref(), &mut still) {
                         match store.take_lease(self.number, &self.owner, seen.as_ref()).await {
@@ -116,7 +120,9 @@ impl<C: Channel> Shard<C> {
             sleep(config.beat).await;
             // As of before the beat: another's clock may have started then.
             let begun = Instant::now();
-            match timeout_at(last + config.takeover * 2 / 3, self.shared.relay.store.beat(&mut lease)).await {
+            let beat = timeout_at(last + config.takeover * 2 / 3, self.shared.relay.store.beat(&mut lease)).await;
+            self.pulse.ledger(matches!(beat, Ok(Ok(()) | Err(StoreError::Conflict))));
+            match beat {
                 Ok(Ok(())) => last = begun,
                 Err(_) | Ok(Err(StoreError::Conflict)) => return,
                 Ok(Err(error)) => tracing::warn!(%error, "the sign of life was not written"),

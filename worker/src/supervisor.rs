@@ -6,7 +6,7 @@ use boot::Relay;
 use tokio::{sync::watch, task::JoinSet};
 use wechat::Channel;
 
-use crate::{Config, session::Shared, shard::Shard};
+use crate::{Census, Config, Health, session::Shared, shard::Shard};
 
 /// Serves the shards it can get, over one channel.
 pub struct Worker<C> {
@@ -16,6 +16,16 @@ pub struct Worker<C> {
 impl<C: Channel> Worker<C> {
     pub fn new(relay: Relay, channel: C, config: Config) -> Self {
         Self { shared: Arc::new(Shared::new(relay, channel, config)) }
+    }
+
+    /// Whether it is alive, and whether it can work.
+    pub fn health(&self) -> Arc<Health> {
+        Arc::clone(&self.shared.health)
+    }
+
+    /// How many sessions there are.
+    pub fn census(&self) -> Arc<Census> {
+        Arc::clone(&self.shared.census)
     }
 
     /// Works until `shutdown` is there; then stops its sessions where nothing is left half done, and gives its leases

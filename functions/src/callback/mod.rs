@@ -34,6 +34,11 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// The callback's status, where it answered.
+    pub fn status(&self) -> Option<u16> {
+        if let Self::Status(status) = self { Some(status.as_u16()) } else { None }
+    }
+
     /// Whether trying again within a second may help.
     pub fn is_passing(&self) -> bool {
         !matches!(self, Self::Refused(_))
@@ -43,6 +48,15 @@ impl Failure {
     pub fn is_general(&self) -> bool {
         !matches!(self, Self::Status(_))
     }
+}
+
+/// What a callback has answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// Some 2xx.
+    pub status: StatusCode,
+    /// Empty where it is too long to be a reply.
+    pub body: Vec<u8>,
 }
 
 /// A message on its way, with what it is signed with.
@@ -72,8 +86,8 @@ impl Client {
         Ok(Self { http, policy })
     }
 
-    /// Posts once. The body of a 2xx answer, or nothing where it is too long to be a reply.
-    pub async fn post(&self, post: &Post, at: Timestamp) -> Result<Vec<u8>, Failure> {
+    /// Posts once.
+    pub async fn post(&self, post: &Post, at: Timestamp) -> Result<Taken, Failure> {
         let url = signed_url(post, at)?;
         self.policy.admit_literal(&url).map_err(|refused| Failure::Refused(refused.to_string()))?;
         let refused = || Failure::Refused("the signing secret cannot be used".to_owned());
@@ -89,7 +103,8 @@ impl Client {
             .header("webhook-signature", signature.ok_or_else(refused)?)
             .body(post.body.clone());
         let answer = request.send().await.map_err(failure)?;
-        if answer.status().is_success() { read(answer).await } else { Err(Failure::Status(answer.status())) }
+        let status = answer.status();
+        if status.is_success() { Ok(Taken { status, body: read(answer).await? }) } else { Err(Failure::Status(status)) }
     }
 }
 

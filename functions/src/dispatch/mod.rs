@@ -9,20 +9,21 @@ pub mod reply;
 
 use std::sync::Arc;
 
-use boot::Relay;
+use boot::{Relay, metrics};
 use domain::{
-    delivery::{Delivery, Parked, RetrySchedule},
-    job::{Command, Job, derived_id},
+    delivery::{self, Delivery, Parked, RetrySchedule},
+    job::{Command, Job, Origin, derived_id},
     puid::Puid,
     secret::CannotOpen,
 };
 use jiff::{SignedDuration, Timestamp};
 use queue::{CommandEnvelope, InboundEnvelope, QueueError};
 use store::{Envelope, StoreError};
+use tokio::time::Instant;
 
 use crate::{
     batch::{self, Record},
-    callback::{Client, Failure, Post},
+    callback::{Client, Failure, Post, Taken},
     view::{
         Times,
         message::{MessageRow, Shown},
@@ -77,11 +78,14 @@ impl Dispatcher {
     /// Delivers what a queue handed over: group by group, the groups side by side. The ids of those that must come
     /// again.
     pub async fn deliver_batch(&self, records: Vec<Record>) -> Vec<String> {
+        for sent in records.iter().filter_map(|record| record.sent) {
+            metrics::QUEUE_AGE.record_of("inbound", self.relay.since(sent).as_secs_f64());
+        }
         batch::in_groups(records, |envelope: InboundEnvelope| async move { self.deliver(&envelope).await }).await
     }
 
     /// Delivers the message, or parks it.
-    #[tracing::instrument(skip_all, fields(app.id = %envelope.app, log.seq = envelope.seq))]
+    #[tracing::instrument(skip_all, fields(delivery.id = %delivery::id(&envelope.app, envelope.seq)))]
     pub async fn deliver(&self, envelope: &InboundEnvelope) -> Result<Outcome, DispatchError> {
         let store = &self.relay.store;
         let Some(found) = store.envelope(&envelope.app, envelope.seq, &envelope.chat).await? else {
@@ -91,6 +95,8 @@ impl Dispatcher {
             return Ok(Outcome::Skipped);
         }
         if found.parked.is_some() && store.park_behind(&envelope.app, &envelope.chat, envelope.seq).await? {
+            metrics::PARKED.add(1);
+            tracing::info!("a message lines up in its parked chat");
             return Ok(Outcome::Parked);
         }
         match self.tries(&found).await? {
@@ -105,11 +111,11 @@ impl Dispatcher {
     }
 
     /// One try, for the sweep.
-    #[tracing::instrument(skip_all, fields(app.id = %app, log.seq = seq))]
+    #[tracing::instrument(skip_all, fields(delivery.id = %delivery::id(app, seq)))]
     pub async fn try_once(&self, app: &str, chat: &Puid, seq: u64) -> Result<Try, DispatchError> {
         match self.relay.store.envelope(app, seq, chat).await? {
             Some(found) if found.message.delivery == Delivery::Pending => {
-                Ok(self.attempt(&found).await?.map_or(Try::Received, Try::Failed))
+                Ok(self.attempt(&found, 1).await?.map_or(Try::Received, Try::Failed))
             }
             _ => Ok(Try::Skipped),
         }
@@ -118,24 +124,24 @@ impl Dispatcher {
     /// The quick tries; one only while something of the app is parked already, as its callback is probably down.
     /// The last failure, or `None` once the callback has the message.
     async fn tries(&self, found: &Envelope) -> Result<Option<Failure>, DispatchError> {
-        let mut failure = self.attempt(found).await?;
-        for pause in &self.schedule.quick {
+        let mut failure = self.attempt(found, 1).await?;
+        for (attempt, pause) in (2..).zip(&self.schedule.quick) {
             if found.app.parked || !failure.as_ref().is_some_and(Failure::is_passing) {
                 break;
             }
             tokio::time::sleep(*pause).await;
-            failure = self.attempt(found).await?;
+            failure = self.attempt(found, attempt).await?;
         }
         Ok(failure)
     }
 
-    /// Posts once and does what the answer says. A message of an app that has no callback any more counts as
-    /// delivered: it is in the history.
-    async fn attempt(&self, found: &Envelope) -> Result<Option<Failure>, DispatchError> {
+    /// Posts once, for the `attempt`th time in a row, and does what the answer says. A message of an app that has no
+    /// callback any more counts as delivered: it is in the history.
+    async fn attempt(&self, found: &Envelope, attempt: u32) -> Result<Option<Failure>, DispatchError> {
         if let Some(url) = &found.app.callback {
             let post = self.post(found, url)?;
-            match self.client.post(&post, self.relay.now()).await {
-                Ok(answer) => self.answered(found, &answer).await?,
+            match self.timed_post(&post, found, attempt).await {
+                Ok(answer) => self.answered(found, &answer.body).await?,
                 Err(failure) => return Ok(Some(failure)),
             }
         }
@@ -143,12 +149,49 @@ impl Dispatcher {
         Ok(None)
     }
 
+    /// Posts, measures, and tells.
+    async fn timed_post(&self, post: &Post, found: &Envelope, attempt: u32) -> Result<Taken, Failure> {
+        let begun = Instant::now();
+        let outcome = self.client.post(post, self.relay.now()).await;
+        let duration = begun.elapsed().as_secs_f64() * 1e3;
+        metrics::DELIVERY_ATTEMPTS.add(1);
+        match &outcome {
+            Ok(taken) => {
+                let latency = self.relay.since(found.message.receive_time).as_secs_f64() * 1e3;
+                metrics::DELIVERIES.add(1);
+                metrics::DELIVERY_LATENCY.record(latency);
+                tracing::info!(
+                    delivery.id = post.id,
+                    message.id = found.message.id,
+                    attempt,
+                    http.status = taken.status.as_u16(),
+                    duration_ms = duration,
+                    latency_ms = latency,
+                    "delivered"
+                );
+            }
+            Err(failure) => {
+                metrics::DELIVERY_FAILURES.add(1);
+                tracing::info!(
+                    delivery.id = post.id,
+                    message.id = found.message.id,
+                    attempt,
+                    http.status = failure.status(),
+                    duration_ms = duration,
+                    error = %failure,
+                    "a try failed"
+                );
+            }
+        }
+        outcome
+    }
+
     fn post(&self, found: &Envelope, url: &str) -> Result<Post, DispatchError> {
         let Envelope { app, message, .. } = found;
         let row = MessageRow::of(message, Shown::Callback, Times(&self.relay.zone));
         Ok(Post {
             url: url.to_owned(),
-            id: format!("msg_{}_{}", app.id, message.seq),
+            id: delivery::id(&app.id, message.seq),
             token: app.open_token(&self.relay.sealer)?,
             signing_secret: app.open_signing_secret(&self.relay.sealer)?,
             body: serde_json::to_vec(&row)?.into(),
@@ -168,8 +211,10 @@ impl Dispatcher {
             };
             let id = derived_id(&["reply", &app.id, &message.seq.to_string(), &index.to_string()]);
             let command = Command::SendText { to: message.chat.clone(), text };
-            let job = Job::queued(id.clone(), app.id.clone(), app.shard, command, self.relay.now());
+            let job = Job::queued(id.clone(), app.id.clone(), app.shard, command, self.relay.now())
+                .made_for(Some(Origin::Delivery(message.seq)));
             self.relay.store.put_job(&job).await?;
+            tracing::info!(delivery.id = job.delivery_id(), job.id = id, reply.index = index, "a reply is to be sent");
             self.relay.queues.command(app.shard, &CommandEnvelope { app: app.id.clone(), job: id }).await?;
         }
         Ok(())
@@ -177,7 +222,9 @@ impl Dispatcher {
 
     async fn park(&self, found: &Envelope, failure: &Failure) -> Result<(), DispatchError> {
         let now = self.relay.now();
-        tracing::warn!(error = %failure, "a delivery failed and is parked");
+        metrics::PARKED.add(1);
+        let id = delivery::id(&found.app.id, found.message.seq);
+        tracing::warn!(delivery.id = id, error = %failure, "a delivery failed and is parked");
         let parked = Parked {
             chat: found.message.chat.clone(),
             attempts: 0,

@@ -79,6 +79,7 @@ async fn an_answer_goes_back_into_its_chat_once() {
     let [job] = jobs.as_slice() else { panic!("{jobs:?}") };
     assert_eq!(job.command, Command::SendText { to: Puid::new("973e46d8"), text: "好".to_owned() });
     assert_eq!(job.state, JobState::Queued);
+    assert_eq!(job.delivery_id(), Some(format!("msg_{}_1", test.app.id)));
 }
 
 #[tokio::test]
@@ -213,9 +214,39 @@ async fn a_batch_is_delivered_in_order_and_poison_fails_alone() {
         let envelope = test.append(seq, "1fee435b").await;
         let body = serde_json::to_string(&envelope).unwrap();
         let group = Some(queue::Envelope::group(&envelope));
-        records.push(Record { id: seq.to_string(), group, body });
+        records.push(Record { id: seq.to_string(), group, body, sent: None });
     }
     records.insert(1, Record { id: "poison".to_owned(), body: "{}".to_owned(), ..records[0].clone() });
     assert_eq!(test.dispatcher.deliver_batch(records).await, ["poison"]);
     assert_eq!(test.taken_seqs(), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn what_is_delivered_is_measured() {
+    let test = Deliveries::start().await;
+    let emf = boot::metrics::Emf::new(None);
+    // Holds for this thread, on which everything but the embedded services runs.
+    let _recorder = ::metrics::set_default_local_recorder(&emf);
+    test.answer(|message| if message["chat"] == "aaaaaaaa" { StatusCode::BAD_GATEWAY } else { StatusCode::OK });
+    let sent = test.fixture.relay.now();
+    let mut records = Vec::new();
+    for (seq, chat) in [(1, "aaaaaaaa"), (2, "aaaaaaaa"), (3, "bbbbbbbb")] {
+        let envelope = test.append(seq, chat).await;
+        let body = serde_json::to_string(&envelope).unwrap();
+        let group = Some(queue::Envelope::group(&envelope));
+        records.push(Record { id: seq.to_string(), group, body, sent: Some(sent) });
+    }
+    test.fixture.clock.advance_seconds(2);
+    test.dispatcher.deliver_batch(records).await;
+
+    let mut documents = Vec::new();
+    emf.write(sent, &mut documents);
+    let documents: Vec<serde_json::Value> =
+        documents.split_inclusive(|byte| *byte == b'\n').map(|line| serde_json::from_slice(line).unwrap()).collect();
+    let [own, of_the_queue] = documents.as_slice() else { panic!("{documents:?}") };
+    assert_eq!((&own["deliveries"], &own["parked"]), (&1.into(), &2.into()));
+    assert_eq!((&own["delivery_attempts"], &own["delivery_failures"]), (&4.into(), &3.into()));
+    assert_eq!(own["delivery_latency_ms"], serde_json::json!([2_000.0]));
+    assert_eq!(of_the_queue["queue"], "inbound");
+    assert_eq!(of_the_queue["queue_age_seconds"], serde_json::json!([2.0, 2.0, 2.0]));
 }

@@ -15,14 +15,18 @@ pub mod mps;
 pub mod send;
 pub mod session;
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     extract::{FromRequestParts, Path},
+    middleware,
     routing::MethodRouter,
 };
+use domain::time::Ids;
 use http::request::Parts;
 
-use crate::{ApiError, State};
+use crate::{ApiError, State, request_id};
 
 /// What a function serves.
 #[derive(Debug, Clone, Copy)]
@@ -56,14 +60,15 @@ pub fn all() -> Router<State> {
 
 /// Every endpoint, ready to serve.
 pub fn router(state: State) -> Router {
-    finish(all(), state)
+    finish(all(), Arc::clone(&state.relay.ids), state)
 }
 
-/// A router with our answers to unknown paths and methods.
-pub fn finish<S: Clone + Send + Sync + 'static>(routes: Router<S>, state: S) -> Router {
+/// A router with our answers to unknown paths and methods, and an id of `ids` for a request that brings none.
+pub fn finish<S: Clone + Send + Sync + 'static>(routes: Router<S>, ids: Arc<dyn Ids>, state: S) -> Router {
     routes
         .fallback(async || ApiError::NotFound("path"))
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        .layer(middleware::from_fn_with_state(ids, request_id::identify))
         .with_state(state)
 }
 

@@ -1,13 +1,14 @@
 //! What every process of the relay starts with: the real clock and randomness, configuration from the environment,
-//! logs, AWS clients. Read once at start; whatever is missing or malformed ends the process with a sentence that names
+//! logs, metrics, AWS clients. Read once at start; whatever is missing or malformed ends the process with a sentence that names
 //! the variable.
 
 mod aws;
 mod logs;
+pub mod metrics;
 mod real;
 mod settings;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 pub use aws::{AwsClients, AwsEndpoints};
 use domain::{
@@ -15,7 +16,7 @@ use domain::{
     time::{Clock, Ids},
 };
 use jiff::{Timestamp, tz::TimeZone};
-pub use logs::start_logs;
+pub use logs::{json_logs, start_logs};
 use queue::Queues;
 pub use real::{OsIds, SystemClock, http_client};
 pub use settings::{SettingError, Settings, optional};
@@ -55,6 +56,11 @@ impl Relay {
 
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// How long ago something was; nothing where another clock says that it is still to come.
+    pub fn since(&self, at: Timestamp) -> Duration {
+        self.now().duration_since(at).try_into().unwrap_or_default()
     }
 
     /// How many shards there are: one a command queue.

@@ -2,19 +2,36 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing::Subscriber;
+use tracing_subscriber::{
+    EnvFilter,
+    fmt::{self, MakeWriter},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 /// Writes logs to standard error: JSON, a line an event, or, `human`, as text for a terminal. `directives` say what is
 /// logged (`RUST_LOG`'s form); malformed ones are passed over. A second call changes nothing.
 pub fn start_logs(directives: &str, human: bool) {
-    let filter = EnvFilter::builder().parse_lossy(directives);
-    let registry = tracing_subscriber::registry().with(filter);
     let started = if human {
         let layer = fmt::layer().with_target(false).with_ansi(std::io::stderr().is_terminal());
-        registry.with(layer.with_writer(std::io::stderr)).try_init()
+        tracing_subscriber::registry().with(filter(directives)).with(layer.with_writer(std::io::stderr)).try_init()
     } else {
-        registry.with(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr)).try_init()
+        json_logs(directives, std::io::stderr).try_init()
     };
     // Only a second call in one process fails.
     drop(started);
+}
+
+/// The JSON logs of [`start_logs`], written to `writer`.
+pub fn json_logs<Writer>(directives: &str, writer: Writer) -> impl Subscriber + Send + Sync
+where
+    Writer: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let layer = fmt::layer().json().flatten_event(true).with_writer(writer);
+    tracing_subscriber::registry().with(filter(directives)).with(layer)
+}
+
+fn filter(directives: &str) -> EnvFilter {
+    EnvFilter::builder().parse_lossy(directives)
 }

@@ -7,6 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::puid::Puid;
 
+/// A message's name on its whole way: in every log line about it, and at the callback as `webhook-id`. The same for every
+/// try.
+pub fn id(app: &str, seq: u64) -> String {
+    format!("msg_{app}_{seq}")
+}
+
 /// Whether a log row is to be delivered, and was. A message that waits for a later attempt is `Pending` here and has a
 /// place in its chat's parking order besides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

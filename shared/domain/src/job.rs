@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{app::AppId, puid::Puid};
+use crate::{app::AppId, delivery, puid::Puid};
 
 /// 32 lower-case hex digits.
 pub type JobId = String;
@@ -62,6 +62,16 @@ impl JobState {
     }
 }
 
+/// What a job was made for, so that its log lines can name it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// A callback's answer to the message with this number in the app's log.
+    Delivery(u64),
+    /// A request to the API, by its id.
+    Request(String),
+}
+
 /// A job as the ledger keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
@@ -72,11 +82,35 @@ pub struct Job {
     pub state: JobState,
     pub created: Timestamp,
     pub updated: Timestamp,
+    /// Unknown for a job of before there were origins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
 }
 
 impl Job {
     pub fn queued(id: JobId, app: AppId, shard: u16, command: Command, at: Timestamp) -> Self {
-        Self { id, app, shard, command, state: JobState::Queued, created: at, updated: at }
+        Self { id, app, shard, command, state: JobState::Queued, created: at, updated: at, origin: None }
+    }
+
+    #[must_use]
+    pub fn made_for(self, origin: Option<Origin>) -> Self {
+        Self { origin, ..self }
+    }
+
+    /// The message that it answers (see [`delivery::id`]).
+    pub fn delivery_id(&self) -> Option<String> {
+        match self.origin {
+            Some(Origin::Delivery(seq)) => Some(delivery::id(&self.app, seq)),
+            _ => None,
+        }
+    }
+
+    /// The request that asked for it.
+    pub fn request_id(&self) -> Option<&str> {
+        match &self.origin {
+            Some(Origin::Request(id)) => Some(id),
+            _ => None,
+        }
     }
 
     /// The number WeChat knows an attempt by (`ClientMsgId`): digits, and the same whenever the attempt is repeated.
@@ -126,6 +160,19 @@ mod tests {
         }
         let send = Command::SendText { to: Puid::new("p"), text: "好".into() };
         assert_eq!(serde_json::to_string(&send).unwrap(), r#"{"do":"send_text","to":"p","text":"好"}"#);
+    }
+
+    #[test]
+    fn a_job_names_what_it_was_made_for() {
+        let job = Job::queued("j".into(), "a".into(), 0, Command::Login, Timestamp::UNIX_EPOCH);
+        let reply = job.clone().made_for(Some(Origin::Delivery(7)));
+        assert_eq!((reply.delivery_id().as_deref(), reply.request_id()), (Some("msg_a_7"), None));
+        let asked = job.clone().made_for(Some(Origin::Request("r".into())));
+        assert_eq!((asked.delivery_id(), asked.request_id()), (None, Some("r")));
+        for job in [job, reply, asked] {
+            let json = serde_json::to_value(&job).unwrap();
+            assert_eq!(serde_json::from_value::<Job>(json).unwrap(), job);
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 pub use create::{DeadLetters, QueueSpec};
 pub use envelope::{CommandEnvelope, Envelope, InboundEnvelope};
-pub use receive::Received;
+pub use receive::{Received, sent_at};
 
 /// The service did not take, give or forget a message.
 #[derive(Debug, thiserror::Error)]

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
+use aws_sdk_sqs::types::{
+    DeleteMessageBatchRequestEntry,
+    MessageSystemAttributeName::{self, MessageGroupId, SentTimestamp},
+};
+use jiff::Timestamp;
 
 use crate::{Envelope, Queue, QueueError};
 
@@ -19,6 +23,13 @@ pub struct Received {
     pub receipt: String,
     /// What keeps its order.
     pub group: Option<String>,
+    /// When it was sent, by the queue's clock.
+    pub sent: Option<Timestamp>,
+}
+
+/// The time that SQS writes as `SentTimestamp`: milliseconds since the epoch.
+pub fn sent_at(attribute: &str) -> Option<Timestamp> {
+    Timestamp::from_millisecond(attribute.parse().ok()?).ok()
 }
 
 impl<E: Envelope> Queue<E> {
@@ -30,16 +41,21 @@ impl<E: Envelope> Queue<E> {
             .queue_url(&*self.url)
             .max_number_of_messages(10)
             .wait_time_seconds(i32::try_from(wait.as_secs().min(20)).unwrap_or(20))
-            .message_system_attribute_names(aws_sdk_sqs::types::MessageSystemAttributeName::MessageGroupId)
+            .message_system_attribute_names(MessageGroupId)
+            .message_system_attribute_names(SentTimestamp)
             .send()
             .await
             .map_err(QueueError::from_sdk)?;
         let received = |mut message: aws_sdk_sqs::types::Message| {
-            let group = message
-                .attributes
-                .as_mut()
-                .and_then(|all| all.remove(&aws_sdk_sqs::types::MessageSystemAttributeName::MessageGroupId));
-            Some(Received { id: message.message_id?, body: message.body?, receipt: message.receipt_handle?, group })
+            let mut attributes = message.attributes.take().unwrap_or_default();
+            let mut told = |name: MessageSystemAttributeName| attributes.remove(&name);
+            Some(Received {
+                group: told(MessageGroupId),
+                sent: told(SentTimestamp).and_then(|sent| sent_at(&sent)),
+                id: message.message_id?,
+                body: message.body?,
+                receipt: message.receipt_handle?,
+            })
         };
         Ok(answer.messages.unwrap_or_default().into_iter().filter_map(received).collect())
     }

@@ -48,6 +48,8 @@ async fn what_is_sent_is_received_until_it_is_deleted() {
     assert_eq!(received.len(), 1);
     assert_eq!(parse(&received[0]), sent);
     assert_eq!(received[0].group, Some(sent.group()));
+    // The queue has a clock of its own, which the test's stands far behind.
+    assert!(received[0].sent.is_some_and(|sent| sent > testing::START.parse().unwrap()));
     assert!(!received[0].id.is_empty());
     // In hand: nobody else sees it, but it counts.
     assert!(queue.receive(NOW).await.unwrap().is_empty());

@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use boot::metrics;
 use domain::{
     contact::ContactKind,
-    delivery::Delivery,
+    delivery::{self, Delivery},
     message::{Direction, Message},
     puid::Puid,
 };
@@ -38,6 +39,9 @@ impl<C: Channel> Task<C> {
         let ours = online.log.append_all(self, &mut messages, &place).await?;
         let mut envelopes = Vec::new();
         for (message, ours) in messages.into_iter().zip(ours) {
+            if ours {
+                self.tell_received(&message);
+            }
             if !ours {
                 // Another writer has brought it; whether its envelope went out is for the ledger to say.
                 online.reconcile_by = Some(Instant::now());
@@ -50,6 +54,18 @@ impl<C: Channel> Task<C> {
             online.reconcile_by.get_or_insert_with(|| Instant::now() + self.shared.config.reconcile_after);
         }
         self.send_envelopes(&envelopes).await
+    }
+
+    fn tell_received(&self, message: &Message) {
+        if message.direction == Direction::In {
+            metrics::MESSAGES_IN.add(1);
+        }
+        tracing::info!(
+            delivery.id = delivery::id(&self.app, message.seq),
+            message.id = message.id,
+            message.kind = message.content.kind().as_str(),
+            "a message was received"
+        );
     }
 
     /// Whether the app has a callback to send its messages to.
@@ -71,7 +87,11 @@ impl<C: Channel> Task<C> {
         let mut backoff = Backoff::new(self.shared.config.retry);
         while !envelopes.is_empty() {
             match Box::pin(self.shared.relay.queues.inbound.send_all(envelopes)).await {
-                Ok(()) => break,
+                Ok(()) => {
+                    let (first, last) = (envelopes[0].seq, envelopes[envelopes.len() - 1].seq);
+                    tracing::debug!(log.first = first, log.last = last, "envelopes were sent");
+                    break;
+                }
                 Err(error) => {
                     if backoff.failures() == 0 {
                         tracing::warn!(%error, "the inbound queue does not answer; asking again");

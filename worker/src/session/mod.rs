@@ -53,7 +53,11 @@ use wechat::Channel;
 
 pub(crate) use self::orders::Order;
 use self::{login::Attempt, online::Online, orders::Claimed};
-use crate::Config;
+use crate::{
+    Config,
+    census::{Census, Place, Standing},
+    health::Health,
+};
 
 /// Contact books that may be in memory at once.
 const BOOKS: usize = 8;
@@ -65,13 +69,17 @@ pub(crate) struct Shared<C> {
     pub relay: Relay,
     pub channel: C,
     pub config: Config,
+    pub census: Arc<Census>,
+    pub health: Arc<Health>,
     books: Semaphore,
     resumes: Semaphore,
 }
 
 impl<C> Shared<C> {
     pub fn new(relay: Relay, channel: C, config: Config) -> Self {
-        Self { relay, channel, config, books: Semaphore::new(BOOKS), resumes: Semaphore::new(RESUMES) }
+        let (census, health) = (Arc::default(), Arc::new(Health::new(config.stuck_after)));
+        let (books, resumes) = (Semaphore::new(BOOKS), Semaphore::new(RESUMES));
+        Self { relay, channel, config, census, health, books, resumes }
     }
 
     /// Something to spread pauses with.
@@ -108,6 +116,16 @@ enum Phase<C: Channel> {
     Online(Box<Online<C>>),
 }
 
+impl<C: Channel> Phase<C> {
+    fn standing(&self) -> Standing {
+        match self {
+            Self::Offline => Standing::Offline,
+            Self::Login(_) => Standing::LoggingIn,
+            Self::Online(_) => Standing::Online,
+        }
+    }
+}
+
 /// An app's session task.
 pub(crate) struct Task<C> {
     shared: Arc<Shared<C>>,
@@ -141,6 +159,7 @@ impl<C: Channel> Task<C> {
     async fn live(&mut self) -> Result<Infallible, Halt> {
         let mut phase = Box::pin(self.resume()).await?;
         loop {
+            let _place = Place::new(&self.shared.census, phase.standing());
             phase = match phase {
                 Phase::Offline => Box::pin(self.offline()).await?,
                 Phase::Login(attempt) => Box::pin(self.follow(attempt)).await?,

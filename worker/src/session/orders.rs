@@ -1,5 +1,6 @@
 //! Commands: taken from the queue, claimed in the ledger, ended there, forgotten by the queue.
 
+use boot::metrics;
 use domain::job::{Command, Job, JobId, JobState};
 use store::Claim;
 use tokio::sync::mpsc::error::TryRecvError;
@@ -55,6 +56,13 @@ impl<C: Channel> Task<C> {
         match self.ledger(|| relay.store.claim_job(&self.app, &job, relay.now())).await? {
             Claim::Ours(job) => {
                 let may_be_sent = job.state == JobState::Sending { uncertain: true };
+                tracing::debug!(
+                    job.id,
+                    delivery.id = job.delivery_id(),
+                    request.id = job.request_id(),
+                    job.uncertain = may_be_sent,
+                    "a job is claimed"
+                );
                 Ok(Some(Claimed { job, receipt, may_be_sent }))
             }
             Claim::Done => {
@@ -68,7 +76,14 @@ impl<C: Channel> Task<C> {
     pub(super) async fn finish(&self, claimed: Claimed, state: JobState) -> Result<(), Halt> {
         let relay = &self.shared.relay;
         self.ledger(|| relay.store.finish_job(&claimed.job, state.clone(), relay.now())).await?;
-        tracing::info!(job.id = %claimed.job.id, job.state = state.as_str(), "a job has ended");
+        let job = &claimed.job;
+        tracing::info!(
+            job.id,
+            delivery.id = job.delivery_id(),
+            request.id = job.request_id(),
+            job.state = state.as_str(),
+            "a job has ended"
+        );
         self.forget(claimed.receipt).await;
         Ok(())
     }
@@ -76,6 +91,9 @@ impl<C: Channel> Task<C> {
     /// Ends a command that cannot be carried out. Whoever asked is told when an earlier try may have gone out all the
     /// same: sending it again might send it twice.
     pub(super) async fn fail(&self, claimed: Claimed, why: impl Into<String>) -> Result<(), Halt> {
+        if matches!(claimed.job.command, Command::SendText { .. }) {
+            metrics::SENDS_FAILED.add(1);
+        }
         let mut why = why.into();
         if claimed.may_be_sent {
             why.push_str(" (it is not known whether the message was sent)");

@@ -2,6 +2,7 @@
 
 use std::{future::pending, sync::Arc};
 
+use boot::metrics;
 use domain::session::{Ending, Session};
 use tokio::time::{Instant, sleep_until};
 use wechat::{Channel, Error};
@@ -177,6 +178,7 @@ impl<C: Channel> Task<C> {
 
     /// WeChat has ended the session: notes it, and asks the phone once.
     pub(super) async fn ended(&mut self, online: &Online<C>, code: i64) -> Result<Phase<C>, Halt> {
+        metrics::SESSIONS_ENDED.add(1);
         tracing::info!(code, "WeChat has ended the session");
         let keys = Session::seal_keys(&self.app, &bytes_of::<C>(&online.keys), &self.shared.relay.sealer);
         self.end(Ending::EndedByWeChat { code }, Some(keys)).await?;

@@ -1,5 +1,6 @@
 //! Carrying out commands while online: texts out, in order and in a person's rhythm, and logging out.
 
+use boot::metrics;
 use domain::{
     delivery::Delivery,
     job::Command,
@@ -138,7 +139,16 @@ impl<C: Channel> Task<C> {
             place: serde_json::to_string(&online.cursor).expect("a cursor is plain data"),
         };
         online.log.append_sent(self, &mut message, &cursor, &claimed.job).await?;
-        tracing::info!(job.id = %claimed.job.id, log.seq = message.seq, "a text was sent");
+        metrics::MESSAGES_OUT.add(1);
+        let job = &claimed.job;
+        tracing::info!(
+            job.id,
+            delivery.id = job.delivery_id(),
+            request.id = job.request_id(),
+            log.seq = message.seq,
+            message.id = message.id,
+            "a text was sent"
+        );
         self.forget(claimed.receipt).await;
         Ok(())
     }

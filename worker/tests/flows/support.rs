@@ -97,7 +97,14 @@ impl Stage {
     }
 
     pub fn worker_with(&self, config: Config) -> Running {
-        let worker = Worker::new(self.fixture.relay.clone(), self.channel(), config);
+        Self::run(self.new_worker(config))
+    }
+
+    pub fn new_worker(&self, config: Config) -> Worker<WebWeChat> {
+        Worker::new(self.fixture.relay.clone(), self.channel(), config)
+    }
+
+    pub fn run(worker: Worker<WebWeChat>) -> Running {
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(worker.run(async {
             // An error says that the sender was dropped, which is the sign.

@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
+    job::{Command, Job, Origin},
     message::{Content, Message},
     puid::Puid,
 };
@@ -63,6 +64,21 @@ async fn a_text_of_a_hundred_characters_is_one_unit_to_append_and_one_to_deliver
     let delivered = size(&row().await);
     assert!(appended <= 1_024, "{appended} bytes as appended");
     assert!(delivered <= 1_024, "{delivered} bytes as delivered");
+}
+
+#[tokio::test]
+async fn a_job_that_says_what_it_was_made_for_is_one_unit_to_put() {
+    let ledger = Ledger::start().await;
+    // The longest request id that is taken from a caller.
+    for (id, origin) in [("1", Origin::Request("r".repeat(64))), ("2", Origin::Delivery(u64::MAX))] {
+        let id = &id.repeat(32);
+        let command = Command::SendText { to: puid("c9c27d87"), text: "字".repeat(100) };
+        let job = Job::queued(id.clone(), APP.into(), 15, command, at(0)).made_for(Some(origin));
+        ledger.store.put_job(&job).await.unwrap();
+        assert_eq!(ledger.store.job(APP, id).await.unwrap().as_ref(), Some(&job));
+        let put = size(&ledger.item(&format!("APP#{APP}"), &format!("JOB#{id}")).await.unwrap());
+        assert!(put <= 1_024, "{put} bytes as put");
+    }
 }
 
 #[test]

@@ -1,0 +1,87 @@
+//! A message's way can be read from the logs by one id, and nothing in them is for nobody's eyes. A process of its own,
+//! as it takes the process's logs.
+
+use std::{
+    io::{self, Write},
+    sync::{Arc, Mutex},
+};
+
+use domain::delivery;
+use e2e::{Callback, Program, Stage};
+use serde_json::{Value, json};
+use simulator::From;
+
+/// Where the logs go.
+#[derive(Clone, Default)]
+struct Logs(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Logs {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(line)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Logs {
+    fn start() -> Self {
+        let logs = Self::default();
+        let writer = logs.clone();
+        let subscriber = boot::json_logs("info", move || writer.clone());
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+        logs
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
+    /// What the lines with `id` in their `field` say, in order.
+    fn told(&self, field: &str, id: &str) -> Vec<String> {
+        let lines: Vec<Value> = self.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let about = lines.iter().filter(|line| line[field] == id);
+        about.map(|line| line["message"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_id_leads_from_the_sync_answer_to_the_reply() {
+    let logs = Logs::start();
+    let stage = Stage::start().await;
+    let callback = Callback::start().await;
+    callback.answer(|message| Some(json!({ "msg_type": "text", "text": format!("收到: {}", message.text()) })));
+    let program = stage.program(Some(&callback.url)).await;
+    stage.log_in(&program).await;
+
+    stage.world.push_text(Stage::UIN, From::friend("小红"), "你好").unwrap();
+    let delivered = callback.taken(1).await;
+    stage.world.wait_sent(Stage::UIN, 1).await;
+    let puid = delivered[0].body["chat"].as_str().unwrap();
+    let text = json!({ "msg_type": "text", "puid": puid, "text": "再见", "wait": 20 });
+    let answer = program.post("/send", &text).await.1;
+    assert_eq!(answer["status"], "sent");
+    let (api, app) = (program.api.clone(), program.app_id.clone());
+    stage.end().await;
+
+    let id = delivery::id(&app, 1);
+    assert_eq!(delivered[0].headers["webhook-id"], *id);
+    let way = ["a message was received", "delivered", "a reply is to be sent", "a text was sent"];
+    assert_eq!(logs.told("delivery.id", &id), way);
+
+    let job = answer["id"].as_str().unwrap();
+    assert_eq!(logs.told("job.id", job), ["a job is queued", "a text was sent"]);
+    let text = logs.text();
+    let line = text.lines().find(|line| line.contains(job)).unwrap();
+    let queued: Value = serde_json::from_str(line).unwrap();
+    let request = queued["request.id"].as_str().unwrap();
+    assert_eq!(logs.told("request.id", request), ["a job is queued", "a text was sent"]);
+    assert_eq!((&queued["span"]["http.route"], &queued["span"]["request.id"]), (&json!("/send"), &json!(request)));
+
+    for secret in
+        ["你好", "再见", "收到", "小红", "红姐", Program::TOKEN, &program.app_secret, "signature", "mine=1", &api]
+    {
+        assert!(!text.contains(secret), "{secret} is in the logs:\n{text}");
+    }
+}

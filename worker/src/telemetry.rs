@@ -1,0 +1,115 @@
+//! What the worker measures, for whoever asks its health port and, on AWS, once a minute for CloudWatch.
+
+use std::{io::Write, pin::pin, sync::Arc, time::Duration};
+
+use boot::metrics::{self, Emf, HISTOGRAMS};
+use domain::time::Clock;
+use jiff::Timestamp;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_util::layers::{Fanout, FanoutBuilder};
+use tokio::time::{Instant, interval_at};
+
+use crate::Census;
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// Where the figures come together; cheap to clone.
+#[derive(Clone)]
+pub struct Telemetry {
+    prometheus: PrometheusHandle,
+    /// Set where CloudWatch reads what is written to standard output.
+    emf: Option<Emf>,
+    census: Arc<Census>,
+}
+
+impl Telemetry {
+    /// With the recorder that feeds it.
+    pub fn new(census: Arc<Census>, emf: Option<Emf>) -> (Self, Fanout) {
+        let prometheus = HISTOGRAMS.iter().fold(PrometheusBuilder::new(), |builder, histogram| {
+            let name = Matcher::Full(histogram.name.to_owned());
+            builder.set_buckets_for_metric(name, histogram.buckets).expect("a histogram has buckets")
+        });
+        let prometheus = prometheus.build_recorder();
+        metrics::describe(&prometheus);
+        let telemetry = Self { prometheus: prometheus.handle(), emf: emf.clone(), census };
+        let recorder = FanoutBuilder::default().add_recorder(prometheus);
+        let recorder = emf.into_iter().fold(recorder, FanoutBuilder::add_recorder);
+        (telemetry, recorder.build())
+    }
+
+    /// Makes it the process's.
+    pub fn install(census: Arc<Census>, emf: Option<Emf>) -> Self {
+        let (telemetry, recorder) = Self::new(census, emf);
+        // Only a second call in one process fails.
+        drop(::metrics::set_global_recorder(recorder));
+        telemetry
+    }
+
+    /// The figures as they are now, as Prometheus reads them.
+    pub fn text(&self) -> String {
+        self.census.tell();
+        self.prometheus.render()
+    }
+
+    /// Works, and writes the figures to `out` once a minute and at the end.
+    pub async fn during<T>(&self, clock: &dyn Clock, out: &mut impl Write, work: impl Future<Output = T>) -> T {
+        let mut minutes = interval_at(Instant::now() + MINUTE, MINUTE);
+        let mut work = pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => {
+                    self.write(clock.now(), out);
+                    return done;
+                }
+                _ = minutes.tick() => self.write(clock.now(), out),
+            }
+        }
+    }
+
+    fn write(&self, now: Timestamp, out: &mut impl Write) {
+        self.census.tell();
+        // Sorts values into their buckets: kept as they came they would take ever more room until somebody asks.
+        self.prometheus.run_upkeep();
+        if let Some(emf) = &self.emf {
+            emf.write(now, out);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use boot::metrics::MESSAGES_IN;
+    use testing::START;
+    use tokio::time::sleep;
+
+    use super::*;
+
+    struct Standing;
+
+    impl Clock for Standing {
+        fn now(&self) -> Timestamp {
+            START.parse().expect("a time")
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_figures_are_written_each_minute_and_at_the_end() {
+        let (telemetry, recorder) = Telemetry::new(Arc::default(), Some(Emf::new(Some("relay-1".to_owned()))));
+        let _recorder = ::metrics::set_default_local_recorder(&recorder);
+        let mut out = Vec::new();
+        let work = async {
+            for count in 1..=3 {
+                MESSAGES_IN.add(count);
+                sleep(Duration::from_secs(59)).await;
+            }
+        };
+        telemetry.during(&Standing, &mut out, work).await;
+        let out = String::from_utf8(out).unwrap();
+        let lines: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        // After 60 s the first two have come together, after 120 s the third, and at 177 s nothing is new.
+        let counts: Vec<_> = lines.iter().map(|line| line["messages_in"].as_u64()).collect();
+        assert_eq!(counts, [Some(3), Some(3), None]);
+        assert!(lines.iter().all(|line| line["Stack"] == "relay-1" && line["sessions_online"] == 0.0));
+        assert!(telemetry.text().contains("\nmessages_in 6\n"), "what was written is not lost for Prometheus");
+    }
+}
