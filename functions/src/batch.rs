@@ -13,7 +13,7 @@ use queue::{Envelope, Received};
 use tokio::time::Instant;
 
 /// After so long no further message is begun. With the longest delivery (three tries of 15 s, and the pauses) it stays
-/// within the three minutes for which the inbound queue hides a message in hand.
+/// within the three minutes that a dispatcher is given, and those within the time for which the queue hides a message.
 pub const ENOUGH: Duration = Duration::from_mins(2);
 
 /// A message of a batch.

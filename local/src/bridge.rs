@@ -32,7 +32,7 @@ const BATCH: usize = 10;
 const SWEEP: Duration = Duration::from_secs(1);
 /// Sweeps of a shard at once: one that empties a slow callback's chats does not keep others from theirs.
 const SWEEPS: usize = 8;
-/// An invoked function may take as long as a message in hand stays hidden.
+/// An invoked function may take as long as the dispatcher on Lambda; a message in hand stays hidden for longer.
 const INVOCATION: Duration = Duration::from_mins(3);
 
 /// Where the dispatcher runs.

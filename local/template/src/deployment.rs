@@ -25,7 +25,7 @@ impl Deployment {
     /// What the stack `name` with so many shards has.
     pub fn of(name: &str, shards: u16) -> anyhow::Result<Self> {
         let document = Document::read()?;
-        let stack = Stack::new(&document, name, vec![("ShardCount", shards.to_string())])?;
+        let stack = Stack::new(document, name, vec![("ShardCount", shards.to_string())])?;
         let told = at(document.entry("Globals", "Function")?, &["Environment", "Variables"])?;
         let told = |variable| stack.text(at(told, &[variable])?).context(variable);
         let properties = stack.properties(&told("TABLE_NAME")?)?;

@@ -1,5 +1,7 @@
 //! The template's text, its sections, its tags.
 
+use std::sync::OnceLock;
+
 use anyhow::{Context, bail};
 pub use saphyr::Yaml;
 use saphyr::{LoadableYamlNode, Scalar};
@@ -13,8 +15,17 @@ pub struct Document {
 }
 
 impl Document {
-    /// Reads the template that was compiled in.
-    pub fn read() -> anyhow::Result<Self> {
+    /// The template that was compiled in, read once in a process.
+    pub fn read() -> anyhow::Result<&'static Self> {
+        static READ: OnceLock<Document> = OnceLock::new();
+        if let Some(read) = READ.get() {
+            return Ok(read);
+        }
+        let read = Self::parse()?;
+        Ok(READ.get_or_init(|| read))
+    }
+
+    fn parse() -> anyhow::Result<Self> {
         let mut documents = Yaml::load_from_str(TEXT).context("template.yaml")?;
         match documents.pop() {
             Some(root) if documents.is_empty() => Ok(Self { root }),

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use super::HISTOGRAMS;
 
 /// What CloudWatch lists the metrics under.
-const NAMESPACE: &str = "WechatRelay";
+pub const NAMESPACE: &str = "WechatRelay";
 /// The dimension of everything: which deployment it is.
 const STACK: &str = "Stack";
 /// Values that a document may have of one metric.

@@ -6,7 +6,7 @@
 
 mod emf;
 
-pub use emf::Emf;
+pub use emf::{Emf, NAMESPACE};
 use metrics::{Recorder, Unit};
 
 /// Something that is counted.
