@@ -78,9 +78,10 @@ localstack_library() {
     touch "$library/installed"
 }
 
-# launch COMMAND...: starts a service, whose log is $scratch/service; sets `service` to its process.
+# launch COMMAND...: starts a service, whose log is $scratch/service; sets `service` to its process. What it leaves in
+# the folder for temporary files goes with $scratch.
 launch() {
-    (cd "$scratch" && exec "$@") >"$scratch/service" 2>&1 &
+    (cd "$scratch" && TMPDIR=$scratch exec "$@") >"$scratch/service" 2>&1 &
     service=$!
 }
 
