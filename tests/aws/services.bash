@@ -46,7 +46,10 @@ dynamodb_local_jars() {
   </dependencies>
 </project>
 POM
-    (cd "$directory" && mvn --quiet --batch-mode dependency:copy-dependencies -DoutputDirectory=lib)
+    if ! (cd "$directory" && mvn --batch-mode dependency:copy-dependencies -DoutputDirectory=lib) >"$directory/log"; then
+        tail -n 40 "$directory/log"
+        return 1
+    fi
     echo "$version" >"$directory/installed"
 }
 
