@@ -46,7 +46,10 @@ dynamodb_local_jars() {
   </dependencies>
 </project>
 POM
-    (cd "$directory" && mvn --quiet --batch-mode dependency:copy-dependencies -DoutputDirectory=lib)
+    if ! (cd "$directory" && mvn --batch-mode dependency:copy-dependencies -DoutputDirectory=lib) >"$directory/log"; then
+        tail -n 40 "$directory/log"
+        return 1
+    fi
     echo "$version" >"$directory/installed"
 }
 
@@ -78,9 +81,10 @@ localstack_library() {
     touch "$library/installed"
 }
 
-# launch COMMAND...: starts a service, whose log is $scratch/service; sets `service` to its process.
+# launch COMMAND...: starts a service, whose log is $scratch/service; sets `service` to its process. What it leaves in
+# the folder for temporary files goes with $scratch.
 launch() {
-    (cd "$scratch" && exec "$@") >"$scratch/service" 2>&1 &
+    (cd "$scratch" && TMPDIR=$scratch exec "$@") >"$scratch/service" 2>&1 &
     service=$!
 }
 
