@@ -67,11 +67,19 @@ pub async fn make(relay: &Relay, name: &str, token: &str, callback: Option<&str>
         bail!("the token must not be empty: anyone could sign with it");
     }
     callback.map(check_callback).transpose()?;
-    // One machine has one shard.
-    let new = NewApp { name, token, callback, shard: 0 };
+    let new = NewApp { name, token, callback, shard: emptiest_shard(relay).await? };
     let (app, app_secret) = App::create(&new, &relay.sealer, &*relay.ids, relay.now());
     relay.store.create_app(&app).await?;
     Ok((app, app_secret))
+}
+
+/// The shard that serves the fewest apps.
+async fn emptiest_shard(relay: &Relay) -> anyhow::Result<u16> {
+    let mut emptiest = (usize::MAX, 0);
+    for shard in 0..relay.shards() {
+        emptiest = emptiest.min((relay.store.app_ids(shard).await?.len(), shard));
+    }
+    Ok(emptiest.1)
 }
 
 async fn list(relay: &Relay, json: bool, out: &mut impl Write) -> anyhow::Result<()> {

@@ -17,6 +17,10 @@ pub struct Cli {
     /// names.
     #[arg(long, global = true, value_name = "NAME", default_value = template::STACK)]
     pub stack: String,
+    /// For `app` and `login`: work on the deployment that the environment describes (`scripts/stack-env` prints it), and
+    /// on no folder.
+    #[arg(long, global = true, conflicts_with_all = ["data", "stack"])]
+    pub deployed: bool,
     #[command(flatten)]
     pub run: RunArgs,
     #[command(subcommand)]

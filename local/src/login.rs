@@ -29,7 +29,7 @@ pub async fn login(app_id: &str, relay: &Relay, out: &mut impl Write) -> anyhow:
     relay.store.put_job(&job).await?;
     relay.queues.command(app.shard, &CommandEnvelope { app: app.id.clone(), job: job.id.clone() }).await?;
     let begun = tokio::time::timeout(WORKER, ended(relay, &job)).await;
-    begun.context("no worker took the login up; is the relay running on this folder?")??;
+    begun.context("no worker took the login up; is one running?")??;
     let mut shown = None;
     loop {
         let session = relay.store.session(app_id).await?.context("the login left no session")?;

@@ -2,7 +2,8 @@
 
 use std::{process::ExitCode, time::Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use boot::Relay;
 use clap::Parser;
 use local::{
     apps,
@@ -28,6 +29,7 @@ async fn main() -> ExitCode {
 
 async fn carry_out(cli: &Cli, started: Instant) -> anyhow::Result<()> {
     match &cli.command {
+        command if cli.deployed => deployed(command.as_ref()).await,
         None => relay(cli, started).await,
         Some(Command::App(command)) => {
             let home = Home::join_or_own(&cli.data, &cli.stack).await?;
@@ -42,6 +44,21 @@ async fn carry_out(cli: &Cli, started: Instant) -> anyhow::Result<()> {
         Some(Command::Provision) => {
             let home = Home::join(&cli.data, &cli.stack).await?;
             provision::tell(&home, &mut std::io::stdout())
+        }
+    }
+}
+
+/// Carries a command out on a deployment. Nothing is made there but what the command makes.
+async fn deployed(command: Option<&Command>) -> anyhow::Result<()> {
+    let relay = async || {
+        let relay = Relay::from_env().await;
+        relay.context("--deployed wants a deployment's environment: eval \"$(scripts/stack-env STACK)\"")
+    };
+    match command {
+        Some(Command::App(command)) => apps::command(command, &relay().await?, &mut std::io::stdout()).await,
+        Some(Command::Login { app_id }) => login::login(app_id, &relay().await?, &mut std::io::stdout()).await,
+        Some(Command::Provision) | None => {
+            bail!("--deployed is for `app` and `login`: a deployment is made by `sam deploy`, and runs by itself")
         }
     }
 }

@@ -136,6 +136,107 @@ fn the_environment_of_parts_elsewhere_is_told_and_serves_them() {
     assert!(running.terminate());
 }
 
+/// An `aws` that knows one stack, whose outputs and secret lie beside it.
+const AWS: &str = r#"#!/bin/sh
+cd "$(dirname "$0")"
+case "$*" in
+    "cloudformation describe-stacks --stack-name relay "*" --output text --profile operator") cat outputs ;;
+    "secretsmanager get-secret-value --secret-id arn:aws:"*" --output text --profile operator") cat secret ;;
+    *) echo "this aws does not know $*" >&2; exit 254 ;;
+esac
+"#;
+
+/// What `scripts/stack-env` exports of a stack that has the template's outputs, of which the given ones matter.
+fn stack_env(outputs: &HashMap<&str, &str>, secret: &str) -> Result<HashMap<String, String>, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let template = template::Document::read().unwrap();
+    let line = |(name, _)| format!("{name}\t{}\n", outputs.get(name).unwrap_or(&"-"));
+    let lines: String = template.section("Outputs").map(line).collect();
+    let lines = format!("StackId\tarn:aws:cloudformation:us-east-1:123456789012:stack/relay/0\n{lines}");
+    for (name, content) in [("aws", AWS), ("outputs", &lines), ("secret", secret)] {
+        std::fs::write(folder.path().join(name), content).unwrap();
+    }
+    let mut path = std::ffi::OsString::from(folder.path());
+    path.push(":/usr/bin:/bin");
+    let output = Command::new("bash")
+        .arg("-c")
+        .arg(r#"chmod +x "$0/aws" && exported=$("$1/scripts/stack-env" relay --profile operator) && eval "$exported" && env"#)
+        .arg(folder.path())
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap())
+        .env_clear()
+        .env("PATH", path)
+        .output()
+        .unwrap();
+    if !output.status.success() {
+        assert!(output.stdout.is_empty(), "a failure leaves no half of it behind");
+        return Err(String::from_utf8(output.stderr).unwrap());
+    }
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let lines = lines.lines().filter_map(|line| line.split_once('='));
+    let ours = lines.filter(|(name, _)| !["PATH", "PWD", "SHLVL", "_"].contains(name));
+    Ok(ours.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+}
+
+#[test]
+fn apps_of_a_deployment_are_administered_in_its_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut running = Running::start(folder.path(), &["--only", "aws"]);
+    running.until("Ctrl-C stops it.");
+    let told = provisioned(&mut relay(folder.path(), &["provision"]));
+    let outputs = HashMap::from([
+        ("TableName", &*told["TABLE_NAME"]),
+        ("InboundQueueUrl", &told["INBOUND_QUEUE_URL"]),
+        ("CommandQueueUrls", &told["COMMAND_QUEUE_URLS"]),
+        ("SealingKeyArn", "arn:aws:secretsmanager:us-east-1:123456789012:secret:SealingKey-abc"),
+    ]);
+    let stack = stack_env(&outputs, &told["SEALING_KEY"]).unwrap();
+    let variables = ["AWS_REGION", "TABLE_NAME", "INBOUND_QUEUE_URL", "COMMAND_QUEUE_URLS", "SEALING_KEY"];
+    let wanted = variables.map(|name| (name.to_owned(), told[name].clone()));
+    assert_eq!(stack, HashMap::from(wanted));
+
+    let elsewhere = tempfile::tempdir().unwrap();
+    let deployed = |queues: &str, arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wechat-relay"));
+        command.current_dir(&elsewhere).envs(&told).envs(&stack).env("COMMAND_QUEUE_URLS", queues);
+        command.arg("--deployed").args(arguments).output().unwrap()
+    };
+    // Two shards, for this purpose behind one queue.
+    let (one, two) = (&*told["COMMAND_QUEUE_URLS"], [&*told["COMMAND_QUEUE_URLS"]; 2].join(","));
+    let made = ["a", "b", "c"].map(|name| json(&deployed(&two, &["app", "create", name, "--token", "t", "--json"])));
+    let apps = |queues| json(&deployed(queues, &["app", "list", "--json"])).as_array().unwrap().len();
+    assert_eq!((apps(&two), apps(one)), (3, 2), "apps are spread over the shards");
+    let shown = json(&run(folder.path(), &["app", "show", made[0]["app_id"].as_str().unwrap(), "--json"]));
+    assert_eq!(shown["name"], "a");
+    let unknown = deployed(one, &["login", "x"]);
+    assert_eq!(String::from_utf8(unknown.stderr).unwrap(), "error: there is no app x\n");
+    for command in [&[][..], &["provision"]] {
+        let refused = String::from_utf8(deployed(one, command).stderr).unwrap();
+        assert!(refused.starts_with("error: --deployed is for `app` and `login`"), "{command:?}: {refused}");
+    }
+    let nowhere = String::from_utf8(deployed("", &["app", "list"]).stderr).unwrap();
+    assert!(
+        nowhere.contains("scripts/stack-env") && nowhere.ends_with("COMMAND_QUEUE_URLS: is not set\n"),
+        "{nowhere}"
+    );
+    assert!(std::fs::read_dir(&elsewhere).unwrap().next().is_none(), "no folder is needed or made");
+    assert!(running.terminate());
+}
+
+#[test]
+fn a_stacks_environment_is_quoted_and_told_whole_or_not_at_all() {
+    let odd = "it's \"$(exit)\" `exit` \\ *";
+    let mut outputs = HashMap::from([
+        ("TableName", odd),
+        ("InboundQueueUrl", "https://sqs/in.fifo"),
+        ("CommandQueueUrls", "https://sqs/0.fifo,https://sqs/1.fifo"),
+        ("SealingKeyArn", "arn:aws:secretsmanager:us-east-1:123456789012:secret:SealingKey-abc"),
+    ]);
+    let told = stack_env(&outputs, "0f").unwrap();
+    assert_eq!((&*told["TABLE_NAME"], &*told["AWS_REGION"], &*told["SEALING_KEY"]), (odd, "us-east-1", "0f"));
+    outputs.remove("SealingKeyArn");
+    assert!(stack_env(&outputs, "0f").unwrap_err().contains("this aws does not know secretsmanager"));
+}
+
 #[test]
 fn what_makes_no_sense_is_refused_with_a_sentence() {
     let folder = tempfile::tempdir().unwrap();
@@ -146,6 +247,7 @@ fn what_makes_no_sense_is_refused_with_a_sentence() {
         (&["--only", "worker"], "no services to use"),
         (&["login", "x"], "the relay must be running"),
         (&["provision"], "no services to use"),
+        (&["--deployed"], "cannot be used with"),
         (&["--wechat", "nonsense", "--port", "0"], "is not a URL"),
         (&["--pace=-1", "--port", "0"], "--pace"),
     ] {
