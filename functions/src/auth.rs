@@ -14,7 +14,7 @@ use domain::{
 };
 use http::{Method, header, request::Parts};
 use jiff::Timestamp;
-use url::Url;
+use url::{Host, Url};
 
 use crate::{ApiError, State, error::Fields, params::Params};
 
@@ -157,16 +157,30 @@ fn own_url(parts: &Parts, public: Option<&Url>) -> Url {
         let value = parts.headers.get(name)?.to_str().ok()?;
         value.split(',').next().map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned)
     };
-    let scheme = told("x-forwarded-proto").or_else(|| parts.uri.scheme_str().map(str::to_owned));
-    let scheme = scheme.filter(|scheme| scheme == "https").map_or("http", |_| "https");
     let host = told("x-forwarded-host").or_else(|| told("host"));
     let host = host.or_else(|| parts.uri.authority().map(ToString::to_string)).unwrap_or_default();
-    let base = public.cloned().or_else(|| Url::parse(&format!("{scheme}://{host}/")).ok());
-    let mut url = base.unwrap_or_else(|| Url::parse("http://localhost/").expect("this is a URL"));
+    let mut url = Url::parse(&format!("http://{host}/"))
+        .unwrap_or_else(|_| Url::parse("http://localhost/").expect("this is a URL"));
+    // Lambda's runtime takes every request for one over TLS unless a proxy tells otherwise; `cargo lambda watch` is none.
+    let scheme = told("x-forwarded-proto")
+        .or_else(|| parts.uri.scheme_str().filter(|_| !is_this_machine(&url)).map(str::to_owned));
+    if scheme.is_some_and(|scheme| scheme == "https") {
+        url.set_scheme("https").expect("http and https are alike");
+    }
+    let mut url = public.cloned().unwrap_or(url);
     let path = format!("{}{}", url.path().trim_end_matches('/'), parts.uri.path());
     url.set_path(&path);
     url.set_query(parts.uri.query());
     url
+}
+
+fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
 }
 
 #[cfg(test)]
@@ -266,5 +280,15 @@ mod tests {
         assert_eq!(url(&proxied, Some("https://a.b/c/")), "https://a.b/c/friends/?a=%E6%9D%8E&page=2");
         assert_eq!(url(&[("host", "nonsense/?")], None), "http://nonsense/friends/?a=%E6%9D%8E&page=2");
         assert_eq!(url(&[], None), "http://localhost/friends/?a=%E6%9D%8E&page=2");
+
+        // As Lambda's runtime builds requests.
+        let on_lambda = |host: &str| {
+            let request = http::Request::get(format!("https://{host}/mps")).header("host", host);
+            own_url(&request.body(()).unwrap().into_parts().0, None).to_string()
+        };
+        assert_eq!(on_lambda("relay.example"), "https://relay.example/mps");
+        for host in ["127.0.0.1:9000", "[::1]:9000", "localhost:9000"] {
+            assert_eq!(on_lambda(host), format!("http://{host}/mps"));
+        }
     }
 }

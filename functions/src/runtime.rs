@@ -5,7 +5,6 @@
 //! | `PUBLIC_URL` | what links begin with | each request's own |
 //! | `SIGNATURE_MAX_AGE` | seconds that a request's timestamp may be off | 300 |
 //! | `CALLBACK_ALLOW` | hosts, addresses and networks that callbacks may reach besides public ones | none |
-//!
 //! | `STACK_NAME` | the deployment's name: the dimension `Stack` of the metrics of dispatcher and sweep | no dimension |
 //!
 //! and those of [`boot::Settings`]. Logs go to standard error. Dispatcher and sweep write what they have measured (see

@@ -118,7 +118,7 @@ def main():
     # Lists, by signature and by token.
     status, friends, _ = program.signed("/friends", page=2)
     check("/friends", (status, friends["count"], len(friends["results"])), (200, 27, 7))
-    check("/friends links", friends["previous"].startswith(f"{FUNCTIONS}/friends?app_id="), True)
+    check("/friends links", friends["previous"].split("?")[0], f"{FUNCTIONS}/friends")
     status, token, _ = program.secret("/access-token")
     bearer = {"authorization": f"Bearer {token['access_token']}"}
     for path in ["/firends", "/friends/", "/groups", "/mps"]:
