@@ -387,6 +387,7 @@ fn what_is_written_as_json_is_json() {
     let harmless = [
         "$context.httpMethod",
         "$context.identity.sourceIp",
+        "$context.integration.requestId",
         "$context.integrationErrorMessage",
         "$context.integrationLatency",
         "$context.path",
