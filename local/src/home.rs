@@ -41,7 +41,7 @@ impl Home {
             return Self::new(&clients(&endpoints), folder, stack, Some(endpoints), None).await;
         }
         if boot::optional("AWS_ENDPOINT_URL").is_some() {
-            return Self::new(&AwsClients::from_env().await, folder, stack, None, None).await;
+            return Self::new(&AwsClients::from_env().await?, folder, stack, None, None).await;
         }
         bail!(
             "no services to use: nothing runs on {} (start `--only aws` there first) and AWS_ENDPOINT_URL is not set",

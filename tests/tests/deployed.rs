@@ -62,7 +62,8 @@ impl Deployed {
 
     /// Sends something that is no envelope, on a queue that has a message's second failure made a dead letter soon.
     async fn poison(&self) {
-        let (sqs, url) = (AwsClients::from_env().await.sqs(), self.relay.queues.inbound.url());
+        let (sqs, url) = (clients().await.sqs(), self.relay.queues.inbound.url());
+        let sqs = sqs.client();
         let attributes = sqs.get_queue_attributes().queue_url(url).attribute_names("RedrivePolicy".into());
         let attributes = attributes.send().await.expect("the queue answers").attributes.expect("it has dead letters");
         let mut redrive: Value = serde_json::from_str(&attributes[&"RedrivePolicy".into()]).expect("JSON");
@@ -94,6 +95,10 @@ async fn until(mut ask: impl AsyncFnMut() -> bool) {
     timeout(PATIENCE, asked).await.expect("it comes in time");
 }
 
+async fn clients() -> AwsClients {
+    AwsClients::from_env().await.expect("the environment names services")
+}
+
 #[tokio::test]
 #[ignore = "needs a deployed stack: tests/aws/run"]
 async fn the_dispatcher_is_given_what_the_queue_holds_and_what_it_reports_as_failed_stays_there() {
@@ -120,7 +125,7 @@ async fn the_dispatcher_is_given_what_the_queue_holds_and_what_it_reports_as_fai
     stage.callback.taken(3).await;
     until(async || stage.delivery(4).await == Delivery::Delivered).await;
     let dead = stage.relay.queues.inbound.url().replace("-inbound", "-inbound-dead");
-    let dead: Queue<InboundEnvelope> = Queue::new(AwsClients::from_env().await.sqs(), &dead);
+    let dead: Queue<InboundEnvelope> = Queue::new(clients().await.sqs(), &dead);
     until(async || stage.depth().await == 0).await;
     let letters = dead.receive(Duration::from_secs(20)).await.expect("the queue answers");
     assert_eq!(letters.iter().map(|letter| &*letter.body).collect::<Vec<_>>(), ["{"]);

@@ -7,8 +7,10 @@ use aws_config::{
     timeout::TimeoutConfig,
 };
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
-use queue::{Queue, Queues};
+use queue::{Queue, Queues, Sqs};
 use store::Store;
+
+use crate::{SettingError, trust};
 
 /// How long a try of a DynamoDB request may take, and how long all tries of it: the SDK itself would wait for an answer
 /// for ever.
@@ -35,19 +37,23 @@ pub struct AwsEndpoints {
 #[derive(Debug, Clone)]
 pub struct AwsClients {
     dynamodb: aws_sdk_dynamodb::Client,
-    sqs: aws_sdk_sqs::Client,
+    sqs: Sqs,
 }
 
 impl AwsClients {
-    /// As the environment says: region, credentials, `AWS_ENDPOINT_URL…`.
-    pub async fn from_env() -> Self {
-        let shared = aws_config::load_defaults(BehaviorVersion::latest()).await;
+    /// As the environment says: region, credentials, `AWS_ENDPOINT_URL…`, and whom to trust ([`crate::trust`]).
+    pub async fn from_env() -> Result<Self, SettingError> {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest());
+        if let Some(client) = trust::http_client()? {
+            loader = loader.http_client(client);
+        }
+        let shared = loader.load().await;
         let limits = |[one, all]: [Duration; 2]| {
             TimeoutConfig::builder().operation_attempt_timeout(one).operation_timeout(all).build()
         };
         let dynamodb = dynamodb(&shared).timeout_config(limits(DYNAMODB_TIMES));
         let sqs = aws_sdk_sqs::config::Builder::from(&shared).timeout_config(limits(SQS_TIMES));
-        Self::of(dynamodb, sqs)
+        Ok(Self::of(dynamodb, sqs))
     }
 
     /// Services at given addresses, with given credentials. Nothing is read from the environment, not even a proxy, and
@@ -68,10 +74,7 @@ impl AwsClients {
     }
 
     fn of(dynamodb: aws_sdk_dynamodb::config::Builder, sqs: aws_sdk_sqs::config::Builder) -> Self {
-        Self {
-            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
-            sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
-        }
+        Self { dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()), sqs: Sqs::new(sqs) }
     }
 
     /// The ledger in `table`.
@@ -93,7 +96,7 @@ impl AwsClients {
     }
 
     /// The client that makes queues on a machine without CloudFormation.
-    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+    pub fn sqs(&self) -> Sqs {
         self.sqs.clone()
     }
 }

@@ -7,6 +7,7 @@ mod logs;
 pub mod metrics;
 mod real;
 mod settings;
+mod trust;
 
 use std::{sync::Arc, time::Duration};
 
@@ -38,7 +39,7 @@ impl Relay {
     /// The relay that the environment describes.
     pub async fn from_env() -> Result<Self, SettingError> {
         let settings = Settings::from_env()?;
-        let clients = AwsClients::from_env().await;
+        let clients = AwsClients::from_env().await?;
         Ok(Self::new(&clients, &settings))
     }
 

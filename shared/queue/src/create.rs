@@ -2,7 +2,7 @@
 
 use aws_sdk_sqs::types::QueueAttributeName;
 
-use crate::{Envelope, Queue, QueueError};
+use crate::{Envelope, Queue, QueueError, Sqs};
 
 /// What a queue is made with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,17 +24,17 @@ pub struct DeadLetters {
 
 impl<E: Envelope> Queue<E> {
     /// Makes the queue with its dead letters, unless it is there.
-    pub async fn create(client: aws_sdk_sqs::Client, spec: &QueueSpec) -> Result<Self, QueueError> {
+    pub async fn create(sqs: Sqs, spec: &QueueSpec) -> Result<Self, QueueError> {
         let redrive = match &spec.dead_letters {
             Some(dead) => {
-                let url = make(&client, &dead.queue, None).await?;
-                let arn = arn(&client, &url).await?;
+                let url = make(sqs.client(), &dead.queue, None).await?;
+                let arn = arn(sqs.client(), &url).await?;
                 Some(serde_json::json!({ "deadLetterTargetArn": arn, "maxReceiveCount": dead.receives }).to_string())
             }
             None => None,
         };
-        let url = make(&client, spec, redrive).await?;
-        Ok(Self::new(client, &url))
+        let url = make(sqs.client(), spec, redrive).await?;
+        Ok(Self::new(sqs, &url))
     }
 }
 

@@ -13,7 +13,10 @@ mod envelope;
 mod receive;
 mod send;
 
-use std::sync::Arc;
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+};
 
 pub use create::{DeadLetters, QueueSpec};
 pub use envelope::{CommandEnvelope, Envelope, InboundEnvelope};
@@ -35,24 +38,46 @@ impl QueueError {
     }
 }
 
+type MakeClient = Box<dyn FnOnce() -> aws_sdk_sqs::Client + Send>;
+
+/// The SQS client, made when it is first asked for: most functions never ask. Cheap to clone.
+#[derive(Clone)]
+pub struct Sqs(Arc<LazyLock<aws_sdk_sqs::Client, MakeClient>>);
+
+impl Sqs {
+    pub fn new(config: aws_sdk_sqs::config::Builder) -> Self {
+        Self(Arc::new(LazyLock::new(Box::new(|| aws_sdk_sqs::Client::from_conf(config.build())))))
+    }
+
+    pub fn client(&self) -> &aws_sdk_sqs::Client {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Sqs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sqs").finish_non_exhaustive()
+    }
+}
+
 /// A handle on one FIFO queue of envelopes; cheap to clone.
 #[derive(Debug)]
 pub struct Queue<E> {
-    client: aws_sdk_sqs::Client,
+    sqs: Sqs,
     url: Arc<str>,
     carries: std::marker::PhantomData<fn(E) -> E>,
 }
 
 impl<E> Clone for Queue<E> {
     fn clone(&self) -> Self {
-        Self { client: self.client.clone(), url: Arc::clone(&self.url), carries: std::marker::PhantomData }
+        Self { sqs: self.sqs.clone(), url: Arc::clone(&self.url), carries: std::marker::PhantomData }
     }
 }
 
 impl<E> Queue<E> {
     /// The queue at `url`, which must exist (see [`create`](Self::create)).
-    pub fn new(client: aws_sdk_sqs::Client, url: &str) -> Self {
-        Self { client, url: url.into(), carries: std::marker::PhantomData }
+    pub fn new(sqs: Sqs, url: &str) -> Self {
+        Self { sqs, url: url.into(), carries: std::marker::PhantomData }
     }
 
     pub fn url(&self) -> &str {

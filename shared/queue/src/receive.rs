@@ -36,7 +36,8 @@ impl<E: Envelope> Queue<E> {
     /// Up to ten messages, waiting up to `wait` (20 s at most) for the first.
     pub async fn receive(&self, wait: Duration) -> Result<Vec<Received>, QueueError> {
         let answer = self
-            .client
+            .sqs
+            .client()
             .receive_message()
             .queue_url(&*self.url)
             .max_number_of_messages(10)
@@ -66,12 +67,12 @@ impl<E: Envelope> Queue<E> {
         match receipts {
             [] => return Ok(()),
             [receipt] => {
-                let request = self.client.delete_message().queue_url(&*self.url).receipt_handle(*receipt);
+                let request = self.sqs.client().delete_message().queue_url(&*self.url).receipt_handle(*receipt);
                 return request.send().await.map(drop).map_err(QueueError::from_sdk);
             }
             _ => {}
         }
-        let mut request = self.client.delete_message_batch().queue_url(&*self.url);
+        let mut request = self.sqs.client().delete_message_batch().queue_url(&*self.url);
         for (number, receipt) in receipts.iter().enumerate() {
             let entry = DeleteMessageBatchRequestEntry::builder().id(number.to_string()).receipt_handle(*receipt);
             request = request.entries(entry.build().map_err(QueueError::from_sdk)?);
@@ -87,7 +88,8 @@ impl<E: Envelope> Queue<E> {
     /// most), counting as a failed receive.
     pub async fn give_back(&self, receipt: &str, pause: Duration) -> Result<(), QueueError> {
         let seconds = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
-        self.client
+        self.sqs
+            .client()
             .change_message_visibility()
             .queue_url(&*self.url)
             .receipt_handle(receipt)
@@ -104,7 +106,8 @@ impl<E: Envelope> Queue<E> {
             ApproximateNumberOfMessages, ApproximateNumberOfMessagesNotVisible,
         };
         let answer = self
-            .client
+            .sqs
+            .client()
             .get_queue_attributes()
             .queue_url(&*self.url)
             .attribute_names(ApproximateNumberOfMessages)

@@ -13,7 +13,8 @@ fn body(envelope: &impl Envelope) -> Result<String, QueueError> {
 
 impl<E: Envelope> Queue<E> {
     pub async fn send(&self, envelope: &E) -> Result<(), QueueError> {
-        self.client
+        self.sqs
+            .client()
             .send_message()
             .queue_url(&*self.url)
             .message_body(body(envelope)?)
@@ -33,7 +34,7 @@ impl<E: Envelope> Queue<E> {
                 self.send(envelope).await?;
                 continue;
             }
-            let mut request = self.client.send_message_batch().queue_url(&*self.url);
+            let mut request = self.sqs.client().send_message_batch().queue_url(&*self.url);
             for (number, envelope) in batch.iter().enumerate() {
                 let entry = SendMessageBatchRequestEntry::builder()
                     .id(number.to_string())

@@ -79,6 +79,7 @@ impl Drop for Services {
 async fn remove(clients: &AwsClients, stack: &str) {
     drop(clients.dynamodb().delete_table().table_name(stack).send().await);
     let sqs = clients.sqs();
+    let sqs = sqs.client();
     let Ok(queues) = sqs.list_queues().queue_name_prefix(stack).send().await else { return };
     for url in queues.queue_urls() {
         drop(sqs.delete_queue().queue_url(url).send().await);

@@ -26,7 +26,7 @@ fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).expect("a source file");
     let text = text.split("#[cfg(test)]").next().unwrap_or_default();
     let text = regex(r"(?m)//.*$").replace_all(text, "");
-    regex(r"\s*\n\s*\.").replace_all(&text, ".").into_owned()
+    regex(r"\s*\n\s*\.").replace_all(&text, ".").replace("client().", "client.")
 }
 
 /// The files under a folder by their path in it; without those that are there for tests.

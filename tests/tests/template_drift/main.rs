@@ -26,7 +26,10 @@ use template::{
 use written::{Function, grants, resources};
 
 /// Read by the code and not set by the template, and why.
-const LEFT_ALONE: [(&str, &str); 4] = [
+const LEFT_ALONE: [(&str, &str); 7] = [
+    ("AWS_CA_BUNDLE", "for whoever has a proxy or services of their own"),
+    ("AWS_LAMBDA_FUNCTION_NAME", "Lambda sets it"),
+    ("AWS_REGION", "Lambda and Fargate set it"),
     ("HEALTH_PORT", "the health check asks the port that is the worker's own default"),
     ("RUST_LOG", "`info` is what production logs"),
     ("SHARDS", "a worker leases whatever is free"),
@@ -155,7 +158,7 @@ fn variables_are_set_where_they_are_read() {
         assert_eq!(Some(at(entry, &["Value"]).unwrap()), globals.as_mapping_get(&name), "{name}");
     }
     for (name, why) in LEFT_ALONE {
-        assert!(worker.contains(name), "{name} is excepted ({why}), and not read");
+        assert!((&boot | &worker).contains(name), "{name} is excepted ({why}), and not read");
     }
 }
 
