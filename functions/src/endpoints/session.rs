@@ -6,6 +6,7 @@ use axum::{
     routing::get,
 };
 use domain::session::{Ending, Progress, Session};
+use futures_util::future::try_join;
 use serde::Serialize;
 
 use super::at;
@@ -46,10 +47,16 @@ pub fn route() -> Router<State> {
 
 async fn handle(state: State, caller: Caller) -> Result<Response, ApiError> {
     let (relay, app) = (&state.relay, &caller.app);
-    let session = relay.store.session(&app.id).await?.unwrap_or_else(|| Session::offline(app.created));
-    let (times, online) = (Times(&relay.zone), session.state == domain::session::State::Online);
     let commands = relay.queues.commands.get(usize::from(app.shard));
     let commands = commands.ok_or_else(|| ApiError::Internal(format!("no queue for shard {}", app.shard)))?;
+    let stored = async {
+        let both = try_join(relay.store.session(&app.id), relay.store.parked_chats(&app.id));
+        Ok::<_, ApiError>(both.await?)
+    };
+    let queued = async { Ok(try_join(relay.queues.inbound.depth(), commands.depth()).await?) };
+    let ((session, parked), (inbound, commands)) = try_join(Box::pin(stored), Box::pin(queued)).await?;
+    let session = session.unwrap_or_else(|| Session::offline(app.created));
+    let (times, online) = (Times(&relay.zone), session.state == domain::session::State::Online);
     let standing = Standing {
         state: session.state.as_str(),
         since: times.iso(session.since),
@@ -58,8 +65,8 @@ async fn handle(state: State, caller: Caller) -> Result<Response, ApiError> {
         last_error: session.last_error.as_deref(),
         last_sync: session.last_sync.map(|at| times.iso(at)),
         contacts: session.contacts,
-        queues: Depths { inbound: relay.queues.inbound.depth().await?, commands: commands.depth().await? },
-        parked: relay.store.parked_chats(&app.id).await?.len(),
+        queues: Depths { inbound, commands },
+        parked: parked.len(),
     };
     Ok(Answer::new(standing).into_response())
 }
