@@ -40,11 +40,13 @@ pub async fn serve(route: Router<State>) -> anyhow::Result<()> {
         .map_err(|error| anyhow!(error))
 }
 
-/// Answers every request as one for a path that is not there, until the process is ended. Knows nothing of the
-/// deployment.
+/// Answers requests for paths that have no function until the process is ended: with the path without its slash, or that
+/// there is none. Knows nothing of the deployment.
 pub async fn refuse() -> anyhow::Result<()> {
     boot::start_logs(LOGS, false);
-    lambda_http::run(endpoints::finish(Router::new(), Arc::new(OsIds), ())).await.map_err(|error| anyhow!(error))
+    lambda_http::run(endpoints::finish(endpoints::slashless(), Arc::new(OsIds), ()))
+        .await
+        .map_err(|error| anyhow!(error))
 }
 
 /// Delivers what the inbound queue hands over, until the process is ended. What failed is named in the answer, and

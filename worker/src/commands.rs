@@ -40,10 +40,16 @@ impl Commands {
         while let Some(answer) = self.polls.join_next().await {
             let Ok(Ok(received)) = answer else { continue };
             for message in received {
-                if let Err(error) = self.queue.give_back(&message.receipt, Duration::ZERO).await {
-                    tracing::warn!(%error, "a command cannot be given back and comes later");
-                }
+                give_back(&self.queue, &message.receipt).await;
             }
         }
+    }
+}
+
+/// Lets another worker have a command at once. Kept, it would be hidden for minutes, and with it every later one of its
+/// app.
+pub(crate) async fn give_back(queue: &Queue<CommandEnvelope>, receipt: &str) {
+    if let Err(error) = queue.give_back(receipt, Duration::ZERO).await {
+        tracing::warn!(%error, "a command cannot be given back and comes later");
     }
 }

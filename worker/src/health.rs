@@ -20,8 +20,10 @@ pub struct Health {
 struct Told {
     /// When it came by.
     at: Instant,
-    /// Whether the ledger answered it; unknown until it was asked.
-    answered: Option<bool>,
+    /// Whether the ledger answered it.
+    answered: bool,
+    /// Whether the ledger has ever answered it.
+    begun: bool,
 }
 
 /// Why the worker is not as it should be.
@@ -40,9 +42,14 @@ impl Health {
         Self { shards: Mutex::default(), stuck_after }
     }
 
-    /// Whether every shard's loop has come by lately. A worker of which that cannot be said is to be started again.
+    /// Whether every shard's loop has come by lately, and has reached the ledger once. A worker of which that cannot be
+    /// said is to be started again, and must not replace one of which it can.
     pub fn alive(&self) -> Result<(), Trouble> {
-        for (&shard, told) in &*self.lock() {
+        let shards = self.lock();
+        if shards.is_empty() || shards.values().any(|told| !told.begun) {
+            return Err(Trouble::NotBegun);
+        }
+        for (&shard, told) in &*shards {
             let still = told.at.elapsed();
             if still > self.stuck_after {
                 return Err(Trouble::Stuck { shard, seconds: still.as_secs() });
@@ -55,13 +62,8 @@ impl Health {
     /// or stands by for it. A worker that stands by is ready: the one that it is to replace is told to end only then.
     pub fn ready(&self) -> Result<(), Trouble> {
         self.alive()?;
-        let shards = self.lock();
-        if shards.is_empty() {
-            return Err(Trouble::NotBegun);
-        }
-        match shards.iter().find(|(_, told)| told.answered != Some(true)) {
+        match self.lock().iter().find(|(_, told)| !told.answered) {
             None => Ok(()),
-            Some((_, Told { answered: None, .. })) => Err(Trouble::NotBegun),
             Some((&shard, _)) => Err(Trouble::Ledger { shard }),
         }
     }
@@ -81,13 +83,15 @@ pub(crate) struct Pulse {
 
 impl Pulse {
     pub fn new(health: &Arc<Health>, shard: u16) -> Self {
-        health.lock().insert(shard, Told { at: Instant::now(), answered: None });
+        health.lock().insert(shard, Told { at: Instant::now(), answered: false, begun: false });
         Self { health: Arc::clone(health), shard }
     }
 
     /// The loop comes by, and the ledger has just answered it, or not.
     pub fn ledger(&self, answered: bool) {
-        self.health.lock().insert(self.shard, Told { at: Instant::now(), answered: Some(answered) });
+        let mut shards = self.health.lock();
+        let begun = answered || shards.get(&self.shard).is_some_and(|told| told.begun);
+        shards.insert(self.shard, Told { at: Instant::now(), answered, begun });
     }
 }
 
@@ -98,10 +102,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_loop_that_no_longer_comes_by_is_stuck() {
         let health = Arc::new(Health::new(Duration::from_mins(2)));
-        assert_eq!((health.alive(), health.ready()), (Ok(()), Err(Trouble::NotBegun)));
+        let not_begun = (Err(Trouble::NotBegun), Err(Trouble::NotBegun));
+        assert_eq!((health.alive(), health.ready()), not_begun);
         let shards = [3, 4].map(|shard| Pulse::new(&health, shard));
-        assert_eq!((health.alive(), health.ready()), (Ok(()), Err(Trouble::NotBegun)));
+        assert_eq!((health.alive(), health.ready()), not_begun);
         shards[0].ledger(true);
+        shards[1].ledger(false);
+        assert_eq!((health.alive(), health.ready()), not_begun, "one that never reached the ledger replaces nobody");
+        shards[1].ledger(true);
+        assert_eq!((health.alive(), health.ready()), (Ok(()), Ok(())));
         shards[1].ledger(false);
         assert_eq!((health.alive(), health.ready()), (Ok(()), Err(Trouble::Ledger { shard: 4 })));
         shards[1].ledger(true);

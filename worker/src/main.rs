@@ -53,7 +53,8 @@ async fn work() -> anyhow::Result<()> {
     if let Some(port) = health_port()? {
         port::open(port, port::router(worker.health(), telemetry.clone())).await?;
     }
-    telemetry.during(&*clock, &mut io::stdout(), worker.run(told)).await;
+    let health = worker.health();
+    telemetry.during(&*clock, &mut io::stdout(), || health.ready().is_ok(), worker.run(told)).await;
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 //!
 //! | path | answers |
 //! |---|---|
-//! | `/healthz` | 200 while the process lives and its shards' loops come by; else it is to be started again |
+//! | `/healthz` | 200 once the ledger has answered, while the shards' loops come by; else it is to be started again |
 //! | `/readyz` | 200 while, besides, the ledger answers: leases are held or stood by for |
 //! | `/metrics` | [`boot::metrics`] as Prometheus text |
 

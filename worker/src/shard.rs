@@ -1,16 +1,19 @@
 //! A shard's lease: taken, kept, lost or given back.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use store::{Lease, StoreError};
 use tokio::{
     sync::watch,
     task::JoinSet,
-    time::{Instant, sleep, timeout_at},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 use wechat::Channel;
 
 use crate::{commands::Commands, desk::Desk, health::Pulse, session::Shared};
+
+/// How long a worker that has given its lease back waits for the queue's last answer; a poll takes 20 s.
+const CLOSING: Duration = Duration::from_mins(1);
 
 /// What a worker does for one shard.
 pub(crate) struct Shard<C> {
@@ -57,7 +60,8 @@ impl<C: Channel> Shard<C> {
                 }
             }
         }
-        while closing.join_next().await.is_some() {}
+        // Where SQS is away, its last answer is not worth waiting for.
+        drop(timeout(CLOSING, async { while closing.join_next().await.is_some() {} }).await);
     }
 
     /// Waits until the lease can be had, and takes it.

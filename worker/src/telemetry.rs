@@ -51,8 +51,15 @@ impl Telemetry {
         self.prometheus.render()
     }
 
-    /// Works, and writes the figures to `out` once a minute and at the end.
-    pub async fn during<T>(&self, clock: &dyn Clock, out: &mut impl Write, work: impl Future<Output = T>) -> T {
+    /// Works, and writes the figures to `out` at the end, and once a minute while the worker is `ready`: one that reaches
+    /// nothing is missed just as one that is gone.
+    pub async fn during<T>(
+        &self,
+        clock: &dyn Clock,
+        out: &mut impl Write,
+        ready: impl Fn() -> bool,
+        work: impl Future<Output = T>,
+    ) -> T {
         let mut minutes = interval_at(Instant::now() + MINUTE, MINUTE);
         let mut work = pin!(work);
         loop {
@@ -61,15 +68,20 @@ impl Telemetry {
                     self.write(clock.now(), out);
                     return done;
                 }
-                _ = minutes.tick() => self.write(clock.now(), out),
+                _ = minutes.tick() => {
+                    // Sorts values into their buckets: kept as they came they would take ever more room until somebody
+                    // asks.
+                    self.prometheus.run_upkeep();
+                    if ready() {
+                        self.write(clock.now(), out);
+                    }
+                }
             }
         }
     }
 
     fn write(&self, now: Timestamp, out: &mut impl Write) {
         self.census.tell();
-        // Sorts values into their buckets: kept as they came they would take ever more room until somebody asks.
-        self.prometheus.run_upkeep();
         if let Some(emf) = &self.emf {
             emf.write(now, out);
         }
@@ -103,13 +115,16 @@ mod tests {
                 sleep(Duration::from_secs(59)).await;
             }
         };
-        telemetry.during(&Standing, &mut out, work).await;
+        telemetry.during(&Standing, &mut out, || true, work).await;
         let out = String::from_utf8(out).unwrap();
         let lines: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         // After 60 s the first two have come together, after 120 s the third, and at 177 s nothing is new.
         let counts: Vec<_> = lines.iter().map(|line| line["messages_in"].as_u64()).collect();
         assert_eq!(counts, [Some(3), Some(3), None]);
         assert!(lines.iter().all(|line| line["Stack"] == "relay-1" && line["sessions_online"] == 0.0));
+        let mut unready = Vec::new();
+        telemetry.during(&Standing, &mut unready, || false, sleep(MINUTE * 3)).await;
+        assert_eq!(String::from_utf8(unready).unwrap().lines().count(), 1, "at the end only");
         assert!(telemetry.text().contains("\nmessages_in 6\n"), "what was written is not lost for Prometheus");
     }
 }

@@ -21,10 +21,11 @@ use axum::{
     Router,
     extract::{FromRequestParts, Path},
     middleware,
-    routing::MethodRouter,
+    response::Redirect,
+    routing::{MethodRouter, any},
 };
 use domain::time::Ids;
-use http::request::Parts;
+use http::{Uri, request::Parts};
 
 use crate::{ApiError, State, request_id};
 
@@ -63,6 +64,17 @@ pub fn router(state: State) -> Router {
     finish(all(), Arc::clone(&state.relay.ids), state)
 }
 
+/// Sends every path with a slash at its end on to the one without: for an API that cannot route it.
+pub fn slashless() -> Router {
+    let paths = ALL.iter().flat_map(|endpoint| endpoint.paths);
+    paths.fold(Router::new(), |router, path| router.route(&format!("{path}/"), any(without_slash)))
+}
+
+async fn without_slash(uri: Uri) -> Redirect {
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    Redirect::permanent(&format!("{}{query}", uri.path().trim_end_matches('/')))
+}
+
 /// A router with our answers to unknown paths and methods, and an id of `ids` for a request that brings none.
 pub fn finish<S: Clone + Send + Sync + 'static>(routes: Router<S>, ids: Arc<dyn Ids>, state: S) -> Router {
     routes
@@ -93,7 +105,24 @@ impl FromRequestParts<State> for Segment {
 
 #[cfg(test)]
 mod tests {
+    use tower::ServiceExt;
+
+    use super::*;
     use crate::support::Api;
+
+    #[tokio::test]
+    async fn a_slash_that_has_no_route_is_taken_away() {
+        let ask = async |path: &str| {
+            let request = http::Request::post(path).body(axum::body::Body::empty()).unwrap();
+            let answer = finish(slashless(), std::sync::Arc::new(boot::OsIds), ()).oneshot(request).await.unwrap();
+            let to = answer.headers().get("location").map(|to| to.to_str().unwrap().to_owned());
+            (answer.status().as_u16(), to)
+        };
+        assert_eq!(ask("/send/?text=%E5%A5%BD").await, (308, Some("/send?text=%E5%A5%BD".to_owned())));
+        assert_eq!(ask("/members/973e46d8/").await, (308, Some("/members/973e46d8".to_owned())));
+        assert_eq!(ask("/nothing/").await, (404, None));
+        assert_eq!(ask("//example.com/").await, (404, None));
+    }
 
     #[tokio::test]
     async fn unknown_paths_and_methods_answer_as_json() {

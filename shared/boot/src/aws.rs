@@ -41,7 +41,7 @@ pub struct AwsClients {
 }
 
 impl AwsClients {
-    /// As the environment says: region, credentials, `AWS_ENDPOINT_URL…`, and whom to trust ([`crate::trust`]).
+    /// As the environment says: region, credentials, `AWS_ENDPOINT_URL…`, and whom to trust (see the module `trust`).
     pub async fn from_env() -> Result<Self, SettingError> {
         let mut loader = aws_config::defaults(BehaviorVersion::latest());
         if let Some(client) = trust::http_client()? {

@@ -70,7 +70,8 @@ fn the_api_has_every_path_and_no_other() {
             assert_eq!(routes.insert(path.clone(), function.binary.clone()), None, "{path} twice");
         }
     }
-    let mut wanted = served();
+    // API Gateway has no route that ends in a slash; the fallback sends those on.
+    let mut wanted: BTreeMap<_, _> = served().into_iter().filter(|(path, _)| !path.ends_with('/')).collect();
     wanted.insert("$default".to_owned(), "fallback".to_owned());
     assert_eq!(routes, wanted);
 }

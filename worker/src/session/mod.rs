@@ -153,6 +153,9 @@ impl<C: Channel> Task<C> {
     /// Runs until it has to end, and says why.
     pub async fn run(mut self) -> Halt {
         let Err(halt) = self.live().await;
+        if halt == Halt::Stopped {
+            Box::pin(self.give_back()).await;
+        }
         halt
     }
 

@@ -7,6 +7,7 @@ use tokio::sync::mpsc::error::TryRecvError;
 use wechat::Channel;
 
 use super::{Halt, Shared, Task};
+use crate::commands;
 
 /// A command for an app.
 #[derive(Debug)]
@@ -106,6 +107,20 @@ impl<C: Channel> Task<C> {
         match claimed.job.command {
             Command::Login | Command::Logout => self.finish(claimed, JobState::Sent { message_id: None }).await,
             Command::SendText { .. } => self.fail(claimed, "the session is offline").await,
+        }
+    }
+
+    /// Gives back the commands that were not carried out; the ledger knows what is to be done, too.
+    pub(super) async fn give_back(mut self) {
+        self.incoming.close();
+        let mut receipts: Vec<String> = self.in_hand.take().and_then(|claimed| claimed.receipt).into_iter().collect();
+        receipts.extend(self.waiting.drain(..).filter_map(|order| order.receipt));
+        while let Ok(order) = self.incoming.try_recv() {
+            receipts.extend(order.receipt);
+        }
+        let queue = &self.shared.relay.queues.commands[usize::from(self.lease.shard)];
+        for receipt in receipts {
+            commands::give_back(queue, &receipt).await;
         }
     }
 

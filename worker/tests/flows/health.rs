@@ -37,7 +37,7 @@ async fn a_worker_is_ready_while_it_reaches_the_ledger_also_when_another_has_the
     };
     let (first, first_url) = begin("first").await;
     assert_eq!(ask(&first_url, "/readyz").await, (503, "the worker has not begun\n".to_owned()));
-    assert_eq!(ask(&first_url, "/healthz").await, (200, "ok\n".to_owned()));
+    assert_eq!(ask(&first_url, "/healthz").await.0, 503, "it must not replace one that works");
     let becomes = async |url: &str, status| {
         until(async || (ask(url, "/readyz").await.0 == status).then_some(())).await;
     };
@@ -68,7 +68,10 @@ async fn the_health_command_tells_a_living_worker_from_none() {
     let worker = stage.new_worker(config());
     let url = open(&worker, Telemetry::new(worker.census(), None).0).await;
     let number = url.rsplit(':').next().unwrap().parse().unwrap();
-    port::ask(number).await.unwrap();
+    assert_eq!(port::ask(number).await.unwrap_err().to_string(), "the worker has not begun");
+    let worker = Stage::run(worker);
+    until(async || port::ask(number).await.ok()).await;
+    worker.end().await;
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     assert_eq!(port::ask(nobody).await.unwrap_err().to_string(), "no answer");
 }

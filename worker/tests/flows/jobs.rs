@@ -10,7 +10,7 @@ use domain::{
 use simulator::{Fault, From};
 use worker::{Config, Pace};
 
-use crate::support::{Stage, UIN, config, text};
+use crate::support::{Stage, UIN, config, text, until};
 
 fn send(to: &Puid, text: &str) -> Command {
     Command::SendText { to: to.clone(), text: text.to_owned() }
@@ -130,6 +130,25 @@ async fn a_text_that_waits_for_its_turn_was_never_tried() {
     let third = stage.worker();
     assert_eq!(stage.end_of(&later).await.as_str(), "sent");
     third.end().await;
+}
+
+#[tokio::test]
+async fn a_text_that_waits_for_its_turn_is_given_back_and_holds_up_no_later_one() {
+    let stage = Stage::start().await;
+    let app = stage.fixture.app(None).await;
+    let pace = Some(Pace { burst: 1, every: Duration::from_hours(1) });
+    let first = stage.worker_with(Config { pace, ..config() });
+    stage.log_in(&app).await;
+    let friend = stage.contact(&app, "李雷").await.puid;
+    assert_eq!(stage.done(&app, send(&friend, "1")).await.as_str(), "sent");
+    let waiting = stage.order(&app, send(&friend, "2")).await;
+    until(async || (stage.commands_waiting_and_in_hand().await == [0, 1]).then_some(())).await;
+    first.end().await;
+    let second = stage.worker();
+    let later = stage.order(&app, send(&friend, "3")).await;
+    assert_eq!(stage.end_of(&waiting).await.as_str(), "sent");
+    assert_eq!(stage.end_of(&later).await.as_str(), "sent");
+    second.end().await;
 }
 
 #[tokio::test]

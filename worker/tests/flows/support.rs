@@ -130,6 +130,16 @@ impl Stage {
         job
     }
 
+    /// How many commands wait in the queue, and how many somebody has in hand.
+    pub async fn commands_waiting_and_in_hand(&self) -> [u32; 2] {
+        let sqs = self.fixture.services.clients.sqs();
+        let url = self.fixture.relay.queues.commands[0].url();
+        let names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"].map(Into::into);
+        let asked = sqs.client().get_queue_attributes().queue_url(url).set_attribute_names(Some(names.to_vec()));
+        let told = asked.send().await.expect("the queue answers").attributes.expect("both numbers");
+        names.map(|name| told[&name].parse().expect("a number"))
+    }
+
     /// Orders, and waits for the end.
     pub async fn done(&self, app: &App, command: Command) -> JobState {
         let job = self.order(app, command).await;
