@@ -23,8 +23,9 @@
 //! A beat that meets another owner, or that could not be written for two thirds of the takeover time, means that the
 //! lease is lost: its sessions stop first. Told to end, the worker stops them too, and gives the lease back. Stopping
 //! is asked for, not done to a session: a batch in hand is finished. Once the lease is given back, the worker waits for
-//! its last request for commands, 20 s at most, and gives back what that brings. What a killed worker leaves behind, at any line,
-//! its successor makes good; so nothing here depends on a clean end.
+//! its last request for commands, 20 s unless SQS is away, and gives back what that brings, as sessions do with commands
+//! that waited. What a killed worker leaves behind, at any line, its successor makes good; so nothing here depends on a
+//! clean end.
 //!
 //! # Order of steps in a session
 //! ```text
