@@ -374,6 +374,14 @@ fn alarms_and_dashboard_look_at_metrics_that_there_are() {
 }
 
 #[test]
+fn functions_outlive_a_panic() {
+    // cargo-lambda sets "abort" where the profile says nothing.
+    let manifest = std::fs::read_to_string(code::root().join("Cargo.toml")).unwrap();
+    let (_, release) = manifest.split_once("[profile.release]").unwrap();
+    assert!(release.contains("\npanic = \"unwind\"\n"), "{release}");
+}
+
+#[test]
 fn what_is_written_as_json_is_json() {
     let document = document();
     let mut bodies = Vec::new();
