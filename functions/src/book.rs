@@ -33,7 +33,7 @@ pub struct Book {
     pub friends: Vec<Person>,
     pub groups: Vec<Group>,
     pub official_accounts: Vec<OfficialAccount>,
-    /// Whom something can be sent to.
+    /// What each contact is.
     kinds: HashMap<Puid, ContactKind>,
     /// Index into `friends`.
     friend_at: HashMap<Puid, usize>,
