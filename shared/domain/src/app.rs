@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    channel::{AccountId, ChannelKind},
     puid::Puid,
     secret::{self, CannotOpen, Sealed, Sealer},
     time::Ids,
@@ -25,6 +26,9 @@ pub struct App {
     pub signing_secret: Sealed,
     /// Where messages are sent by POST; `None` for a program that reads the history instead.
     pub callback: Option<String>,
+    /// The chat protocol that it uses.
+    #[serde(default)]
+    pub channel: ChannelKind,
     /// The command queue and worker that serve it.
     pub shard: u16,
     /// The first account that logged in; no other may.
@@ -43,6 +47,7 @@ pub struct NewApp<'a> {
     /// What requests are signed with; shared with the program.
     pub token: &'a str,
     pub callback: Option<&'a str>,
+    pub channel: ChannelKind,
     pub shard: u16,
 }
 
@@ -57,6 +62,7 @@ impl App {
             token: Self::seal_token(&id, new.token, sealer),
             signing_secret: sealer.seal(&format!("{id}/signing"), secret::signing_secret(ids).as_bytes()),
             callback: new.callback.map(str::to_owned),
+            channel: new.channel,
             shard: new.shard,
             bound: None,
             parked: false,
@@ -91,8 +97,8 @@ impl App {
 /// The account an app belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Binding {
-    /// WeChat's permanent number of the account.
-    pub uin: u64,
+    #[serde(alias = "uin")]
+    pub account: AccountId,
     /// The account's own puid: `owner` in every row.
     pub puid: Puid,
     pub nick_name: String,
@@ -127,7 +133,10 @@ mod tests {
     fn made() -> (App, String, Sealer) {
         let ids = Arc::new(Counted(AtomicU8::new(1)));
         let sealer = Sealer::new(&[7; 32], ids.clone());
-        let new = NewApp { name: "店", token: "my-token", callback: Some("https://c/"), shard: 2 };
+        let new =
+            NewApp {
+                name: "店", token: "my-token", callback: Some("https://c/"), channel: ChannelKind::Web, shard: 2
+            };
         let (app, app_secret) = App::create(&new, &sealer, &*ids, Timestamp::UNIX_EPOCH);
         (app, app_secret, sealer)
     }

@@ -112,14 +112,6 @@ impl Job {
             _ => None,
         }
     }
-
-    /// The number WeChat knows an attempt by (`ClientMsgId`): digits, and the same whenever the attempt is repeated.
-    pub fn client_id(&self) -> String {
-        let digest = Sha256::digest(self.id.as_bytes());
-        let number = digest.iter().take(8).fold(0u64, |number, byte| number << 8 | u64::from(*byte));
-        // 17 digits, as WeChat's own page makes them.
-        format!("{:017}", number % 100_000_000_000_000_000)
-    }
 }
 
 /// The id of a job that something else determines: the same parts give the same id, so that making it twice makes one.
@@ -173,13 +165,5 @@ mod tests {
             let json = serde_json::to_value(&job).unwrap();
             assert_eq!(serde_json::from_value::<Job>(json).unwrap(), job);
         }
-    }
-
-    #[test]
-    fn a_client_id_is_seventeen_digits_and_stays() {
-        let job = Job::queued("j".into(), "a".into(), 0, Command::Login, Timestamp::UNIX_EPOCH);
-        assert_eq!(job.client_id().len(), 17);
-        assert!(job.client_id().bytes().all(|byte| byte.is_ascii_digit()));
-        assert_eq!(job.client_id(), job.clone().client_id());
     }
 }

@@ -16,6 +16,7 @@
 //! | [`time`] | the clock and the ids as parameters; naive local times |
 
 pub mod app;
+pub mod channel;
 pub mod contact;
 pub mod delivery;
 pub mod job;

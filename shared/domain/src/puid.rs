@@ -95,7 +95,7 @@ impl Matcher {
             }
         }
         self.pass(&mut open, |k| Some(k.contact.user_name.clone()), |c| Some(c.user_name.clone()));
-        self.pass(&mut open, |k| k.contact.uin, |c| c.uin);
+        self.pass(&mut open, |k| k.contact.account.clone(), |c| c.account.clone());
         self.pass(&mut open, |k| k.contact.alias.clone(), |c| c.alias.clone());
         self.pass_groups(&mut open);
         self.pass(
@@ -240,7 +240,7 @@ fn fits(contact: &Contact, card: &Card) -> bool {
     }
     agree(contact.remark_name.as_ref(), card.remark_name.as_ref())
         && agree(contact.alias.as_ref(), card.alias.as_ref())
-        && agree(contact.uin.as_ref(), card.uin.as_ref())
+        && agree(contact.account.as_ref(), card.account.as_ref())
         && agree(contact.sex.as_ref(), card.sex.as_ref())
         && agree(contact.province.as_ref(), card.province.as_ref())
         && agree(contact.city.as_ref(), card.city.as_ref())

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    channel::{AccountId, Cursor, LoginStep, Ticket},
     puid::Puid,
     secret::{CannotOpen, Sealed, Sealer},
 };
@@ -68,21 +69,49 @@ pub enum Ending {
 /// The login attempt that a page or a program follows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Login {
-    /// WeChat's name for the attempt; what `check-login` asks for.
+    /// The network's name of the attempt; `check-login` asks for it.
     pub uuid: String,
-    /// What the QR code encodes; `None` for a push login.
-    pub qr_content: Option<String>,
-    /// WeChat's own page with the QR picture.
-    pub qr_url: String,
-    /// The picture of who scanned, a data URI.
-    pub avatar: Option<String>,
+    /// The channel's state of the attempt.
+    #[serde(default)]
+    pub ticket: Ticket,
+    /// What the person had to do so far, oldest first; the last step is the current one.
+    #[serde(default)]
+    pub steps: Vec<LoginStep>,
     pub expires: Timestamp,
+}
+
+/// The QR code of a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QrCode<'a> {
+    /// The text that it encodes.
+    pub content: &'a str,
+    /// The channel's own page with the code as a picture.
+    pub page: Option<&'a str>,
+}
+
+impl Login {
+    /// The QR code to show; `None` for a push login, which has none.
+    pub fn qr_code(&self) -> Option<QrCode<'_>> {
+        self.steps.iter().rev().find_map(|step| match step {
+            LoginStep::ScanQrCode { content, page } => Some(QrCode { content, page: page.as_deref() }),
+            _ => None,
+        })
+    }
+
+    /// The picture of the account that scanned, as a data URI.
+    pub fn avatar(&self) -> Option<&str> {
+        self.steps.iter().rev().find_map(|step| match step {
+            LoginStep::ConfirmOnPhone { avatar } => avatar.as_deref(),
+            _ => None,
+        })
+    }
 }
 
 /// Who is logged in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
-    pub uin: u64,
+    #[serde(alias = "uin")]
+    pub account: AccountId,
     pub puid: Puid,
     /// This login's user name.
     pub user_name: String,
@@ -108,9 +137,8 @@ pub struct Session {
     pub user: Option<User>,
     /// Keys and cookies; kept past the end of a session for a push login.
     pub keys: Option<Sealed>,
-    /// Where the stream of messages began at this login (the channel's cursor as JSON). Later cursors ride on the
-    /// log's rows.
-    pub cursor: Option<String>,
+    /// Where the stream of messages began at this login. Later cursors are stored on the log's rows.
+    pub cursor: Option<Cursor>,
     pub ending: Option<Ending>,
     /// The last failure that did not end the session, as one sentence.
     pub last_error: Option<String>,

@@ -121,15 +121,22 @@ impl Store {
 
     /// Binds an app to the account that logged in: `false` when it is bound to another, or gone.
     pub async fn bind(&self, id: &str, binding: &Binding) -> Result<bool, StoreError> {
-        let update = self
+        let mut same = "bound.account = :account".to_owned();
+        let mut update = self
             .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(keys::key(&keys::app(id), keys::APP)))
-            .condition_expression("attribute_exists(pk) AND (attribute_not_exists(bound) OR bound.uin = :uin)")
             .update_expression("SET bound = :bound")
-            .expression_attribute_values(":uin", number(binding.uin))
+            .expression_attribute_values(":account", string(binding.account.as_str()))
             .expression_attribute_values(":bound", to_value(&keys::app(id), binding)?);
+        // Earlier versions bound an app by a number.
+        if let Ok(uin) = binding.account.as_str().parse::<u64>() {
+            same.push_str(" OR bound.uin = :uin");
+            update = update.expression_attribute_values(":uin", number(uin));
+        }
+        let update =
+            update.condition_expression(format!("attribute_exists(pk) AND (attribute_not_exists(bound) OR {same})"));
         applied(update.send().await.map(drop).map_err(StoreError::from_sdk))
     }
 
