@@ -1,4 +1,4 @@
-//! What the worker measures, for whoever asks its health port and, on AWS, once a minute for CloudWatch.
+//! The worker's metrics: on the health port for Prometheus and, on AWS, once a minute for CloudWatch.
 
 use std::{io::Write, pin::pin, sync::Arc, time::Duration};
 
@@ -9,50 +9,50 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use metrics_util::layers::{Fanout, FanoutBuilder};
 use tokio::time::{Instant, interval_at};
 
-use crate::Census;
+use super::SessionCounts;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// Where the figures come together; cheap to clone.
+/// Collects the metrics; cheap to clone.
 #[derive(Clone)]
 pub struct Telemetry {
     prometheus: PrometheusHandle,
-    /// Set where CloudWatch reads what is written to standard output.
+    /// Set where CloudWatch reads standard output.
     emf: Option<Emf>,
-    census: Arc<Census>,
+    counts: Arc<SessionCounts>,
 }
 
 impl Telemetry {
-    /// With the recorder that feeds it.
-    pub fn new(census: Arc<Census>, emf: Option<Emf>) -> (Self, Fanout) {
+    /// With the recorder that fills it.
+    pub fn new(counts: Arc<SessionCounts>, emf: Option<Emf>) -> (Self, Fanout) {
         let prometheus = HISTOGRAMS.iter().fold(PrometheusBuilder::new(), |builder, histogram| {
             let name = Matcher::Full(histogram.name.to_owned());
             builder.set_buckets_for_metric(name, histogram.buckets).expect("a histogram has buckets")
         });
         let prometheus = prometheus.build_recorder();
         metrics::describe(&prometheus);
-        let telemetry = Self { prometheus: prometheus.handle(), emf: emf.clone(), census };
+        let telemetry = Self { prometheus: prometheus.handle(), emf: emf.clone(), counts };
         let recorder = FanoutBuilder::default().add_recorder(prometheus);
         let recorder = emf.into_iter().fold(recorder, FanoutBuilder::add_recorder);
         (telemetry, recorder.build())
     }
 
-    /// Makes it the process's.
-    pub fn install(census: Arc<Census>, emf: Option<Emf>) -> Self {
-        let (telemetry, recorder) = Self::new(census, emf);
+    /// Makes its recorder the recorder of the process.
+    pub fn install(counts: Arc<SessionCounts>, emf: Option<Emf>) -> Self {
+        let (telemetry, recorder) = Self::new(counts, emf);
         // Only a second call in one process fails.
         drop(::metrics::set_global_recorder(recorder));
         telemetry
     }
 
-    /// The figures as they are now, as Prometheus reads them.
+    /// The current metrics in Prometheus' text format.
     pub fn text(&self) -> String {
-        self.census.tell();
+        self.counts.update_gauges();
         self.prometheus.render()
     }
 
-    /// Works, and writes the figures to `out` at the end, and once a minute while the worker is `ready`: one that reaches
-    /// nothing is missed just as one that is gone.
+    /// Runs `work`; writes the metrics to `out` once a minute while the worker is `ready`, and at the end. A worker that is
+    /// not ready raises the same alarm as one that is missing.
     pub async fn during<T>(
         &self,
         clock: &dyn Clock,
@@ -69,8 +69,7 @@ impl Telemetry {
                     return done;
                 }
                 _ = minutes.tick() => {
-                    // Sorts values into their buckets: kept as they came they would take ever more room until somebody
-                    // asks.
+                    // Sorts values into their buckets: until then each value takes memory, and no scrape may ever come.
                     self.prometheus.run_upkeep();
                     if ready() {
                         self.write(clock.now(), out);
@@ -81,7 +80,7 @@ impl Telemetry {
     }
 
     fn write(&self, now: Timestamp, out: &mut impl Write) {
-        self.census.tell();
+        self.counts.update_gauges();
         if let Some(emf) = &self.emf {
             emf.write(now, out);
         }
@@ -96,16 +95,16 @@ mod tests {
 
     use super::*;
 
-    struct Standing;
+    struct StoppedClock;
 
-    impl Clock for Standing {
+    impl Clock for StoppedClock {
         fn now(&self) -> Timestamp {
             START.parse().expect("a time")
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_figures_are_written_each_minute_and_at_the_end() {
+    async fn metrics_are_written_each_minute_and_at_the_end() {
         let (telemetry, recorder) = Telemetry::new(Arc::default(), Some(Emf::new(Some("relay-1".to_owned()))));
         let _recorder = ::metrics::set_default_local_recorder(&recorder);
         let mut out = Vec::new();
@@ -115,16 +114,16 @@ mod tests {
                 sleep(Duration::from_secs(59)).await;
             }
         };
-        telemetry.during(&Standing, &mut out, || true, work).await;
+        telemetry.during(&StoppedClock, &mut out, || true, work).await;
         let out = String::from_utf8(out).unwrap();
         let lines: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        // After 60 s the first two have come together, after 120 s the third, and at 177 s nothing is new.
+        // At 60 s the first two counts have come together, at 120 s the third, and at 177 s nothing is new.
         let counts: Vec<_> = lines.iter().map(|line| line["messages_in"].as_u64()).collect();
         assert_eq!(counts, [Some(3), Some(3), None]);
         assert!(lines.iter().all(|line| line["Stack"] == "relay-1" && line["sessions_online"] == 0.0));
         let mut unready = Vec::new();
-        telemetry.during(&Standing, &mut unready, || false, sleep(MINUTE * 3)).await;
+        telemetry.during(&StoppedClock, &mut unready, || false, sleep(MINUTE * 3)).await;
         assert_eq!(String::from_utf8(unready).unwrap().lines().count(), 1, "at the end only");
-        assert!(telemetry.text().contains("\nmessages_in 6\n"), "what was written is not lost for Prometheus");
+        assert!(telemetry.text().contains("\nmessages_in 6\n"), "Prometheus still sees what was written");
     }
 }

@@ -1,9 +1,9 @@
-//! The health port: for the platform that runs the worker, for Prometheus, and for a person with curl.
+//! The health port: for the platform that runs the worker, and for Prometheus.
 //!
 //! | path | answers |
 //! |---|---|
-//! | `/healthz` | 200 once the ledger has answered, while the shards' loops come by; else it is to be started again |
-//! | `/readyz` | 200 while, besides, the ledger answers: leases are held or stood by for |
+//! | `/healthz` | 200 once the ledger has answered, while every shard's loop has heartbeats; else restart the worker |
+//! | `/readyz` | 200 while, besides, the ledger answers: the worker holds leases or waits for them |
 //! | `/metrics` | [`boot::metrics`] as Prometheus text |
 
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
@@ -17,10 +17,10 @@ use axum::{
 };
 use tokio::net::TcpListener;
 
-use crate::{Health, Telemetry, health::Trouble};
+use super::{Health, Telemetry, Unhealthy};
 
-/// How long the running worker may take to answer [`ask`].
-const PATIENCE: Duration = Duration::from_secs(4);
+/// How long the running worker may take to answer [`check`].
+const TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The three paths.
 pub fn router(health: Arc<Health>, telemetry: Telemetry) -> Router {
@@ -31,24 +31,24 @@ pub fn router(health: Arc<Health>, telemetry: Telemetry) -> Router {
         .route("/metrics", get(async move || ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], telemetry.text())))
 }
 
-fn answer(state: Result<(), Trouble>) -> Response {
+fn answer(state: Result<(), Unhealthy>) -> Response {
     match state {
         Ok(()) => "ok\n".into_response(),
-        Err(trouble) => (StatusCode::SERVICE_UNAVAILABLE, format!("{trouble}\n")).into_response(),
+        Err(unhealthy) => (StatusCode::SERVICE_UNAVAILABLE, format!("{unhealthy}\n")).into_response(),
     }
 }
 
-/// Serves on every address of the machine, until the process ends: whoever scrapes it is elsewhere.
-pub async fn open(port: u16, router: Router) -> anyhow::Result<()> {
+/// Serves on every address of the machine, since scrapers are on other machines, until the process ends.
+pub async fn serve(port: u16, router: Router) -> anyhow::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await;
     let listener = listener.with_context(|| format!("cannot listen on port {port}; HEALTH_PORT names another"))?;
     tokio::spawn(async move { axum::serve(listener, router).await });
     Ok(())
 }
 
-/// Asks the worker that runs on this machine whether it is alive.
-pub async fn ask(port: u16) -> anyhow::Result<()> {
-    let client = boot::http_client().timeout(PATIENCE).build().context("TLS cannot be set up")?;
+/// Checks that the worker that runs on this machine is alive.
+pub async fn check(port: u16) -> anyhow::Result<()> {
+    let client = boot::http_client().timeout(TIMEOUT).build().context("TLS cannot be set up")?;
     let answer = client.get(format!("http://127.0.0.1:{port}/healthz")).send().await.context("no answer")?;
     let status = answer.status();
     ensure!(status.is_success(), "{}", answer.text().await.unwrap_or_default().trim_end());

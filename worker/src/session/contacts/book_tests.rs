@@ -36,7 +36,7 @@ fn a_login_that_tells_the_same_again_changes_names_only() {
     let (one, two) = (friend("@newone00001", "一"), friend("@newtwo00002", "二"));
     book.full(&[one.clone(), two.clone()]);
     book.groups(&[group("@@newgrp0003", &[&one, &two, &friend("@newstr00004", "生")])]);
-    book.rest_is_gone();
+    book.remove_unseen();
     let changes = book.take_changes();
     assert_eq!(changes.contacts.len(), 3);
     for contact in changes.contacts.values() {
@@ -55,7 +55,7 @@ fn the_same_login_told_again_changes_nothing() {
     let (one, two) = (friend("@one00000001", "一"), friend("@two00000002", "二"));
     book.full(&[one.clone(), two.clone()]);
     book.groups(&[group("@@grp0000003", &[&one, &two, &friend("@abc00000004", "生")])]);
-    book.rest_is_gone();
+    book.remove_unseen();
     let changes = book.take_changes();
     assert!(changes.contacts.is_empty() && changes.members.is_empty());
 }
@@ -65,7 +65,7 @@ fn who_is_no_longer_listed_is_gone_and_comes_back_the_same() {
     let (contacts, members) = first_login();
     let mut book = Book::new(contacts, members, start() + 1.hour());
     book.full(&[friend("@newone00001", "一")]);
-    book.rest_is_gone();
+    book.remove_unseen();
     let (contacts, _) = written(book.take_changes());
     let gone = contacts.iter().find(|contact| contact.nick_name == "二").unwrap();
     assert_eq!((gone.present, gone.update_time), (false, start() + 1.hour()));
@@ -82,7 +82,7 @@ fn what_a_change_does_not_tell_is_as_before() {
     let mut book = Book::new(contacts, members, start() + 1.hour());
     book.keep_present();
     let told = Card { signature: Some("新".into()), ..Card::bare("@one00000001", ContactKind::Friend) };
-    book.part(&[told]);
+    book.partial(&[told]);
     let changes = book.take_changes();
     let [contact] = changes.contacts.values().collect::<Vec<_>>()[..] else { panic!("one has changed") };
     assert_eq!((contact.nick_name.as_str(), contact.city.as_deref()), ("一", Some("杭州")));
@@ -95,7 +95,7 @@ fn a_newcomer_is_nobody_who_is_present() {
     let known: HashSet<Puid> = contacts.iter().map(|contact| contact.puid.clone()).collect();
     let mut book = Book::new(contacts, members, start());
     book.keep_present();
-    book.part(&[friend("@other000007", "一"), Card::bare("@abc00000004", ContactKind::Stranger)]);
+    book.partial(&[friend("@other000007", "一"), Card::bare("@abc00000004", ContactKind::Stranger)]);
     assert!(!known.contains(book.puid("@other000007").unwrap()));
     assert_eq!(book.puid("@abc00000004").unwrap().as_str(), "00000004", "a member of a group is known from there");
 }

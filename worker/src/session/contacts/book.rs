@@ -1,55 +1,56 @@
-//! The contact book while it is being changed: what the ledger has, what WeChat tells, and what must be written
-//! because of it. Nothing here waits for anything.
+//! The contact book while it changes: what the ledger holds, what the channel reports, and what has to be written
+//! because of it. Pure: nothing here waits.
 
 use std::collections::{HashMap, HashSet};
 
 use domain::{
     contact::{Card, Contact, ContactKind, Member},
-    puid::{Known, Matcher, Puid},
+    matching::{Known, Matcher},
+    puid::Puid,
 };
 use jiff::Timestamp;
 
-/// A contact book in memory: some 400 bytes a contact, so it is dropped as soon as it is written.
-pub(super) struct Book {
+/// A contact book in memory, about 400 bytes a contact. It is dropped as soon as it is written.
+pub(in crate::session) struct Book {
     matcher: Matcher,
-    /// Rows as they are, or will be once the changes are written.
+    /// Rows as they are once the changes are written.
     contacts: HashMap<Puid, Contact>,
     members: HashMap<Puid, Vec<Member>>,
-    /// Members who have no row of their own.
+    /// Members without a row of their own.
     strangers: HashMap<Puid, Contact>,
-    /// Whom WeChat has told of.
-    told: HashSet<Puid>,
+    /// The contacts that the channel has reported.
+    seen: HashSet<Puid>,
     at: Timestamp,
     changes: Changes,
 }
 
-/// What is to be written.
+/// What has to be written.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     pub contacts: HashMap<Puid, Contact>,
     pub members: HashMap<Puid, Vec<Member>>,
-    /// Whose the user names are that were told.
+    /// Every user name that was reported, with its puid.
     pub names: Vec<(String, Puid)>,
 }
 
-/// How much a card tells.
+/// How much a card reports.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Told {
-    /// What it does not have, the contact does not have.
-    All,
-    /// What it does not have is as before.
-    Part,
+enum Extent {
+    /// Everything: a field that is missing is empty.
+    Full,
+    /// A part: a field that is missing is unchanged.
+    Partial,
 }
 
 impl Book {
-    /// The book as the ledger has it; what changes in it changes at `at`.
-    pub fn new(contacts: Vec<Contact>, members: Vec<(Puid, Vec<Member>)>, at: Timestamp) -> Self {
+    /// The book as the ledger holds it. Changes get the time `at`.
+    pub(in crate::session) fn new(contacts: Vec<Contact>, members: Vec<(Puid, Vec<Member>)>, at: Timestamp) -> Self {
         Self::of(contacts, members, at, |_| {})
     }
 
-    /// The book of the account `owner`, whose user name is `user_name` in this login: whatever else may have changed,
-    /// the account is itself.
-    pub fn owned(
+    /// The book of the account `owner`, whose user name is `user_name` in this login. The account is recognised by its
+    /// puid, whatever else has changed.
+    pub(super) fn owned(
         contacts: Vec<Contact>,
         members: Vec<(Puid, Vec<Member>)>,
         at: Timestamp,
@@ -57,9 +58,9 @@ impl Book {
         user_name: &str,
     ) -> Self {
         Self::of(contacts, members, at, |known| {
-            let myself = known.iter_mut().find(|known| known.contact.puid == *owner);
-            if let Some(myself) = myself {
-                user_name.clone_into(&mut myself.contact.user_name);
+            let own = known.iter_mut().find(|known| known.contact.puid == *owner);
+            if let Some(own) = own {
+                user_name.clone_into(&mut own.contact.user_name);
             } else {
                 let card = Card::bare(user_name, ContactKind::Myself);
                 known.push(Known { contact: Contact::of(&card, owner.clone(), at), members: Vec::new() });
@@ -85,20 +86,20 @@ impl Book {
             known.map(|contact| Known { contact: contact.clone(), members: people_of(&contact.puid) }).collect();
         adjust(&mut known);
         let matcher = Matcher::new(known);
-        Self { matcher, contacts, members, strangers, told: HashSet::new(), at, changes: Changes::default() }
+        Self { matcher, contacts, members, strangers, seen: HashSet::new(), at, changes: Changes::default() }
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.contacts.is_empty()
     }
 
-    /// Who has the user name in this login, as far as was told.
-    pub fn puid(&self, user_name: &str) -> Option<&Puid> {
+    /// The puid of a user name of this login.
+    pub(in crate::session) fn puid(&self, user_name: &str) -> Option<&Puid> {
         self.matcher.get(user_name)
     }
 
-    /// Takes the rows for told: they are of this login, so nobody else can be one of them.
-    pub fn keep_present(&mut self) {
+    /// Assigns the present contacts to their user names: the rows are of this login, so no new card can match them.
+    pub(super) fn keep_present(&mut self) {
         let contacts = self.contacts.values().filter(|contact| contact.present);
         let groups = contacts.clone().filter_map(|contact| self.members.get(&contact.puid));
         let all = contacts.chain(groups.flatten().map(|member| &member.contact));
@@ -107,29 +108,29 @@ impl Book {
     }
 
     /// People and official accounts from the contact list.
-    pub fn full(&mut self, cards: &[Card]) {
-        self.people(cards, Told::All);
+    pub(in crate::session) fn full(&mut self, cards: &[Card]) {
+        self.people(cards, Extent::Full);
     }
 
-    /// People and official accounts of whom less may be told than before.
-    pub fn part(&mut self, cards: &[Card]) {
-        self.people(cards, Told::Part);
+    /// People and official accounts whose cards may lack fields.
+    pub(super) fn partial(&mut self, cards: &[Card]) {
+        self.people(cards, Extent::Partial);
     }
 
-    fn people(&mut self, cards: &[Card], told: Told) {
+    fn people(&mut self, cards: &[Card], extent: Extent) {
         self.matcher.assign(&cards.iter().collect::<Vec<_>>());
         for card in cards {
-            self.record(card, told);
+            self.record(card, extent);
         }
     }
 
-    /// Groups, after the people whom the account knows: their members are matched first, then the groups by them.
-    /// A group without members keeps those it had.
-    pub fn groups(&mut self, groups: &[Card]) {
+    /// Groups, after the people: their members are matched first, then the groups by their members. A group without
+    /// members keeps those it had.
+    pub(super) fn groups(&mut self, groups: &[Card]) {
         self.matcher.assign(&groups.iter().flat_map(|group| &group.members).collect::<Vec<_>>());
         self.matcher.assign(&groups.iter().collect::<Vec<_>>());
         for group in groups {
-            let Some(puid) = self.record(group, Told::Part) else { continue };
+            let Some(puid) = self.record(group, Extent::Partial) else { continue };
             if group.members.is_empty() {
                 continue;
             }
@@ -141,8 +142,8 @@ impl Book {
         }
     }
 
-    /// WeChat has told that a contact was deleted.
-    pub fn gone(&mut self, user_name: &str) {
+    /// A contact that the channel reports as deleted.
+    pub(super) fn remove(&mut self, user_name: &str) {
         if let Some(contact) = self.matcher.get(user_name).and_then(|puid| self.contacts.get_mut(puid))
             && contact.present
         {
@@ -151,26 +152,26 @@ impl Book {
         }
     }
 
-    /// A full listing is over: whom it did not have is gone.
-    pub fn rest_is_gone(&mut self) {
+    /// After a full listing: contacts that it did not contain are no longer present.
+    pub(super) fn remove_unseen(&mut self) {
         for contact in self.contacts.values_mut().filter(|contact| contact.present) {
-            if !self.told.contains(&contact.puid) {
+            if !self.seen.contains(&contact.puid) {
                 (contact.present, contact.update_time) = (false, self.at);
                 self.changes.contacts.insert(contact.puid.clone(), contact.clone());
             }
         }
     }
 
-    /// What has changed since this was last asked.
-    pub fn take_changes(&mut self) -> Changes {
+    /// What has changed since the last call.
+    pub(super) fn take_changes(&mut self) -> Changes {
         std::mem::take(&mut self.changes)
     }
 
-    fn record(&mut self, card: &Card, told: Told) -> Option<Puid> {
+    fn record(&mut self, card: &Card, extent: Extent) -> Option<Puid> {
         let puid = self.matcher.get(&card.user_name)?.clone();
         let before = self.contacts.get(&puid).or_else(|| self.strangers.get(&puid));
-        let contact = renewed(before, card, &puid, told, self.at);
-        self.told.insert(puid.clone());
+        let contact = updated(before, card, &puid, extent, self.at);
+        self.seen.insert(puid.clone());
         self.changes.names.push((card.user_name.clone(), puid.clone()));
         if self.contacts.get(&puid) != Some(&contact) {
             self.changes.contacts.insert(puid.clone(), contact.clone());
@@ -179,7 +180,7 @@ impl Book {
         Some(puid)
     }
 
-    /// A member is the contact that the account knows, where it knows them: a group tells names only.
+    /// A member. The contact of the same person has more fields than the group's card, and is preferred.
     fn member(&mut self, card: &Card) -> Option<Member> {
         let puid = self.matcher.get(&card.user_name)?.clone();
         let display_name = card.display_name.clone();
@@ -187,24 +188,24 @@ impl Book {
             return Some(Member { contact: contact.clone(), display_name });
         }
         let before = self.strangers.get(&puid).or_else(|| self.contacts.get(&puid));
-        let contact = renewed(before, card, &puid, Told::Part, self.at);
+        let contact = updated(before, card, &puid, Extent::Partial, self.at);
         self.changes.names.push((card.user_name.clone(), puid.clone()));
         self.strangers.insert(puid, contact.clone());
         Some(Member { contact, display_name })
     }
 }
 
-/// A contact after a card was told. A new user name alone is no change that anybody would call one.
-fn renewed(before: Option<&Contact>, card: &Card, puid: &Puid, told: Told, at: Timestamp) -> Contact {
+/// A contact after a card was reported. A new user name alone does not change `update_time`.
+fn updated(before: Option<&Contact>, card: &Card, puid: &Puid, extent: Extent, at: Timestamp) -> Contact {
     let mut contact = Contact::of(card, puid.clone(), at);
     contact.member_count = contact.member_count.max(u32::try_from(card.members.len()).unwrap_or(u32::MAX));
     let Some(before) = before else { return contact };
     contact.insert_time = before.insert_time;
-    // WeChat tells these now and then only; what recognises a person is not forgotten.
-    contact.uin = contact.uin.or(before.uin);
+    // WeChat reports these only sometimes. They are kept, since they identify a person.
+    contact.account = contact.account.or_else(|| before.account.clone());
     contact.alias = contact.alias.or_else(|| before.alias.clone());
     contact.picture_seq = contact.picture_seq.or(before.picture_seq);
-    if told == Told::Part {
+    if extent == Extent::Partial {
         if contact.nick_name.is_empty() {
             contact.nick_name.clone_from(&before.nick_name);
         }
@@ -219,11 +220,11 @@ fn renewed(before: Option<&Contact>, card: &Card, puid: &Puid, told: Told, at: T
         contact.owner = contact.owner.or_else(|| before.owner.clone());
     }
     contact.update_time = before.update_time;
-    contact.update_time = if same_but_for_the_name(&contact, before) { before.update_time } else { at };
+    contact.update_time = if equal_except_user_name(&contact, before) { before.update_time } else { at };
     contact
 }
 
-fn same_but_for_the_name(one: &Contact, other: &Contact) -> bool {
+fn equal_except_user_name(one: &Contact, other: &Contact) -> bool {
     Contact { user_name: other.user_name.clone(), ..one.clone() } == *other
 }
 
