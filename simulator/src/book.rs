@@ -4,9 +4,9 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
-use crate::account::AccountSpec;
 use crate::contact_ref::ContactRef;
 use crate::person::{Group, Member, Person};
+use crate::spec::AccountSpec;
 
 /// A member of a group as the group's list has it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::account::Uin;
+use crate::spec::Uin;
 
 /// Something that goes wrong with the next requests of an endpoint. Every field but `endpoint` may
 /// be left out; several together happen together, the delay first.

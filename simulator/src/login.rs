@@ -1,6 +1,6 @@
 //! A QR code's life, from jslogin (or a push login) to the session it becomes.
 
-use crate::account::Uin;
+use crate::spec::Uin;
 
 #[derive(Debug)]
 pub(crate) struct QrCode {

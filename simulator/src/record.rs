@@ -3,8 +3,8 @@
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::account::Uin;
 use crate::contact_ref::ContactRef;
+use crate::spec::Uin;
 
 /// Something a client sent to a chat.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -4,11 +4,11 @@
 use axum::response::Response;
 use serde_json::Value;
 
-use crate::account::Uin;
 use crate::call::Call;
 use crate::clock;
 use crate::record::{Violation, text_of};
 use crate::session::Session;
+use crate::spec::Uin;
 use crate::state::State;
 use crate::wire::answer;
 

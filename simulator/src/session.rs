@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::account::Uin;
 use crate::contact_ref::ContactRef;
 use crate::names::{self, Dice};
+use crate::spec::Uin;
 
 /// A web login. It stays known after its end, to answer with the code it ended with.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::account::{Account, Uin};
+use crate::account::Account;
 use crate::clock;
 use crate::config::Config;
 use crate::fault::Armed;
@@ -11,6 +11,7 @@ use crate::login::QrCode;
 use crate::names::{self, BASE64_URL, Dice};
 use crate::record::Violation;
 use crate::session::Session;
+use crate::spec::Uin;
 use crate::upload::{Permit, Unfinished, Upload};
 
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::account::Uin;
+use crate::spec::Uin;
 
 /// A file that a client uploaded; sends refer to it by its `MediaId`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{OneOrMany, Outcome, Patience, done};
-use crate::account::{AccountSpec, Uin};
 use crate::config::Settings;
+use crate::spec::{AccountSpec, Uin};
 use crate::world::{AccountState, World};
 
 pub(super) fn routes() -> Router<World> {

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{OneOrMany, Outcome, Patience, done};
-use crate::account::Uin;
 use crate::push::Push;
+use crate::spec::Uin;
 use crate::world::World;
 
 pub(super) fn routes() -> Router<World> {

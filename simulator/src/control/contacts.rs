@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Outcome, done};
-use crate::account::Uin;
 use crate::person::{Group, Member, Person};
+use crate::spec::Uin;
 use crate::world::World;
 
 pub(super) fn routes() -> Router<World> {

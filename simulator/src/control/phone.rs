@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Outcome, Patience, done};
-use crate::account::Uin;
+use crate::spec::Uin;
 use crate::world::World;
 
 pub(super) fn routes() -> Router<World> {

@@ -11,10 +11,10 @@ use data_encoding::BASE64;
 use serde_json::json;
 
 use super::BIN;
-use crate::account::Uin;
 use crate::call::Call;
 use crate::login::{QrCode, QrState};
 use crate::rules::Judge;
+use crate::spec::Uin;
 use crate::wire::{answer, image};
 use crate::world::World;
 

@@ -3,12 +3,12 @@
 use serde_json::Map;
 
 use super::{ControlError, World};
-use crate::account::Uin;
 use crate::clock;
 use crate::contact_ref::ContactRef;
 use crate::inbox::Message;
 use crate::push::{From, Kind, Push, ticket};
 use crate::record::{Pushed, Sent};
+use crate::spec::Uin;
 use crate::state::State;
 use crate::upload::Upload;
 use crate::wire::{media, text};

@@ -1,10 +1,11 @@
 //! How the account's contacts change.
 
 use super::{ControlError, World};
-use crate::account::{Account, Uin};
+use crate::account::Account;
 use crate::contact_ref::ContactRef;
 use crate::inbox::Entry;
 use crate::person::{Group, Member, Person};
+use crate::spec::Uin;
 
 impl World {
     /// Changes a friend or official account (a new nickname, remark, picture) and tells the client

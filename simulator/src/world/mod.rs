@@ -9,11 +9,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 use tokio::sync::Notify;
 
-use crate::account::{Account, AccountSpec, Uin};
+use crate::account::Account;
 use crate::config::{Config, Settings};
 use crate::fault::{Armed, Fault};
 use crate::login::QrState;
 use crate::record::{Sent, Violation};
+use crate::spec::{AccountSpec, Uin};
 use crate::state::State;
 
 /// A handle on the simulated WeChat; clones share it.

@@ -1,8 +1,8 @@
 //! What the phones do: scan, agree, decline, log the web out.
 
 use super::{ControlError, World};
-use crate::account::Uin;
 use crate::login::QrState;
+use crate::spec::Uin;
 use crate::state::State;
 
 impl World {
