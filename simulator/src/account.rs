@@ -16,11 +16,11 @@ pub(crate) struct Account {
     pub(crate) inbox: Inbox,
     pub(crate) sent: Vec<Sent>,
     /// The Sid of the current web login; an earlier one was ended by it.
-    pub(crate) current: Option<String>,
+    pub(crate) current_sid: Option<String>,
     /// How many web logins there were, also those that have ended.
     pub(crate) logins: u64,
     /// Rung when the inbox grows or the login ends, so that a push wakes this account's poll only.
-    pub(crate) bell: Arc<Notify>,
+    pub(crate) poll_wakeup: Arc<Notify>,
 }
 
 impl Account {
@@ -30,9 +30,9 @@ impl Account {
             book: Book::new(spec),
             inbox: Inbox::default(),
             sent: Vec::new(),
-            current: None,
+            current_sid: None,
             logins: 0,
-            bell: Arc::new(Notify::new()),
+            poll_wakeup: Arc::new(Notify::new()),
         }
     }
 }

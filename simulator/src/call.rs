@@ -33,8 +33,8 @@ impl<S: Send + Sync> FromRequest<S> for Call {
         Ok(Self {
             endpoint: path.rsplit('/').next().unwrap_or(path).to_owned(),
             host: host_of(&parts.headers),
-            query: pairs(parts.uri.query().unwrap_or("")),
-            cookies: cookies(&parts.headers),
+            query: parse_query(parts.uri.query().unwrap_or("")),
+            cookies: parse_cookies(&parts.headers),
             headers: parts.headers,
             body,
         })
@@ -71,7 +71,7 @@ impl Call {
     }
 
     /// The client came by the name of a real WeChat host (through a proxy or an adapter).
-    pub(crate) fn by_real_host(&self) -> bool {
+    pub(crate) fn uses_real_host(&self) -> bool {
         self.host.ends_with(".qq.com") || self.host.ends_with(".wechat.com")
     }
 }
@@ -80,11 +80,11 @@ pub(crate) fn host_of(headers: &HeaderMap) -> String {
     headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost").to_owned()
 }
 
-pub(crate) fn pairs(query: &str) -> HashMap<String, String> {
+pub(crate) fn parse_query(query: &str) -> HashMap<String, String> {
     url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()
 }
 
-pub(crate) fn cookies(headers: &HeaderMap) -> HashMap<String, String> {
+pub(crate) fn parse_cookies(headers: &HeaderMap) -> HashMap<String, String> {
     headers
         .get_all(header::COOKIE)
         .iter()

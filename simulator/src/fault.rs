@@ -90,28 +90,28 @@ impl Fault {
 
 /// A fault and how often it has met its endpoint.
 #[derive(Debug)]
-pub(crate) struct Armed {
+pub(crate) struct ActiveFault {
     pub(crate) fault: Fault,
-    met: u32,
+    matched: u32,
 }
 
-impl Armed {
+impl ActiveFault {
     pub(crate) fn new(fault: Fault) -> Self {
-        Self { fault, met: 0 }
+        Self { fault, matched: 0 }
     }
 
     /// Whether this request is hit; counts it.
-    pub(crate) fn hits(&mut self, endpoint: &str, uin: Option<Uin>) -> bool {
+    pub(crate) fn matches(&mut self, endpoint: &str, uin: Option<Uin>) -> bool {
         let fault = &self.fault;
         if (fault.endpoint != "*" && fault.endpoint != endpoint) || (fault.uin.is_some() && fault.uin != uin) {
             return false;
         }
-        self.met = self.met.saturating_add(1);
-        self.met > fault.after && (fault.times == 0 || self.met - fault.after <= fault.times)
+        self.matched = self.matched.saturating_add(1);
+        self.matched > fault.after && (fault.times == 0 || self.matched - fault.after <= fault.times)
     }
 
-    pub(crate) fn spent(&self) -> bool {
-        self.fault.times != 0 && self.met >= self.fault.after.saturating_add(self.fault.times)
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.fault.times != 0 && self.matched >= self.fault.after.saturating_add(self.fault.times)
     }
 }
 
@@ -121,10 +121,10 @@ mod tests {
 
     #[test]
     fn a_fault_hits_as_often_as_it_says() {
-        let mut armed = Armed::new(Fault::on("webwxsync").after(1).times(2));
-        let hits: Vec<bool> = (0..5).map(|_| armed.hits("webwxsync", None)).collect();
+        let mut fault = ActiveFault::new(Fault::on("webwxsync").after(1).times(2));
+        let hits: Vec<bool> = (0..5).map(|_| fault.matches("webwxsync", None)).collect();
         assert_eq!(hits, [false, true, true, false, false]);
-        assert!(!armed.hits("synccheck", None));
-        assert!(armed.spent());
+        assert!(!fault.matches("synccheck", None));
+        assert!(fault.is_exhausted());
     }
 }

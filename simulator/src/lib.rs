@@ -33,13 +33,13 @@ mod names;
 mod person;
 mod push;
 mod record;
-mod rules;
 mod server;
 mod session;
 mod simulator;
 mod spec;
 mod state;
 mod upload;
+mod validator;
 mod wire;
 mod world;
 

@@ -9,9 +9,9 @@ pub(crate) struct QrCode {
     pub(crate) desktop: bool,
     /// The client has been told of the scan (201). It is told once, whatever its `tip`: itchat-uos
     /// always asks with 1, wechat4u always with 0, and neither may miss it or spin.
-    pub(crate) told_scanned: bool,
+    pub(crate) scan_reported: bool,
     /// Whose phone is asked, for a push login.
-    pub(crate) pushed_to: Option<Uin>,
+    pub(crate) push_login_to: Option<Uin>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,11 +33,11 @@ pub(crate) enum QrState {
 
 impl QrCode {
     pub(crate) fn new(desktop: bool) -> Self {
-        Self { state: QrState::Waiting, desktop, told_scanned: false, pushed_to: None }
+        Self { state: QrState::Waiting, desktop, scan_reported: false, push_login_to: None }
     }
 
     /// A push login: the phone shows the question at once.
     pub(crate) fn pushed(uin: Uin, desktop: bool) -> Self {
-        Self { state: QrState::Scanned(uin), desktop, told_scanned: false, pushed_to: Some(uin) }
+        Self { state: QrState::Scanned(uin), desktop, scan_reported: false, push_login_to: Some(uin) }
     }
 }

@@ -7,26 +7,28 @@ use crate::contact_ref::ContactRef;
 
 /// A small generator (splitmix64): ids and keys need to differ, not to be secret.
 #[derive(Debug)]
-pub(crate) struct Dice(u64);
+pub(crate) struct Rng(u64);
 
-impl Dice {
+impl Rng {
     pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub(crate) fn roll(&mut self) -> u64 {
+    pub(crate) fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         scramble(self.0)
     }
 
     /// `length` characters of the Base64 alphabet given.
     pub(crate) fn text(&mut self, alphabet: &[u8; 64], length: usize) -> String {
-        (0..length).map(|_| char::from(alphabet[usize::try_from(self.roll() >> 58).unwrap_or(0)])).collect()
+        (0..length).map(|_| char::from(alphabet[usize::try_from(self.next_u64() >> 58).unwrap_or(0)])).collect()
     }
 
     /// `length` lower-case hex digits.
     pub(crate) fn hex(&mut self, length: usize) -> String {
-        (0..length).map(|_| char::from(b"0123456789abcdef"[usize::try_from(self.roll() >> 60).unwrap_or(0)])).collect()
+        (0..length)
+            .map(|_| char::from(b"0123456789abcdef"[usize::try_from(self.next_u64() >> 60).unwrap_or(0)]))
+            .collect()
     }
 }
 
@@ -50,7 +52,7 @@ pub(crate) fn user_name(salt: u64, contact: ContactRef) -> String {
 }
 
 /// Whom a user name means in the session with this salt, if it was made by [`user_name`].
-pub(crate) fn contact_of(salt: u64, name: &str) -> Option<ContactRef> {
+pub(crate) fn parse_user_name(salt: u64, name: &str) -> Option<ContactRef> {
     if let Some(special) = ContactRef::special(name) {
         return Some(special);
     }
@@ -100,13 +102,13 @@ mod tests {
             ContactRef::Special("filehelper"),
         ] {
             let name = user_name(42, contact);
-            assert_eq!(contact_of(42, &name), Some(contact));
+            assert_eq!(parse_user_name(42, &name), Some(contact));
             if !matches!(contact, ContactRef::Special(_)) {
-                assert_eq!(contact_of(43, &name), None, "{name}");
+                assert_eq!(parse_user_name(43, &name), None, "{name}");
             }
         }
-        assert_eq!(contact_of(42, "@short"), None);
-        assert_eq!(contact_of(42, "汉字"), None);
+        assert_eq!(parse_user_name(42, "@short"), None);
+        assert_eq!(parse_user_name(42, "汉字"), None);
     }
 
     #[test]

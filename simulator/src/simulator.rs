@@ -6,8 +6,8 @@ use tokio::net::{TcpListener, ToSocketAddrs};
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
-use crate::names::Dice;
-use crate::server::{self, Closable};
+use crate::names::Rng;
+use crate::server::{self, BreakableListener};
 use crate::world::World;
 
 /// A simulated WeChat that listens until it is dropped or stopped.
@@ -31,8 +31,8 @@ impl Simulator {
             Some(seed) => seed,
             None => getrandom::u64().map_err(std::io::Error::other)?,
         };
-        let world = World::new(config, Dice::new(seed).roll());
-        let serving = tokio::spawn(server::serve(Closable::new(listener), world.clone()));
+        let world = World::new(config, Rng::new(seed).next_u64());
+        let serving = tokio::spawn(server::serve(BreakableListener::new(listener), world.clone()));
         Ok(Self { address, world, serving })
     }
 

@@ -18,7 +18,7 @@ pub struct Upload {
 
 /// An upload whose last chunk has not come.
 #[derive(Debug)]
-pub(crate) struct Unfinished {
+pub(crate) struct PartialUpload {
     pub(crate) chunks: usize,
     pub(crate) next: usize,
     pub(crate) bytes: Vec<u8>,
@@ -26,7 +26,7 @@ pub(crate) struct Unfinished {
 
 /// What webwxcheckupload gave out for a large file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Permit {
+pub(crate) struct UploadPermit {
     pub(crate) size: u64,
     pub(crate) aes_key: String,
     pub(crate) signature: String,

@@ -8,7 +8,7 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{OneOrMany, Outcome, Patience, done};
+use super::{ControlResult, OneOrMany, Timeout, ok};
 use crate::push::Push;
 use crate::spec::Uin;
 use crate::world::World;
@@ -22,43 +22,43 @@ pub(super) fn routes() -> Router<World> {
 }
 
 #[derive(Debug, Deserialize)]
-struct Addressed {
+struct PushRequest {
     uin: Uin,
     #[serde(flatten)]
     push: Push,
 }
 
 /// One message or a list of them; none is pushed if one of them cannot be.
-async fn push(State(world): State<World>, Json(asked): Json<OneOrMany<Addressed>>) -> Outcome {
-    let all: Vec<(Uin, Push)> = asked.into_vec().into_iter().map(|one| (one.uin, one.push)).collect();
+async fn push(State(world): State<World>, Json(requests): Json<OneOrMany<PushRequest>>) -> ControlResult {
+    let all: Vec<(Uin, Push)> = requests.into_vec().into_iter().map(|one| (one.uin, one.push)).collect();
     let ids: Vec<String> = world.push_all(&all)?.iter().map(u64::to_string).collect();
-    done(&json!({"msg_ids": ids}))
+    ok(&json!({"msg_ids": ids}))
 }
 
 #[derive(Debug, Deserialize)]
-struct Of {
+struct PushedQuery {
     uin: Uin,
 }
 
-async fn pushed(State(world): State<World>, Query(asked): Query<Of>) -> Outcome {
-    world.state_of(asked.uin)?;
-    done(&json!({"pushed": world.pushed(asked.uin)}))
+async fn pushed(State(world): State<World>, Query(query): Query<PushedQuery>) -> ControlResult {
+    world.state_of(query.uin)?;
+    ok(&json!({"pushed": world.pushed(query.uin)}))
 }
 
 #[derive(Debug, Deserialize)]
-struct Asked {
+struct SentQuery {
     uin: Uin,
     /// Waits until there are so many.
     #[serde(default)]
     at_least: usize,
     #[serde(default)]
-    timeout_ms: Patience,
+    timeout_ms: Timeout,
 }
 
-async fn sent(State(world): State<World>, Query(asked): Query<Asked>) -> Outcome {
-    world.state_of(asked.uin)?;
-    let sent = asked.timeout_ms.wait(world.wait_sent(asked.uin, asked.at_least)).await?;
-    done(&json!({"sent": sent}))
+async fn sent(State(world): State<World>, Query(query): Query<SentQuery>) -> ControlResult {
+    world.state_of(query.uin)?;
+    let sent = query.timeout_ms.wait(world.wait_sent(query.uin, query.at_least)).await?;
+    ok(&json!({"sent": sent}))
 }
 
 /// The bytes that a client uploaded.

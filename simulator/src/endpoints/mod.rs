@@ -4,9 +4,9 @@ mod contacts;
 mod groups;
 mod init;
 mod login;
+mod login_page;
 mod media;
 mod oplog;
-mod page;
 mod send;
 mod sync;
 mod upload;
@@ -21,7 +21,7 @@ pub(crate) const BIN: &str = "/cgi-bin/mmwebwx-bin";
 pub(crate) fn routes() -> Router<World> {
     Router::new()
         .merge(login::routes())
-        .merge(page::routes())
+        .merge(login_page::routes())
         .merge(init::routes())
         .merge(contacts::routes())
         .merge(sync::routes())

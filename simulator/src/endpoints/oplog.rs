@@ -11,10 +11,10 @@ use crate::call::Call;
 use crate::contact_ref::ContactRef;
 use crate::inbox::Entry;
 use crate::record::text_of;
-use crate::rules::{Judge, RET_PARAMETER};
 use crate::session::Session;
-use crate::state::State as Simulated;
-use crate::wire::answer;
+use crate::state::SimulatorState;
+use crate::validator::Validator;
+use crate::wire::response;
 use crate::world::World;
 
 pub(super) fn routes() -> Router<World> {
@@ -26,26 +26,26 @@ pub(super) fn routes() -> Router<World> {
 /// `CmdId` 2 sets a remark, which comes back by `ModContactList`; 3 pins a chat.
 async fn oplog(State(world): State<World>, call: Call) -> Response {
     world.change(|state| {
-        let mut judge = Judge::new(state, &call);
-        let (body, session) = match judge.posted() {
+        let mut validator = Validator::new(state, &call);
+        let (body, session) = match validator.authenticate_post() {
             Ok(found) => found,
-            Err(refused) => return refused.answer(),
+            Err(refusal) => return refusal.response(),
         };
         let name = text_of(&body["UserName"]);
         let Some(contact) = session.contact(&name) else {
-            judge.broken("user_name_unknown", format!("nobody is called {name:?} in this session"));
-            return answer::ret(RET_PARAMETER);
+            validator.report("user_name_unknown", format!("nobody is called {name:?} in this session"));
+            return response::ret(response::RET_PARAMETER);
         };
         match body["CmdId"].as_u64() {
-            Some(2) => remark(state, &session, contact, &body["RemarkName"]),
+            Some(2) => set_remark(state, &session, contact, &body["RemarkName"]),
             Some(3) => {}
-            _ => judge.broken("oplog_command", format!("CmdId is {}", body["CmdId"])),
+            _ => validator.report("oplog_command", format!("CmdId is {}", body["CmdId"])),
         }
-        answer::json(&json!({"BaseResponse": answer::base(0)}))
+        response::json(&json!({"BaseResponse": response::base(0)}))
     })
 }
 
-fn remark(state: &mut Simulated, session: &Session, contact: ContactRef, remark: &Value) {
+fn set_remark(state: &mut SimulatorState, session: &Session, contact: ContactRef, remark: &Value) {
     let Some(account) = state.accounts.get_mut(&session.uin) else { return };
     let Some(mut person) = account.book.person(contact).map(std::borrow::Cow::into_owned) else {
         return;
@@ -59,39 +59,42 @@ fn remark(state: &mut Simulated, session: &Session, contact: ContactRef, remark:
 /// 2 asks somebody, who never answers.
 async fn verify_user(State(world): State<World>, call: Call) -> Response {
     world.change(|state| {
-        let mut judge = Judge::new(state, &call);
-        let (body, session) = match judge.posted() {
+        let mut validator = Validator::new(state, &call);
+        let (body, session) = match validator.authenticate_post() {
             Ok(found) => found,
-            Err(refused) => return refused.answer(),
+            Err(refusal) => return refusal.response(),
         };
         let asked = &body["VerifyUserList"][0];
         let (name, ticket) = (text_of(&asked["Value"]), text_of(&asked["VerifyUserTicket"]));
         let Some(contact) = session.contact(&name) else {
-            judge.broken("user_name_unknown", format!("nobody is called {name:?} in this session"));
-            return answer::ret(RET_PARAMETER);
+            validator.report("user_name_unknown", format!("nobody is called {name:?} in this session"));
+            return response::ret(response::RET_PARAMETER);
         };
         if body["VerifyUserListSize"] != json!(1) || text_of(&body["skey"]) != session.skey {
-            judge.broken("verify_parameters", "VerifyUserListSize is 1 and skey the session's");
+            validator.report("verify_parameters", "VerifyUserListSize is 1 and skey the session's");
         }
         match body["Opcode"].as_u64() {
-            Some(3) => return accept(&mut judge, &session, contact, &ticket),
+            Some(3) => return accept_request(&mut validator, &session, contact, &ticket),
             Some(1 | 2) => {}
-            _ => judge.broken("verify_opcode", format!("Opcode is {}", body["Opcode"])),
+            _ => validator.report("verify_opcode", format!("Opcode is {}", body["Opcode"])),
         }
-        answer::json(&json!({"BaseResponse": answer::base(0)}))
+        response::json(&json!({"BaseResponse": response::base(0)}))
     })
 }
 
-fn accept(judge: &mut Judge<'_>, session: &Session, contact: ContactRef, ticket: &str) -> Response {
+fn accept_request(validator: &mut Validator<'_>, session: &Session, contact: ContactRef, ticket: &str) -> Response {
     if ticket.is_empty() {
-        judge.tolerated("verify_ticket", "no ticket, as itchat does; RecommendInfo has one");
+        validator.tolerate("verify_ticket", "no ticket, as itchat does; RecommendInfo has one");
     }
-    let accepted =
-        judge.state.accounts.get_mut(&session.uin).is_some_and(|account| account.book.accept(contact, ticket));
+    let accepted = validator
+        .state
+        .accounts
+        .get_mut(&session.uin)
+        .is_some_and(|account| account.book.accept_request(contact, ticket));
     if !accepted {
-        judge.broken("verify_ticket", format!("{ticket:?} is not RecommendInfo.Ticket"));
-        return answer::ret(RET_PARAMETER);
+        validator.report("verify_ticket", format!("{ticket:?} is not RecommendInfo.Ticket"));
+        return response::ret(response::RET_PARAMETER);
     }
-    judge.state.append(session.uin, Entry::Changed(contact));
-    answer::json(&json!({"BaseResponse": answer::base(0)}))
+    validator.state.append(session.uin, Entry::Changed(contact));
+    response::json(&json!({"BaseResponse": response::base(0)}))
 }

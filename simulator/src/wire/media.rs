@@ -4,7 +4,7 @@ use super::image;
 use crate::push::Kind;
 
 /// Bytes that fit the kind and differ from message to message.
-pub(crate) fn made_up(kind: &Kind, id: u64) -> Vec<u8> {
+pub(crate) fn placeholder(kind: &Kind, id: u64) -> Vec<u8> {
     match kind {
         Kind::Picture { .. } => image::picture(id),
         Kind::Sticker => gif(id),

@@ -1,7 +1,7 @@
 //! Text as Web WeChat sends it: entities, `<br/>`, emoji as spans.
 
 /// Emoji that come with the code of another one; seen by itchat, which has a table to mend it.
-const WRONG: [(u32, u32); 9] = [
+const WRONG_EMOJI: [(u32, u32); 9] = [
     (0x1f601, 0x1f63c),
     (0x1f602, 0x1f639),
     (0x1f603, 0x1f63a),
@@ -44,7 +44,7 @@ fn escape(text: &str, lines: bool) -> String {
             }
             c if is_old_emoji(c) => {
                 let code = u32::from(c);
-                let sent = WRONG.iter().find(|(right, _)| *right == code).map_or(code, |wrong| wrong.1);
+                let sent = WRONG_EMOJI.iter().find(|(right, _)| *right == code).map_or(code, |wrong| wrong.1);
                 span(&mut out, &format!("{sent:x}"));
             }
             c => out.push(c),

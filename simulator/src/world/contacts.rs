@@ -11,8 +11,8 @@ impl World {
     /// Changes a friend or official account (a new nickname, remark, picture) and tells the client
     /// by `ModContactList`.
     pub fn edit_contact(&self, uin: Uin, name: &str, edit: impl FnOnce(&mut Person)) -> Result<(), ControlError> {
-        let contact = self.on_account(uin, |account| {
-            let contact = found(account, name)?;
+        let contact = self.change_account(uin, |account| {
+            let contact = find_contact(account, name)?;
             let mut person =
                 account.book.person(contact).ok_or_else(|| ControlError::NoContact(name.into()))?.into_owned();
             edit(&mut person);
@@ -25,9 +25,9 @@ impl World {
 
     /// Changes a group's name, picture or members, and tells the client by `ModContactList`.
     pub fn edit_group(&self, uin: Uin, name: &str, edit: impl FnOnce(&mut Group)) -> Result<(), ControlError> {
-        let contact = self.on_account(uin, |account| {
+        let contact = self.change_account(uin, |account| {
             let unknown = || ControlError::NoContact(name.into());
-            let index = account.book.group_called(name).ok_or_else(unknown)?;
+            let index = account.book.group_by_name(name).ok_or_else(unknown)?;
             let mut group = account.book.group(index).ok_or_else(unknown)?.into_owned();
             edit(&mut group);
             account.book.edit_group(index, group);
@@ -39,7 +39,7 @@ impl World {
 
     /// A new friend, told by `ModContactList`.
     pub fn add_friend(&self, uin: Uin, person: Person) -> Result<ContactRef, ControlError> {
-        let contact = self.on_account(uin, |account| Ok(account.book.add_friend(person)))?;
+        let contact = self.change_account(uin, |account| Ok(account.book.add_friend(person)))?;
         self.change(|state| state.append(uin, Entry::Changed(contact)));
         Ok(contact)
     }
@@ -47,7 +47,7 @@ impl World {
     /// A new group, told by `ModContactList` if it is saved; else by its first message.
     pub fn add_group(&self, uin: Uin, group: Group) -> Result<ContactRef, ControlError> {
         let saved = group.saved;
-        let index = self.on_account(uin, |account| Ok(account.book.add_group(group)))?;
+        let index = self.change_account(uin, |account| Ok(account.book.add_group(group)))?;
         let contact = ContactRef::Group(index);
         if saved {
             self.change(|state| state.append(uin, Entry::Changed(contact)));
@@ -62,8 +62,8 @@ impl World {
 
     /// A friend, group or official account is gone, told by `DelContactList`.
     pub fn remove_contact(&self, uin: Uin, name: &str) -> Result<(), ControlError> {
-        let contact = self.on_account(uin, |account| {
-            let contact = found(account, name)?;
+        let contact = self.change_account(uin, |account| {
+            let contact = find_contact(account, name)?;
             account.book.remove(contact);
             Ok(contact)
         })?;
@@ -75,12 +75,12 @@ impl World {
     pub fn user_name(&self, uin: Uin, name: &str) -> Result<String, ControlError> {
         let state = self.lock();
         let account = state.accounts.get(&uin).ok_or(ControlError::NoAccount(uin))?;
-        let contact = found(account, name)?;
+        let contact = find_contact(account, name)?;
         let session = state.current_session(uin).ok_or(ControlError::NotLoggedIn(uin))?;
         Ok(session.user_name(contact))
     }
 }
 
-fn found(account: &Account, name: &str) -> Result<ContactRef, ControlError> {
+fn find_contact(account: &Account, name: &str) -> Result<ContactRef, ControlError> {
     account.book.find(name).ok_or_else(|| ControlError::NoContact(name.into()))
 }

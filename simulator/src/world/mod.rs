@@ -11,11 +11,12 @@ use tokio::sync::Notify;
 
 use crate::account::Account;
 use crate::config::{Config, Settings};
-use crate::fault::{Armed, Fault};
+use crate::fault::{ActiveFault, Fault};
 use crate::login::QrState;
 use crate::record::{Sent, Violation};
 use crate::spec::{AccountSpec, Uin};
-use crate::state::State;
+use crate::state::SimulatorState;
+use crate::wire::response::RET_LOGGED_OUT;
 
 /// A handle on the simulated WeChat; clones share it.
 #[derive(Debug, Clone)]
@@ -23,7 +24,7 @@ pub struct World(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<SimulatorState>,
     /// Rung after every change that somebody may wait for.
     changed: Notify,
 }
@@ -63,22 +64,22 @@ pub struct AccountState {
 
 impl World {
     pub(crate) fn new(config: Config, seed: u64) -> Self {
-        Self(Arc::new(Shared { state: Mutex::new(State::new(config, seed)), changed: Notify::new() }))
+        Self(Arc::new(Shared { state: Mutex::new(SimulatorState::new(config, seed)), changed: Notify::new() }))
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, SimulatorState> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes something and wakes whoever waits for a change.
-    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut SimulatorState) -> T) -> T {
         let outcome = change(&mut self.lock());
         self.0.changed.notify_waiters();
         outcome
     }
 
     /// Waits until the probe finds something; looks again after every change.
-    pub(crate) async fn until<T>(&self, mut probe: impl FnMut(&mut State) -> Option<T>) -> T {
+    pub(crate) async fn wait_until<T>(&self, mut probe: impl FnMut(&mut SimulatorState) -> Option<T>) -> T {
         loop {
             let changed = self.0.changed.notified();
             tokio::pin!(changed);
@@ -90,7 +91,7 @@ impl World {
         }
     }
 
-    fn on_account<T>(
+    fn change_account<T>(
         &self,
         uin: Uin,
         change: impl FnOnce(&mut Account) -> Result<T, ControlError>,
@@ -105,7 +106,7 @@ impl World {
     pub fn account(&self, spec: AccountSpec) -> Uin {
         let uin = spec.uin;
         self.change(|state| {
-            state.end_session(uin, 1101);
+            state.end_session(uin, RET_LOGGED_OUT);
             state.accounts.insert(uin, Account::new(spec));
         });
         uin
@@ -118,7 +119,7 @@ impl World {
 
     /// Arms a fault; faults are tried in the order they were armed.
     pub fn fault(&self, fault: Fault) {
-        self.change(|state| state.faults.push(Armed::new(fault)));
+        self.change(|state| state.faults.push(ActiveFault::new(fault)));
     }
 
     pub fn clear_faults(&self) {
@@ -149,12 +150,12 @@ impl World {
 
     /// The `n`th uuid handed out since the start (from 1), once there is one.
     pub async fn wait_uuid(&self, n: usize) -> String {
-        self.until(|state| state.uuids.get(n.checked_sub(1)?).cloned()).await
+        self.wait_until(|state| state.uuids.get(n.checked_sub(1)?).cloned()).await
     }
 
     /// Who logged in with this QR code, once webwxnewloginpage was answered.
     pub async fn wait_login(&self, uuid: &str) -> Uin {
-        self.until(|state| match state.qr_codes.get(uuid)?.state {
+        self.wait_until(|state| match state.qr_codes.get(uuid)?.state {
             QrState::LoggedIn { uin } => Some(uin),
             _ => None,
         })
@@ -163,7 +164,7 @@ impl World {
 
     /// Waits for a push login that asks this account; its uuid.
     pub async fn wait_push_login(&self, uin: Uin) -> String {
-        self.until(|state| phone::waiting_push_login(state, uin)).await
+        self.wait_until(|state| phone::waiting_push_login(state, uin)).await
     }
 
     /// Waits until webwxinit has been answered.
@@ -183,12 +184,12 @@ impl World {
 
     /// Waits until the account has no web login.
     pub async fn wait_offline(&self, uin: Uin) {
-        self.until(|state| state.current_session(uin).is_none().then_some(())).await;
+        self.wait_until(|state| state.current_session(uin).is_none().then_some(())).await;
     }
 
     /// Waits until the account's clients have sent at least `n` messages; all of them.
     pub async fn wait_sent(&self, uin: Uin, n: usize) -> Vec<Sent> {
-        self.until(|state| {
+        self.wait_until(|state| {
             let sent = &state.accounts.get(&uin)?.sent;
             (sent.len() >= n).then(|| sent.clone())
         })
@@ -196,11 +197,11 @@ impl World {
     }
 
     pub(crate) async fn wait_state(&self, uin: Uin, ready: impl Fn(&AccountState) -> bool) -> AccountState {
-        self.until(|state| account_state(state, uin).filter(|account| ready(account))).await
+        self.wait_until(|state| account_state(state, uin).filter(|account| ready(account))).await
     }
 }
 
-fn account_state(state: &State, uin: Uin) -> Option<AccountState> {
+fn account_state(state: &SimulatorState, uin: Uin) -> Option<AccountState> {
     let account = state.accounts.get(&uin)?;
     let session = state.current_session(uin);
     Some(AccountState {
@@ -220,7 +221,7 @@ impl World {
         self.change(|state| {
             state.closed = true;
             for account in state.accounts.values() {
-                account.bell.notify_waiters();
+                account.poll_wakeup.notify_waiters();
             }
         });
     }

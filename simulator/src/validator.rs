@@ -9,54 +9,49 @@ use crate::clock;
 use crate::record::{Violation, text_of};
 use crate::session::Session;
 use crate::spec::Uin;
-use crate::state::State;
-use crate::wire::answer;
+use crate::state::SimulatorState;
+use crate::wire::response;
 
 /// Violations kept at most: a client gone wild must not fill the memory.
-const KEPT: usize = 10_000;
+const MAX_VIOLATIONS: usize = 10_000;
 /// Tolerated ones leave room for the others.
-const KEPT_TOLERATED: usize = KEPT / 2;
-
-/// WeChat's "parameter error".
-pub(crate) const RET_PARAMETER: i32 = 1;
-/// WeChat's "cookie invalid".
-pub(crate) const RET_COOKIE: i32 = 1102;
+const MAX_TOLERATED: usize = MAX_VIOLATIONS / 2;
 
 /// A request that WeChat does not serve: the `Ret` it answers with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Refused(pub(crate) i32);
+pub(crate) struct Refusal(pub(crate) i32);
 
-impl Refused {
-    pub(crate) fn answer(self) -> Response {
-        answer::ret(self.0)
+impl Refusal {
+    pub(crate) fn response(self) -> Response {
+        response::ret(self.0)
     }
 }
 
 /// Looks at one request.
-pub(crate) struct Judge<'a> {
-    pub(crate) state: &'a mut State,
+pub(crate) struct Validator<'a> {
+    pub(crate) state: &'a mut SimulatorState,
     pub(crate) call: &'a Call,
     pub(crate) uin: Option<Uin>,
 }
 
-impl<'a> Judge<'a> {
-    pub(crate) fn new(state: &'a mut State, call: &'a Call) -> Self {
+impl<'a> Validator<'a> {
+    pub(crate) fn new(state: &'a mut SimulatorState, call: &'a Call) -> Self {
         Self { state, call, uin: None }
     }
 
     /// Keeps a violation.
-    pub(crate) fn broken(&mut self, rule: &'static str, detail: impl Into<String>) {
-        self.keep(rule, detail.into(), false);
+    pub(crate) fn report(&mut self, rule: &'static str, detail: impl Into<String>) {
+        self.record(rule, detail.into(), false);
     }
 
     /// Keeps something that WeChat lets pass.
-    pub(crate) fn tolerated(&mut self, rule: &'static str, detail: impl Into<String>) {
-        self.keep(rule, detail.into(), true);
+    pub(crate) fn tolerate(&mut self, rule: &'static str, detail: impl Into<String>) {
+        self.record(rule, detail.into(), true);
     }
 
-    fn keep(&mut self, rule: &'static str, detail: String, tolerated: bool) {
-        let room = if tolerated { KEPT_TOLERATED } else { KEPT };
-        if self.state.violations.len() < room {
+    fn record(&mut self, rule: &'static str, detail: String, tolerated: bool) {
+        let limit = if tolerated { MAX_TOLERATED } else { MAX_VIOLATIONS };
+        if self.state.violations.len() < limit {
             self.state.violations.push(Violation {
                 endpoint: self.call.endpoint.clone(),
                 rule,
@@ -69,75 +64,75 @@ impl<'a> Judge<'a> {
     }
 
     /// The body of a POST and the session it belongs to.
-    pub(crate) fn posted(&mut self) -> Result<(Value, Session), Refused> {
+    pub(crate) fn authenticate_post(&mut self) -> Result<(Value, Session), Refusal> {
         if let Some(escape) = self.call.unicode_escape() {
             let escape = escape.to_owned();
-            self.broken("escaped_unicode", format!("{escape} is not decoded: send UTF-8"));
+            self.report("escaped_unicode", format!("{escape} is not decoded: send UTF-8"));
         }
         let Some(body) = self.call.json() else {
-            self.broken("body_not_json", "the body is no JSON");
-            return Err(Refused(RET_PARAMETER));
+            self.report("body_not_json", "the body is no JSON");
+            return Err(Refusal(response::RET_PARAMETER));
         };
-        let session = self.base_request(&body["BaseRequest"])?;
+        let session = self.authenticate_base_request(&body["BaseRequest"])?;
         Ok((body, session))
     }
 
     /// Finds the session of a `BaseRequest` and checks that its fields agree.
-    pub(crate) fn base_request(&mut self, base: &Value) -> Result<Session, Refused> {
+    pub(crate) fn authenticate_base_request(&mut self, base: &Value) -> Result<Session, Refusal> {
         for field in ["Uin", "Sid", "Skey", "DeviceID"] {
             if base.get(field).is_none() {
-                self.broken("base_request_incomplete", format!("BaseRequest has no {field}"));
+                self.report("base_request_incomplete", format!("BaseRequest has no {field}"));
             }
         }
-        let session = self.session(&text_of(&base["Sid"]))?;
+        let session = self.find_session(&text_of(&base["Sid"]))?;
         let uin = text_of(&base["Uin"]);
         if uin != session.uin.to_string() {
-            self.broken("uin_wrong", format!("BaseRequest.Uin is {uin:?}"));
+            self.report("uin_wrong", format!("BaseRequest.Uin is {uin:?}"));
         } else if base["Uin"].is_string() {
-            self.tolerated("uin_as_text", "BaseRequest.Uin is a string, the page sends a number");
+            self.tolerate("uin_as_text", "BaseRequest.Uin is a string, the page sends a number");
         }
-        self.skey(&text_of(&base["Skey"]), &session);
-        self.device_id(&text_of(&base["DeviceID"]), &session);
-        self.pass_ticket(&session);
-        self.cookies_of(&session);
-        alive(&session)?;
+        self.check_skey(&text_of(&base["Skey"]), &session);
+        self.check_device_id(&text_of(&base["DeviceID"]), &session);
+        self.check_pass_ticket(&session);
+        self.check_cookies(&session);
+        check_not_ended(&session)?;
         Ok(session)
     }
 
     /// The session of a GET, which is known by its cookies.
-    pub(crate) fn by_cookies(&mut self) -> Result<Session, Refused> {
+    pub(crate) fn authenticate_cookies(&mut self) -> Result<Session, Refusal> {
         let sid = self.call.cookie("wxsid").to_owned();
-        let session = self.session(&sid)?;
-        self.cookies_of(&session);
-        alive(&session)?;
+        let session = self.find_session(&sid)?;
+        self.check_cookies(&session);
+        check_not_ended(&session)?;
         Ok(session)
     }
 
     /// The session with this Sid; a query may have lost its `+`.
-    pub(crate) fn session(&mut self, sid: &str) -> Result<Session, Refused> {
+    pub(crate) fn find_session(&mut self, sid: &str) -> Result<Session, Refusal> {
         let found = self.state.sessions.get(sid).cloned();
         let found = found.or_else(|| {
-            let mended = self.state.sessions.get(&sid.replace(' ', "+")).cloned()?;
-            self.tolerated("sid_not_encoded", "the + of the sid came as a space");
-            Some(mended)
+            let repaired = self.state.sessions.get(&sid.replace(' ', "+")).cloned()?;
+            self.tolerate("sid_not_encoded", "the + of the sid came as a space");
+            Some(repaired)
         });
         let Some(session) = found else {
-            self.broken("sid_unknown", format!("no session has the sid {sid:?}"));
-            return Err(Refused(RET_COOKIE));
+            self.report("sid_unknown", format!("no session has the sid {sid:?}"));
+            return Err(Refusal(response::RET_COOKIE));
         };
         self.uin = Some(session.uin);
         Ok(session)
     }
 
-    pub(crate) fn skey(&mut self, skey: &str, session: &Session) {
+    pub(crate) fn check_skey(&mut self, skey: &str, session: &Session) {
         if skey.is_empty() {
-            self.tolerated("skey_empty", "the skey is empty");
+            self.tolerate("skey_empty", "the skey is empty");
         } else if skey != session.skey {
-            self.broken("skey_wrong", format!("the skey is {skey:?}"));
+            self.report("skey_wrong", format!("the skey is {skey:?}"));
         }
     }
 
-    pub(crate) fn device_id(&mut self, device_id: &str, session: &Session) {
+    pub(crate) fn check_device_id(&mut self, device_id: &str, session: &Session) {
         let digits = device_id.strip_prefix('e').unwrap_or("");
         if digits.len() == 15 && digits.bytes().all(|b| b.is_ascii_digit()) {
             return;
@@ -145,17 +140,17 @@ impl<'a> Judge<'a> {
         // Python's random number may be shorter, or be written as 1e-05.
         let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit() || b"e-".contains(&b));
         if is_number || is_pass_ticket(device_id, session) {
-            self.tolerated("device_id_shape", format!("DeviceID is {device_id:?}, not e and 15 digits"));
+            self.tolerate("device_id_shape", format!("DeviceID is {device_id:?}, not e and 15 digits"));
         } else {
-            self.broken("device_id_shape", format!("DeviceID is {device_id:?}, not e and 15 digits"));
+            self.report("device_id_shape", format!("DeviceID is {device_id:?}, not e and 15 digits"));
         }
     }
 
     /// The ticket in the XML is percent-encoded already: it belongs into a URL as it is.
-    fn pass_ticket(&mut self, session: &Session) {
+    fn check_pass_ticket(&mut self, session: &Session) {
         let Some(ticket) = self.call.query.get("pass_ticket").cloned() else {
             if ["webwxinit", "webwxsync"].contains(&self.call.endpoint.as_str()) {
-                self.tolerated("pass_ticket_missing", "no pass_ticket in the query");
+                self.tolerate("pass_ticket_missing", "no pass_ticket in the query");
             }
             return;
         };
@@ -163,18 +158,18 @@ impl<'a> Judge<'a> {
             return;
         }
         let detail = format!("pass_ticket is {ticket:?}");
-        if ticket == encoded(&session.pass_ticket) {
-            self.tolerated("pass_ticket_encoded_twice", detail);
+        if ticket == encode_pass_ticket(&session.pass_ticket) {
+            self.tolerate("pass_ticket_encoded_twice", detail);
         } else if ticket.replace(' ', "+") == session.pass_ticket {
-            self.tolerated("pass_ticket_not_encoded", detail);
+            self.tolerate("pass_ticket_not_encoded", detail);
         } else if ticket.starts_with('e') && ticket[1..].bytes().all(|b| b.is_ascii_digit()) {
-            self.tolerated("pass_ticket_is_device_id", detail);
+            self.tolerate("pass_ticket_is_device_id", detail);
         } else {
-            self.broken("pass_ticket_wrong", detail);
+            self.report("pass_ticket_wrong", detail);
         }
     }
 
-    pub(crate) fn cookies_of(&mut self, session: &Session) {
+    pub(crate) fn check_cookies(&mut self, session: &Session) {
         let expected = [
             ("wxuin", session.uin.to_string()),
             ("wxsid", session.sid.clone()),
@@ -184,45 +179,45 @@ impl<'a> Judge<'a> {
             match self.call.cookie(name) {
                 // An upload carries its keys in the form; itchat 1.2.32 sends it without cookies.
                 "" if self.call.endpoint == "webwxuploadmedia" => {
-                    self.tolerated("cookie_missing", format!("no cookie {name}"));
+                    self.tolerate("cookie_missing", format!("no cookie {name}"));
                 }
-                "" => self.broken("cookie_missing", format!("no cookie {name}")),
+                "" => self.report("cookie_missing", format!("no cookie {name}")),
                 sent if sent != value => {
                     let detail = format!("the cookie {name} is {sent:?}");
-                    self.broken("cookie_wrong", detail);
+                    self.report("cookie_wrong", detail);
                 }
                 _ => {}
             }
         }
     }
 
-    pub(crate) fn md5(&mut self, md5: &str) {
+    pub(crate) fn check_md5(&mut self, md5: &str) {
         if md5.len() != 32 || !md5.bytes().all(|b| b.is_ascii_hexdigit()) {
-            self.broken("md5_shape", format!("FileMd5 is {md5:?}"));
+            self.report("md5_shape", format!("FileMd5 is {md5:?}"));
         }
     }
 
     /// A client that came by a real host's name must have come by the right one.
-    pub(crate) fn host(&mut self, prefix: &str) {
-        if self.call.by_real_host() && !self.call.host.starts_with(prefix) {
+    pub(crate) fn check_host(&mut self, prefix: &str) {
+        if self.call.uses_real_host() && !self.call.host.starts_with(prefix) {
             let detail = format!("asked {}, not {prefix}…", self.call.host);
-            self.broken("host_wrong", detail);
+            self.report("host_wrong", detail);
         }
     }
 }
 
 /// The ticket as the XML has it.
-pub(crate) fn encoded(ticket: &str) -> String {
+pub(crate) fn encode_pass_ticket(ticket: &str) -> String {
     ticket.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D")
 }
 
 fn is_pass_ticket(text: &str, session: &Session) -> bool {
-    text == session.pass_ticket || text == encoded(&session.pass_ticket)
+    text == session.pass_ticket || text == encode_pass_ticket(&session.pass_ticket)
 }
 
-fn alive(session: &Session) -> Result<(), Refused> {
+fn check_not_ended(session: &Session) -> Result<(), Refusal> {
     match session.ended {
-        Some(code) => Err(Refused(code)),
+        Some(code) => Err(Refusal(code)),
         None => Ok(()),
     }
 }

@@ -6,6 +6,13 @@ use axum::response::Response;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+/// `Ret` of a request with a wrong parameter.
+pub(crate) const RET_PARAMETER: i32 = 1;
+/// `Ret` and `retcode` of a login that has ended, for example because of a newer web login.
+pub(crate) const RET_LOGGED_OUT: i32 = 1101;
+/// `Ret` of a request whose cookies name no session.
+pub(crate) const RET_COOKIE: i32 = 1102;
+
 pub(crate) fn text(body: impl Into<Body>) -> Response {
     with_status(StatusCode::OK, body)
 }
