@@ -1,4 +1,4 @@
-//! An account: who it is, whom it knows, what reached it, which web login is its current one.
+//! An account: its contacts, its inbox, what its clients sent, and its current web login.
 
 use std::sync::Arc;
 
@@ -15,11 +15,12 @@ pub(crate) struct Account {
     pub(crate) book: Book,
     pub(crate) inbox: Inbox,
     pub(crate) sent: Vec<Sent>,
-    /// The Sid of the current web login; an earlier one was ended by it.
+    /// The Sid of the current web login. A new login ends the one before it.
     pub(crate) current_sid: Option<String>,
-    /// How many web logins there were, also those that have ended.
+    /// The number of web logins, including those that have ended.
     pub(crate) logins: u64,
-    /// Rung when the inbox grows or the login ends, so that a push wakes this account's poll only.
+    /// Notified when the inbox grows or the login ends. Each account has its own, so that a push wakes only
+    /// the polls of that account.
     pub(crate) poll_wakeup: Arc<Notify>,
 }
 

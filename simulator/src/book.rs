@@ -1,5 +1,5 @@
-//! The contacts of an account. Generated ones are computed when asked for: a bench has a thousand
-//! accounts of two thousand friends.
+//! The contacts of an account. Generated contacts are computed when they are needed, because a bench runs a
+//! thousand accounts with two thousand friends each.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -8,7 +8,7 @@ use crate::contact_ref::ContactRef;
 use crate::person::{Group, Member, Person};
 use crate::spec::AccountSpec;
 
-/// A member of a group as the group's list has it.
+/// A member as the member list of a group shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct GroupMember {
     pub(crate) contact: ContactRef,
@@ -25,18 +25,18 @@ pub(crate) struct Book {
     named_friends: Vec<Person>,
     named_groups: Vec<Group>,
     named_official_accounts: Vec<Person>,
-    /// What became of generated people, and of named ones, since.
+    /// Changed people, generated or named. An entry replaces the original.
     edited: HashMap<ContactRef, Person>,
     edited_groups: HashMap<u32, Group>,
     removed: BTreeSet<ContactRef>,
     friend_requests: Vec<FriendRequest>,
 }
 
-/// Somebody who asked to be a friend.
+/// The sender of a friend request.
 #[derive(Debug)]
 struct FriendRequest {
     person: Person,
-    /// What the client must show to accept.
+    /// The client must send this ticket to accept the request.
     ticket: String,
     accepted: bool,
 }
@@ -66,7 +66,7 @@ impl Book {
         }
     }
 
-    /// Friends and official accounts and saved groups, in the order of webwxgetcontact.
+    /// Official accounts, friends and saved groups, in the order of webwxgetcontact.
     pub(crate) fn saved(&self) -> impl Iterator<Item = ContactRef> + '_ {
         let official = (0..self.official_account_count()).map(ContactRef::OfficialAccount);
         let friends = (0..self.friend_count()).map(ContactRef::Friend);
@@ -79,7 +79,7 @@ impl Book {
             .filter(|contact| !self.removed.contains(contact))
     }
 
-    /// The chats that webwxinit and a message of type 51 tell about.
+    /// The chats that webwxinit and a message of type 51 list.
     pub(crate) fn recent(&self) -> Vec<ContactRef> {
         const MANY: u32 = 5;
         let unsaved = (0..self.group_count()).filter(|&group| !self.is_saved(group));
@@ -146,7 +146,7 @@ impl Book {
         }
     }
 
-    /// The group with its members but the account itself.
+    /// The group. Its members do not include the account itself.
     pub(crate) fn group(&self, group: u32) -> Option<Cow<'_, Group>> {
         if let Some(edited) = self.edited_groups.get(&group) {
             return Some(Cow::Borrowed(edited));
@@ -157,7 +157,7 @@ impl Book {
         }
     }
 
-    /// The members, the account itself first.
+    /// The members of the group. The account itself comes first.
     pub(crate) fn group_members(&self, group: u32) -> Vec<GroupMember> {
         let Some(found) = self.group(group) else { return Vec::new() };
         let myself = GroupMember { contact: ContactRef::Myself, display_name: found.my_display_name.clone() };
@@ -168,7 +168,7 @@ impl Book {
         std::iter::once(myself).chain(others).collect()
     }
 
-    /// What the contact calls itself.
+    /// The contact's own nickname, not the remark.
     pub(crate) fn nick_name(&self, contact: ContactRef) -> String {
         match contact {
             ContactRef::Group(group) => self.group(group).map_or_else(String::new, |group| group.nick_name.clone()),
@@ -179,7 +179,7 @@ impl Book {
         }
     }
 
-    /// A friend by key, nickname or remark.
+    /// Finds a friend by key, nickname or remark.
     pub(crate) fn friend(&self, name: &str) -> Option<ContactRef> {
         match ContactRef::parse(name) {
             Some(found @ ContactRef::Friend(_)) => self.person(found).map(|_| found),
@@ -209,7 +209,7 @@ impl Book {
             .find(|&group| self.group(group).is_some_and(|group| group.nick_name == name))
     }
 
-    /// A member by key, nickname or name within the group.
+    /// Finds a member by key, nickname or display name in the group.
     pub(crate) fn member(&self, group: u32, name: &str) -> Option<ContactRef> {
         if let Some(found) = self.generated_member(group, name) {
             return Some(found);
@@ -225,7 +225,7 @@ impl Book {
             .map(|member| member.contact)
     }
 
-    /// Anybody one can write to.
+    /// Finds any contact that a message can be addressed to.
     pub(crate) fn find(&self, name: &str) -> Option<ContactRef> {
         ContactRef::parse(name)
             .filter(|contact| match contact {
@@ -239,7 +239,7 @@ impl Book {
             .or_else(|| (self.myself.nick_name == name).then_some(ContactRef::Myself))
     }
 
-    /// Replaces what is known of a friend or official account.
+    /// Replaces the data of a friend or official account.
     pub(crate) fn edit(&mut self, contact: ContactRef, person: Person) {
         self.edited.insert(contact, person);
     }
@@ -258,7 +258,8 @@ impl Book {
         ContactRef::Petitioner(to_u32(self.friend_requests.len()) - 1)
     }
 
-    /// Accepts a friend request; whether there was one with this ticket (an empty one fits all).
+    /// Accepts a friend request. Returns false if no request has this ticket. An empty ticket matches every
+    /// request.
     pub(crate) fn accept_request(&mut self, contact: ContactRef, ticket: &str) -> bool {
         let ContactRef::Petitioner(index) = contact else { return false };
         match self.friend_requests.get_mut(to_usize(index)) {
@@ -300,8 +301,8 @@ impl Book {
             .find(|contact| self.person(*contact).is_some_and(|person| answers_to(&person)))
     }
 
-    /// A member of a generated group by nickname, without making up the whole group: a bench writes
-    /// in groups of a hundred.
+    /// Finds a member of a generated group by nickname without generating the whole group, because a bench
+    /// writes in groups of a hundred members.
     fn generated_member(&self, group: u32, name: &str) -> Option<ContactRef> {
         if group >= self.generated_groups || self.edited_groups.contains_key(&group) {
             return None;
@@ -315,7 +316,7 @@ impl Book {
         (friends < index && index <= others).then_some(ContactRef::Stranger { group, index })
     }
 
-    /// Half of a generated group's members are friends, as far as there are friends.
+    /// Half of the members of a generated group are friends, if there are enough friends.
     fn generated_group(&self, group: u32) -> Group {
         let others = self.members_per_group - 1;
         let friends = self.generated_friends.min(others / 2);
@@ -396,14 +397,14 @@ mod tests {
         assert_eq!(contacts(0).len(), 7);
         assert_eq!(contacts(0)[1], ContactRef::Friend(0));
         assert_eq!(book.member(0, "Friend 1"), Some(ContactRef::Friend(0)));
-        assert_eq!(book.member(0, "Friend 4"), None, "no member");
-        assert_eq!(book.member(0, "Member 1-3"), None, "a friend has that place");
-        assert_eq!(book.member(0, "Member 2-6"), None, "of another group");
+        assert_eq!(book.member(0, "Friend 4"), None, "not a member");
+        assert_eq!(book.member(0, "Member 1-3"), None, "a friend has this place");
+        assert_eq!(book.member(0, "Member 2-6"), None, "a member of another group");
         assert_eq!(book.member(0, "Member 1-6"), Some(ContactRef::Stranger { group: 0, index: 6 }));
     }
 
     #[test]
-    fn groups_that_are_not_saved_are_recent_only() {
+    fn unsaved_groups_appear_only_in_recent_chats() {
         let book = book();
         let family = ContactRef::Group(2);
         assert!(!book.saved().any(|contact| contact == family));

@@ -1,5 +1,5 @@
-//! The listening side: one router on one port, connections that can be cut, and the weather
-//! (latency and faults) in front of WeChat's endpoints.
+//! The HTTP server: one router on one port. A middleware adds latency and injects faults before WeChat's
+//! endpoints. Every connection can be broken.
 
 use std::io;
 use std::net::SocketAddr;
@@ -30,7 +30,7 @@ pub(crate) async fn serve(listener: BreakableListener, world: World) {
     let closing = world.clone();
     let app = router(world).into_make_service_with_connect_info::<ConnectionBreaker>();
     let closed = async move { closing.wait_until(|state| state.closed.then_some(())).await };
-    // axum's accept loop has no error to report; the type is there for the future.
+    // axum's accept loop never returns an error.
     let _ = axum::serve(listener, app).with_graceful_shutdown(closed).await;
 }
 
@@ -42,7 +42,7 @@ fn router(world: World) -> Router {
         .with_state(world)
 }
 
-/// Latency, then the first armed fault that meets the request.
+/// Waits for the configured latency, then applies the first fault that matches the request.
 async fn inject_faults(
     State(world): State<World>,
     ConnectInfo(breaker): ConnectInfo<ConnectionBreaker>,
@@ -74,7 +74,7 @@ async fn inject_faults(
     response
 }
 
-/// The answer that a fault gives in place of the endpoint's.
+/// The response that a fault returns instead of the endpoint's response.
 fn fault_response(fault: &Fault, endpoint: &str) -> Option<Response> {
     if fault.drop {
         return Some(response::text(""));
@@ -89,7 +89,7 @@ fn fault_response(fault: &Fault, endpoint: &str) -> Option<Response> {
     Some(response::with_status(status, fault.body.clone().unwrap_or_default()))
 }
 
-/// A switch that breaks one connection at its next write.
+/// Breaks one connection at its next write.
 #[derive(Debug, Clone, Default)]
 struct ConnectionBreaker(Arc<AtomicBool>);
 
@@ -103,7 +103,7 @@ impl ConnectionBreaker {
     }
 }
 
-/// A TCP listener whose connections can be cut.
+/// A TCP listener with connections that can be broken.
 pub(crate) struct BreakableListener {
     listener: TcpListener,
 }
@@ -120,7 +120,7 @@ impl Listener for BreakableListener {
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
         let (stream, peer) = Listener::accept(&mut self.listener).await;
-        // Without it small answers wait for the peer's acknowledgement.
+        // Otherwise small responses wait for the peer's acknowledgement.
         let _ = stream.set_nodelay(true);
         (Connection { stream, breaker: ConnectionBreaker::default() }, peer)
     }
@@ -136,7 +136,7 @@ impl Connected<IncomingStream<'_, BreakableListener>> for ConnectionBreaker {
     }
 }
 
-/// One connection.
+/// A TCP connection that can be broken.
 pub(crate) struct Connection {
     stream: TcpStream,
     breaker: ConnectionBreaker,

@@ -1,4 +1,4 @@
-//! One web login: its keys, its user names, its synckeys.
+//! A web login: its keys, user names and sync keys.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,25 +6,26 @@ use crate::contact_ref::ContactRef;
 use crate::names::{self, Rng};
 use crate::spec::Uin;
 
-/// A web login. It stays known after its end, to answer with the code it ended with.
+/// A web login. An ended login is kept, so that later requests receive the code that it ended with.
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
     pub(crate) uin: Uin,
     pub(crate) sid: String,
     pub(crate) skey: String,
-    /// As WeChat means it; the XML has it percent-encoded.
+    /// The plain value. The XML of the login page contains it percent-encoded.
     pub(crate) pass_ticket: String,
     pub(crate) data_ticket: String,
     pub(crate) auth_ticket: String,
-    /// Makes this session's user names.
+    /// The salt of this session's user names.
     pub(crate) salt: u64,
-    /// 1100, 1101 or 1102 once it has ended.
+    /// The return code (1100, 1101 or 1102) that the session ended with.
     pub(crate) ended: Option<i32>,
-    /// webwxinit was answered.
+    /// webwxinit has been answered.
     pub(crate) online: bool,
-    /// synccheck requests that wait right now.
+    /// The number of synccheck requests that wait now.
     pub(crate) polling: usize,
-    /// How much of the inbox the client has confirmed, by asking for what comes after.
+    /// How many inbox entries the client has confirmed. A client confirms entries when it requests those
+    /// after them.
     pub(crate) confirmed: usize,
     /// Seconds since 1970.
     login_time: u64,
@@ -35,7 +36,7 @@ impl Session {
     pub(crate) fn new(uin: Uin, now: u64, rng: &mut Rng) -> Self {
         Self {
             uin,
-            // Both characters must survive a query string.
+            // The characters `+` and `/` test whether a client encodes the query string.
             sid: format!(
                 "{}+{}/{}",
                 rng.text(names::BASE64, 6),
@@ -69,8 +70,8 @@ impl Session {
         names::parse_user_name(self.salt, user_name)
     }
 
-    /// The keys that stand for the first `position` entries of the inbox: four of them after
-    /// webwxinit, seven from the first webwxsync on.
+    /// The sync key for the first `position` entries of the inbox. It has four pairs in webwxinit and seven
+    /// in webwxsync.
     pub(crate) fn sync_key(&self, position: usize, keys: KeyCount) -> SyncKey {
         let position = u64::try_from(position).unwrap_or(u64::MAX);
         let (sync_key_base, time) = (self.sync_key_base, self.login_time);
@@ -91,7 +92,8 @@ impl Session {
         SyncKey { count: list.len(), list }
     }
 
-    /// The position that keys stand for, if this session sent them out.
+    /// The inbox position that these pairs stand for. Returns `None` for pairs that this session never
+    /// issued.
     pub(crate) fn position_of(&self, keys: &[KeyValue]) -> Option<usize> {
         let second = keys.iter().find(|pair| pair.key == 2)?.val;
         let position = usize::try_from(second.checked_sub(self.sync_key_base)?).ok()?;
@@ -122,7 +124,7 @@ pub(crate) struct KeyValue {
     pub(crate) val: u64,
 }
 
-/// `1_636444437|2_636445051` as synccheck has it.
+/// Parses the form that synccheck uses: `1_636444437|2_636445051`.
 pub(crate) fn parse_sync_key(text: &str) -> Option<Vec<KeyValue>> {
     text.split('|')
         .map(|pair| {
@@ -141,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_grow_from_four_to_seven_and_read_back() {
+    fn sync_keys_with_four_or_seven_pairs_can_be_decoded() {
         let session = session();
         let four = session.sync_key(3, KeyCount::Four);
         let seven = session.sync_key(3, KeyCount::Seven);
@@ -151,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_were_never_sent_mean_nothing() {
+    fn unknown_sync_keys_are_rejected() {
         let session = session();
         let mut keys = session.sync_key(3, KeyCount::Seven).list;
         keys[0].val += 1;

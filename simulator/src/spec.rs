@@ -1,14 +1,15 @@
-//! What an account is made from, as a test or `POST /_sim/accounts` describes it.
+//! The description of an account, from a test or `POST /_sim/accounts`.
 
 use serde::{Deserialize, Serialize};
 
 use crate::person::{Group, Person};
 
-/// WeChat's number of an account, the same for ever.
+/// WeChat's permanent number of an account.
 pub type Uin = u64;
 
-/// An account to make. Generated contacts are called `Friend 1`, `Group 1`, `Official 1`, and the
-/// strangers in groups `Member 1-5` (group 1, fifth member); named ones come after them.
+/// The description of an account to create. Generated contacts are named `Friend 1`, `Group 1`, `Official 1`,
+/// and `Member 1-5` for strangers in groups (group 1, fifth member). Named contacts come after generated
+/// ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AccountSpec {
@@ -17,18 +18,18 @@ pub struct AccountSpec {
     /// 0 unknown, 1 male, 2 female.
     pub sex: u8,
     pub signature: String,
-    /// How many friends to generate.
+    /// The number of friends to generate.
     pub friends: u32,
-    /// How many groups to generate, all saved to the contacts.
+    /// The number of groups to generate. All are saved to the contacts.
     pub groups: u32,
-    /// Members of a generated group, the account among them.
+    /// The number of members of a generated group, including the account itself.
     pub members_per_group: u32,
-    /// How many official accounts to generate.
+    /// The number of official accounts to generate.
     pub official_accounts: u32,
     pub named_friends: Vec<Person>,
     pub named_groups: Vec<Group>,
     pub named_official_accounts: Vec<Person>,
-    /// The web is closed to this account: 1203, unless the client logs in as a desktop.
+    /// Whether WeChat denies this account the browser login: error 1203, except in desktop mode.
     pub no_web: bool,
 }
 

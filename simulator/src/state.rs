@@ -1,4 +1,4 @@
-//! Everything the server knows, behind one lock.
+//! The state of the server, behind one lock.
 
 use std::collections::HashMap;
 
@@ -23,21 +23,21 @@ pub(crate) struct SimulatorState {
     pub(crate) sessions: HashMap<String, Session>,
     /// By uuid.
     pub(crate) qr_codes: HashMap<String, QrCode>,
-    /// The uuids in the order they were handed out.
+    /// The uuids in the order in which they were issued.
     pub(crate) uuids: Vec<String>,
-    /// Who scans new QR codes by themselves, in turn.
+    /// The accounts that scan new QR codes automatically, in turn.
     pub(crate) auto_scan: Vec<Uin>,
     pub(crate) auto_scan_next: usize,
     pub(crate) faults: Vec<ActiveFault>,
     pub(crate) violations: Vec<Violation>,
-    /// Whole files, by `MediaId`.
+    /// Complete files, by `MediaId`.
     pub(crate) uploads: HashMap<String, Upload>,
-    /// Files that are coming, by Sid and `ClientMediaId`.
+    /// Incomplete files, by Sid and `ClientMediaId`.
     pub(crate) partial_uploads: HashMap<(String, String), PartialUpload>,
     pub(crate) upload_permits: Vec<UploadPermit>,
     pub(crate) rng: Rng,
     message_counter: u64,
-    /// The simulator is being stopped: long polls end.
+    /// Set when the simulator stops. Long polls end.
     pub(crate) closed: bool,
 }
 
@@ -67,7 +67,7 @@ impl SimulatorState {
         names::message_id(self.message_counter)
     }
 
-    /// A uuid as WeChat makes them: ten characters and `==`.
+    /// A uuid in WeChat's format: ten characters and `==`.
     pub(crate) fn new_uuid(&mut self) -> String {
         format!("{}==", self.rng.text(BASE64_URL, 10))
     }
@@ -76,7 +76,7 @@ impl SimulatorState {
         self.sessions.get(self.accounts.get(&uin)?.current_sid.as_deref()?)
     }
 
-    /// Ends the account's web login with this code, if there is one.
+    /// Ends the account's web login with this code. Returns whether there was one.
     pub(crate) fn end_session(&mut self, uin: Uin, code: i32) -> bool {
         let Some(account) = self.accounts.get_mut(&uin) else { return false };
         account.poll_wakeup.notify_waiters();
@@ -88,7 +88,7 @@ impl SimulatorState {
         true
     }
 
-    /// Starts a web login; the one before it ends with 1101.
+    /// Starts a web login. The previous login ends with 1101.
     pub(crate) fn start_session(&mut self, uin: Uin) -> Session {
         self.end_session(uin, RET_LOGGED_OUT);
         let session = Session::new(uin, clock::unix_seconds(), &mut self.rng);

@@ -1,4 +1,4 @@
-//! What a client must send. Whatever it does not is kept as a violation; what WeChat would refuse
+//! The rules for requests. Every broken rule is recorded as a violation. A request that WeChat would refuse
 //! is refused.
 
 use axum::response::Response;
@@ -6,18 +6,19 @@ use serde_json::Value;
 
 use crate::call::Call;
 use crate::clock;
+use crate::contact_ref::ContactRef;
 use crate::record::{Violation, text_of};
 use crate::session::Session;
 use crate::spec::Uin;
 use crate::state::SimulatorState;
 use crate::wire::response;
 
-/// Violations kept at most: a client gone wild must not fill the memory.
+/// The maximum number of recorded violations. It limits the memory that a faulty client can use.
 const MAX_VIOLATIONS: usize = 10_000;
-/// Tolerated ones leave room for the others.
+/// The maximum at which tolerated violations are still recorded. It leaves room for the others.
 const MAX_TOLERATED: usize = MAX_VIOLATIONS / 2;
 
-/// A request that WeChat does not serve: the `Ret` it answers with.
+/// The `Ret` code of a request that WeChat refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Refusal(pub(crate) i32);
 
@@ -27,7 +28,7 @@ impl Refusal {
     }
 }
 
-/// Looks at one request.
+/// Validates one request.
 pub(crate) struct Validator<'a> {
     pub(crate) state: &'a mut SimulatorState,
     pub(crate) call: &'a Call,
@@ -39,12 +40,12 @@ impl<'a> Validator<'a> {
         Self { state, call, uin: None }
     }
 
-    /// Keeps a violation.
+    /// Records a violation.
     pub(crate) fn report(&mut self, rule: &'static str, detail: impl Into<String>) {
         self.record(rule, detail.into(), false);
     }
 
-    /// Keeps something that WeChat lets pass.
+    /// Records something that WeChat tolerates.
     pub(crate) fn tolerate(&mut self, rule: &'static str, detail: impl Into<String>) {
         self.record(rule, detail.into(), true);
     }
@@ -63,7 +64,7 @@ impl<'a> Validator<'a> {
         }
     }
 
-    /// The body of a POST and the session it belongs to.
+    /// Returns the body of a POST and its session.
     pub(crate) fn authenticate_post(&mut self) -> Result<(Value, Session), Refusal> {
         if let Some(escape) = self.call.unicode_escape() {
             let escape = escape.to_owned();
@@ -77,7 +78,7 @@ impl<'a> Validator<'a> {
         Ok((body, session))
     }
 
-    /// Finds the session of a `BaseRequest` and checks that its fields agree.
+    /// Finds the session of a `BaseRequest` and checks that all fields match it.
     pub(crate) fn authenticate_base_request(&mut self, base: &Value) -> Result<Session, Refusal> {
         for field in ["Uin", "Sid", "Skey", "DeviceID"] {
             if base.get(field).is_none() {
@@ -99,7 +100,7 @@ impl<'a> Validator<'a> {
         Ok(session)
     }
 
-    /// The session of a GET, which is known by its cookies.
+    /// Finds the session of a GET by its cookies.
     pub(crate) fn authenticate_cookies(&mut self) -> Result<Session, Refusal> {
         let sid = self.call.cookie("wxsid").to_owned();
         let session = self.find_session(&sid)?;
@@ -108,7 +109,7 @@ impl<'a> Validator<'a> {
         Ok(session)
     }
 
-    /// The session with this Sid; a query may have lost its `+`.
+    /// Finds a session by its Sid. A client that does not encode the query turns `+` into a space.
     pub(crate) fn find_session(&mut self, sid: &str) -> Result<Session, Refusal> {
         let found = self.state.sessions.get(sid).cloned();
         let found = found.or_else(|| {
@@ -124,6 +125,15 @@ impl<'a> Validator<'a> {
         Ok(session)
     }
 
+    /// Finds the contact that has this user name in the session.
+    pub(crate) fn find_contact(&mut self, session: &Session, user_name: &str) -> Option<ContactRef> {
+        let contact = session.contact(user_name);
+        if contact.is_none() {
+            self.report("user_name_unknown", format!("nobody is called {user_name:?} in this session"));
+        }
+        contact
+    }
+
     pub(crate) fn check_skey(&mut self, skey: &str, session: &Session) {
         if skey.is_empty() {
             self.tolerate("skey_empty", "the skey is empty");
@@ -137,7 +147,7 @@ impl<'a> Validator<'a> {
         if digits.len() == 15 && digits.bytes().all(|b| b.is_ascii_digit()) {
             return;
         }
-        // Python's random number may be shorter, or be written as 1e-05.
+        // A random number from Python can be shorter, or written as 1e-05.
         let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit() || b"e-".contains(&b));
         if is_number || is_pass_ticket(device_id, session) {
             self.tolerate("device_id_shape", format!("DeviceID is {device_id:?}, not e and 15 digits"));
@@ -146,7 +156,7 @@ impl<'a> Validator<'a> {
         }
     }
 
-    /// The ticket in the XML is percent-encoded already: it belongs into a URL as it is.
+    /// The pass ticket in the XML is already percent-encoded, so a client must put it into the URL unchanged.
     fn check_pass_ticket(&mut self, session: &Session) {
         let Some(ticket) = self.call.query.get("pass_ticket").cloned() else {
             if ["webwxinit", "webwxsync"].contains(&self.call.endpoint.as_str()) {
@@ -177,7 +187,7 @@ impl<'a> Validator<'a> {
         ];
         for (name, value) in expected {
             match self.call.cookie(name) {
-                // An upload carries its keys in the form; itchat 1.2.32 sends it without cookies.
+                // An upload sends its keys in the form. itchat 1.2.32 sends it without cookies.
                 "" if self.call.endpoint == "webwxuploadmedia" => {
                     self.tolerate("cookie_missing", format!("no cookie {name}"));
                 }
@@ -197,7 +207,7 @@ impl<'a> Validator<'a> {
         }
     }
 
-    /// A client that came by a real host's name must have come by the right one.
+    /// Checks the host name of a client that uses the name of a real WeChat host.
     pub(crate) fn check_host(&mut self, prefix: &str) {
         if self.call.uses_real_host() && !self.call.host.starts_with(prefix) {
             let detail = format!("asked {}, not {prefix}…", self.call.host);
@@ -206,7 +216,7 @@ impl<'a> Validator<'a> {
     }
 }
 
-/// The ticket as the XML has it.
+/// Percent-encodes the pass ticket as in the XML of the login page.
 pub(crate) fn encode_pass_ticket(ticket: &str) -> String {
     ticket.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D")
 }

@@ -1,4 +1,4 @@
-//! `/_sim/accounts`, `/_sim/config`: what there is.
+//! `/_sim/accounts` and `/_sim/config`: accounts and settings.
 
 use axum::extract::{Path, Query, State};
 use axum::routing::{get, post};
@@ -27,7 +27,7 @@ async fn list(State(world): State<World>) -> ControlResult {
     ok(&json!({"accounts": world.accounts()}))
 }
 
-/// What to wait for before the answer.
+/// The state to wait for before the response.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum WaitFor {

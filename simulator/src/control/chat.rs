@@ -1,4 +1,4 @@
-//! `/_sim/push`, `/_sim/pushed`, `/_sim/sent`: messages in and out.
+//! `/_sim/push`, `/_sim/pushed`, `/_sim/sent` and `/_sim/uploads`: inbound and outbound messages.
 
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -28,7 +28,7 @@ struct PushRequest {
     push: Push,
 }
 
-/// One message or a list of them; none is pushed if one of them cannot be.
+/// Pushes one message or a list of them. If one of them is invalid, none is pushed.
 async fn push(State(world): State<World>, Json(requests): Json<OneOrMany<PushRequest>>) -> ControlResult {
     let all: Vec<(Uin, Push)> = requests.into_vec().into_iter().map(|one| (one.uin, one.push)).collect();
     let ids: Vec<String> = world.push_all(&all)?.iter().map(u64::to_string).collect();
@@ -48,7 +48,7 @@ async fn pushed(State(world): State<World>, Query(query): Query<PushedQuery>) ->
 #[derive(Debug, Deserialize)]
 struct SentQuery {
     uin: Uin,
-    /// Waits until there are so many.
+    /// Waits until at least this many messages have been sent.
     #[serde(default)]
     at_least: usize,
     #[serde(default)]
@@ -61,7 +61,7 @@ async fn sent(State(world): State<World>, Query(query): Query<SentQuery>) -> Con
     ok(&json!({"sent": sent}))
 }
 
-/// The bytes that a client uploaded.
+/// Returns the bytes that a client uploaded.
 async fn upload(State(world): State<World>, Path(media_id): Path<String>) -> Response {
     match world.upload(&media_id) {
         Some(upload) => upload.bytes.to_vec().into_response(),

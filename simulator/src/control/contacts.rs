@@ -1,4 +1,4 @@
-//! `/_sim/contacts`: changes of the contact book, and user names.
+//! `/_sim/contacts`: changes of the contacts, and user names.
 
 use axum::extract::{Query, State};
 use axum::routing::post;
@@ -21,7 +21,7 @@ struct ChangeRequest {
     change: Change,
 }
 
-/// What changes. Who is meant is said by nickname, remark or key.
+/// A change of the contacts. A contact is named by nickname, remark or key.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Change {
@@ -60,7 +60,7 @@ struct UserNameQuery {
     name: String,
 }
 
-/// The user name that a contact has in the current session.
+/// Returns the user name of a contact in the current session.
 async fn user_name(State(world): State<World>, Query(query): Query<UserNameQuery>) -> ControlResult {
     ok(&json!({"user_name": world.user_name(query.uin, &query.name)?}))
 }

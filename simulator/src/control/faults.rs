@@ -1,4 +1,4 @@
-//! `/_sim/faults`, `/_sim/violations`: what goes wrong, and what clients did wrong.
+//! `/_sim/faults` and `/_sim/violations`: faults to inject, and rules that clients broke.
 
 use axum::extract::{Query, State};
 use axum::routing::{get, post};
@@ -30,7 +30,7 @@ async fn clear_faults(State(world): State<World>) -> ControlResult {
 
 #[derive(Debug, Deserialize)]
 struct ViolationsQuery {
-    /// Only those that WeChat tolerates, or only those that it does not.
+    /// `true` returns only violations that WeChat tolerates, `false` only the others.
     tolerated: Option<bool>,
 }
 

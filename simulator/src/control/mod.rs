@@ -1,7 +1,7 @@
-//! The paths under `/_sim/`: the same things as [`World`] does, in JSON, for other processes.
+//! The control API under `/_sim/`: the methods of [`World`] in JSON, for other processes.
 //!
-//! Ids of messages are strings. A path that waits takes `timeout_ms` (default 30,000) and answers
-//! 408 when nothing happened by then.
+//! Message ids are strings. A path that waits accepts `timeout_ms` (default 30,000) and returns 408 after
+//! that time.
 
 mod accounts;
 mod chat;
@@ -28,7 +28,7 @@ pub(crate) fn routes() -> Router<World> {
         .merge(faults::routes())
 }
 
-/// What a control path answers.
+/// The result of a control request.
 type ControlResult = Result<Response, Failure>;
 
 #[expect(clippy::unnecessary_wraps, reason = "every control path ends with it")]
@@ -36,7 +36,7 @@ fn ok(body: &impl Serialize) -> ControlResult {
     Ok(Json(json!(body)).into_response())
 }
 
-/// Why a control path did not do it.
+/// Why a control request failed.
 enum Failure {
     Refusal(ControlError),
     TimedOut,
@@ -59,7 +59,7 @@ impl IntoResponse for Failure {
     }
 }
 
-/// How long a caller waits.
+/// How long a request may wait, in milliseconds.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(transparent)]
 struct Timeout(u64);
@@ -76,7 +76,7 @@ impl Timeout {
     }
 }
 
-/// One, or a list of them.
+/// One item or a list of them.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum OneOrMany<T> {

@@ -1,5 +1,5 @@
-//! `/_sim/uuids`, `scan`, `confirm`, `cancel`, `expire`, `login`, `auto-scan`, `push-login`,
-//! `kick`: what phones do.
+//! `/_sim/uuids`, `scan`, `confirm`, `cancel`, `expire`, `login`, `auto-scan`, `push-login` and `kick`:
+//! actions on a phone.
 
 use axum::extract::{Query, State};
 use axum::routing::{get, post};
@@ -27,7 +27,7 @@ pub(super) fn routes() -> Router<World> {
 
 #[derive(Debug, Deserialize)]
 struct UuidQuery {
-    /// Waits for the `n`th uuid, from 1.
+    /// Waits for the `n`th uuid, counted from 1.
     n: usize,
     #[serde(default)]
     timeout_ms: Timeout,
@@ -87,7 +87,7 @@ async fn auto_scan(State(world): State<World>, Json(request): Json<AutoScanReque
 #[derive(Debug, Deserialize)]
 struct PushLoginRequest {
     uin: Uin,
-    /// Whether the phone agrees.
+    /// Whether the phone confirms.
     #[serde(default = "default_confirm")]
     confirm: bool,
     #[serde(default)]
@@ -98,7 +98,7 @@ fn default_confirm() -> bool {
     true
 }
 
-/// Waits for a push login that asks this account, and answers it on the phone.
+/// Waits for a push login of this account and answers it on the phone.
 async fn push_login(State(world): State<World>, Json(request): Json<PushLoginRequest>) -> ControlResult {
     let uuid = request.timeout_ms.wait(world.wait_push_login(request.uin)).await?;
     if request.confirm {

@@ -1,4 +1,4 @@
-//! `webwxgetcontact` by pages, `webwxbatchgetcontact` by names.
+//! `webwxgetcontact` returns contacts by pages, `webwxbatchgetcontact` by user names.
 
 use axum::Router;
 use axum::extract::State;
@@ -17,7 +17,7 @@ use crate::wire::contact::{Contact, ContactWriter, Members};
 use crate::wire::response;
 use crate::world::World;
 
-/// More than this many names in a call are left unanswered.
+/// The maximum number of user names per request. WeChat ignores the others.
 const MAX_BATCH: usize = 50;
 
 pub(super) fn routes() -> Router<World> {
@@ -26,7 +26,7 @@ pub(super) fn routes() -> Router<World> {
         .route(&format!("{BIN}/webwxbatchgetcontact"), post(batch_get_contact))
 }
 
-/// Friends, official accounts and saved groups; `Seq` is where the next page starts, 0 at the end.
+/// Returns friends, official accounts and saved groups. `Seq` is the start of the next page, or 0 at the end.
 async fn get_contact(State(world): State<World>, call: Call) -> Response {
     let mut state = world.lock();
     let mut validator = Validator::new(&mut state, &call);
@@ -57,7 +57,7 @@ async fn get_contact(State(world): State<World>, call: Call) -> Response {
     }))
 }
 
-/// Groups with their members; people; and members in full by the group's `EncryChatRoomId`.
+/// Returns groups with all members, other contacts, and members of a group by its `EncryChatRoomId`.
 async fn batch_get_contact(State(world): State<World>, call: Call) -> Response {
     let mut state = world.lock();
     let mut validator = Validator::new(&mut state, &call);
@@ -87,13 +87,10 @@ async fn batch_get_contact(State(world): State<World>, call: Call) -> Response {
     }))
 }
 
-/// Whom an item of the list means; strangers are told only with their group's id.
+/// Resolves an item of the list. A stranger is returned only with the `EncryChatRoomId` of the group.
 fn requested_contact(validator: &mut Validator<'_>, session: &Session, item: &Value) -> Option<ContactRef> {
     let name = text_of(&item["UserName"]);
-    let Some(contact) = session.contact(&name) else {
-        validator.report("user_name_unknown", format!("nobody is called {name:?} in this session"));
-        return None;
-    };
+    let contact = validator.find_contact(session, &name)?;
     let room = text_of(&item["EncryChatRoomId"]);
     if let ContactRef::Stranger { group, .. } = contact
         && room != names::encry_chat_room_id(session.salt, group)

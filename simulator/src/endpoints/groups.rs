@@ -1,4 +1,4 @@
-//! Groups that a client makes or changes: `webwxcreatechatroom`, `webwxupdatechatroom`.
+//! Groups that a client creates or changes: `webwxcreatechatroom`, `webwxupdatechatroom`.
 
 use axum::Router;
 use axum::extract::State;
@@ -23,7 +23,7 @@ pub(super) fn routes() -> Router<World> {
         .route(&format!("{BIN}/webwxupdatechatroom"), post(update))
 }
 
-/// A new group of at least two friends.
+/// Creates a group of at least two friends.
 async fn create(State(world): State<World>, call: Call) -> Response {
     world.change(|state| {
         let mut validator = Validator::new(state, &call);
@@ -54,7 +54,8 @@ async fn create(State(world): State<World>, call: Call) -> Response {
     })
 }
 
-/// `fun` is `modtopic`, `addmember`, `invitemember` (who is asked, not added) or `delmember`.
+/// Changes a group. `fun` is `modtopic`, `addmember`, `delmember` or `invitemember`, which invites a person
+/// without adding them.
 async fn update(State(world): State<World>, call: Call) -> Response {
     world.change(|state| {
         let mut validator = Validator::new(state, &call);
@@ -103,7 +104,7 @@ async fn update(State(world): State<World>, call: Call) -> Response {
     })
 }
 
-/// The people with these user names; others are kept as violations.
+/// Resolves the user names to people. Unknown names are recorded as violations.
 fn members_by_user_name(validator: &mut Validator<'_>, session: &Session, names: &[String]) -> Vec<Member> {
     let mut members = Vec::new();
     for name in names {

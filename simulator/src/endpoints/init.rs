@@ -26,7 +26,7 @@ pub(super) fn routes() -> Router<World> {
         .route(&format!("{BIN}/webwxstatreport"), post(|| async { response::ret(0) }))
 }
 
-/// The account, the chats it used last, and the first four sync keys.
+/// Returns the account, its recent chats, and the first sync key with four pairs.
 async fn init(State(world): State<World>, call: Call) -> Response {
     world.change(|state| {
         let session = match Validator::new(state, &call).authenticate_post() {
@@ -67,8 +67,8 @@ fn init_response(account: &crate::account::Account, session: &Session, position:
     }))
 }
 
-/// Code 3 tells the phone that the web is here; the phone answers with a message of type 51 that
-/// lists its chats. Code 1 marks a chat as read.
+/// Code 3 tells the phone that a web login is active. The phone answers with a message of type 51 that lists
+/// its chats. Code 1 marks a chat as read.
 async fn status_notify(State(world): State<World>, call: Call) -> Response {
     world.change(|state| {
         let mut validator = Validator::new(state, &call);
@@ -117,7 +117,7 @@ fn push_chat_list(state: &mut SimulatorState, session: &Session) {
     state.append_message(session.uin, message);
 }
 
-/// The name that the phone knows a chat by.
+/// The permanent user name that the phone uses for a chat.
 fn phone_user_name(contact: ContactRef) -> String {
     match contact {
         ContactRef::Special(name) => name.into(),

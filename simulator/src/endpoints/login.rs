@@ -1,5 +1,5 @@
-//! From the QR code to the confirmed login: `jslogin`, `login`, `qrcode`, `l`, and the push login
-//! that needs no QR code.
+//! The login up to its confirmation: `jslogin`, `qrcode`, `l` and `login`, and the push login without a QR
+//! code.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::validator::Validator;
 use crate::wire::{image, response};
 use crate::world::World;
 
-/// WeChat's web page calls itself this.
+/// The app id of WeChat's web page.
 const APP_ID: &str = "wx782c26e4c19acffb";
 
 pub(super) fn routes() -> Router<World> {
@@ -31,7 +31,7 @@ pub(super) fn routes() -> Router<World> {
         .route(&format!("{BIN}/webwxpushloginurl"), get(push_login))
 }
 
-/// A new QR code; with auto-scan on, an account takes it at once.
+/// Creates a QR code. With auto-scan, an account scans and confirms it at once.
 async fn jslogin(State(world): State<World>, call: Call) -> Response {
     let desktop = call.query("redirect_uri").contains("mod=desktop");
     let (uuid, scanner) = world.change(|state| {
@@ -54,17 +54,17 @@ async fn jslogin(State(world): State<World>, call: Call) -> Response {
 }
 
 fn scan_and_confirm(world: &World, uuid: &str, uin: Uin) {
-    // The account may have been replaced since auto-scan was set; then nobody scans.
+    // This fails if the account has been replaced since auto-scan was set. The QR code then stays unscanned.
     if world.scan(uuid, uin).is_ok() {
         let _ = world.confirm(uuid);
     }
 }
 
-/// Asks the phone of an account that was here before.
+/// Starts a login that the phone of a known account confirms, without a QR code.
 async fn push_login(State(world): State<World>, call: Call) -> Response {
     let uin: Option<Uin> = call.query("uin").parse().ok();
     let desktop = call.query("mod") == "desktop";
-    let asked = world.change(|state| {
+    let push_login = world.change(|state| {
         let Some(uin) = uin.filter(|uin| state.accounts.contains_key(uin)) else {
             Validator::new(state, &call).report("push_login_uin", "no account has that uin");
             return None;
@@ -83,10 +83,10 @@ async fn push_login(State(world): State<World>, call: Call) -> Response {
         state.uuids.push(uuid.clone());
         Some((uuid, !state.auto_scan.is_empty()))
     });
-    match asked {
+    match push_login {
         None => response::json(&json!({"ret": "1", "msg": "push login fail", "uuid": ""})),
-        Some((uuid, agrees)) => {
-            if agrees {
+        Some((uuid, confirms)) => {
+            if confirms {
                 let _ = world.confirm(&uuid);
             }
             response::json(&json!({"ret": "0", "msg": "all ok", "uuid": uuid}))
@@ -94,7 +94,7 @@ async fn push_login(State(world): State<World>, call: Call) -> Response {
     }
 }
 
-/// The long poll that follows a QR code.
+/// The long poll for the next step of a login.
 async fn login(State(world): State<World>, call: Call) -> Response {
     let uuid = call.query("uuid").to_owned();
     let wait = world.lock().config.long_poll;
@@ -118,7 +118,7 @@ async fn login(State(world): State<World>, call: Call) -> Response {
     response::text(reply.script(&call))
 }
 
-/// What the long poll tells.
+/// What the long poll reports.
 enum LoginReply {
     Nothing,
     Scanned(Uin),
@@ -128,7 +128,7 @@ enum LoginReply {
 }
 
 impl crate::state::SimulatorState {
-    /// At the end of the wait: a client that asks with `tip=1` has not seen the scan.
+    /// The reply when the long poll times out. A client that sends `tip=1` has not seen the scan yet.
     fn reply_after_timeout(&self, uuid: &str, first: bool) -> LoginReply {
         match self.qr_codes.get(uuid).map(|qr| &qr.state) {
             Some(QrState::Scanned(uin)) if first => LoginReply::Scanned(*uin),
@@ -157,7 +157,8 @@ impl LoginReply {
     }
 }
 
-/// The origin of the account's own host: the one the client used, or WeChat's if it used WeChat's.
+/// The origin of the account's own host. It is WeChat's host if the client used a real WeChat host name, and
+/// otherwise the host that the client used.
 fn account_origin(call: &Call) -> String {
     if call.host.ends_with(".wechat.com") {
         "https://web.wechat.com".into()
@@ -168,7 +169,7 @@ fn account_origin(call: &Call) -> String {
     }
 }
 
-/// The QR code as a picture. WeChat sends a JPEG, this is a PNG.
+/// Returns the QR code as a picture. WeChat sends a JPEG, the simulator a PNG.
 async fn qrcode(State(world): State<World>, Path(uuid): Path<String>) -> Response {
     if !world.lock().qr_codes.contains_key(&uuid) {
         return response::text("");

@@ -1,4 +1,4 @@
-//! The doors of a session: `webwxnewloginpage` opens it, `webwxlogout` closes it.
+//! `webwxnewloginpage` opens a session, `webwxlogout` ends it.
 
 use axum::Router;
 use axum::extract::State;
@@ -21,7 +21,7 @@ pub(super) fn routes() -> Router<World> {
         .route(&format!("{BIN}/webwxlogout"), any(logout))
 }
 
-/// Turns a confirmed login's ticket into a session: XML in the body, cookies beside it.
+/// Exchanges the ticket of a confirmed login for a session. The keys are in the XML body and in cookies.
 async fn new_login_page(State(world): State<World>, call: Call) -> Response {
     world.change(|state| match open_session(state, &call) {
         Ok((session, desktop)) => session_response(state, &call, &session, desktop),
@@ -65,7 +65,7 @@ fn open_session(state: &mut SimulatorState, call: &Call) -> Result<(Session, boo
     Ok((session, desktop))
 }
 
-/// What a desktop has to show: a token and its version.
+/// Checks the headers that desktop mode requires: a token and the client version.
 fn check_desktop_headers(validator: &mut Validator<'_>) -> bool {
     const TOKEN_LENGTH: usize = 500;
     let spam = validator.call.header("extspam");
@@ -96,12 +96,12 @@ fn session_response(state: &SimulatorState, call: &Call, session: &Session, desk
     response
 }
 
-/// The status that is set, or else the usual one.
+/// The configured status, or `usual` if none is configured.
 fn login_page_status(state: &SimulatorState, usual: u16) -> StatusCode {
     StatusCode::from_u16(state.config.login_status.unwrap_or(usual)).unwrap_or(StatusCode::OK)
 }
 
-/// The session's cookies: those of the account's host, and two for its parent domain.
+/// The session's cookies. `webwx_data_ticket` belongs to the parent domain, all others to the account's host.
 fn session_cookies(call: &Call, session: &Session) -> Vec<String> {
     const EXPIRES: &str = "Expires=Thu, 31-Dec-2037 12:00:00 GMT";
     let (host, parent) = match (call.uses_real_host(), call.host.rsplit_once(".qq.com")) {
@@ -124,7 +124,7 @@ fn session_cookies(call: &Call, session: &Session) -> Vec<String> {
     .collect()
 }
 
-/// Ends the session; answers with no body, as WeChat does (the page is redirected).
+/// Ends the session. The body is empty, as WeChat's is for its redirect.
 async fn logout(State(world): State<World>, call: Call) -> Response {
     world.change(|state| {
         let mut validator = Validator::new(state, &call);

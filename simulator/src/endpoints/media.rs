@@ -1,5 +1,5 @@
-//! Media in: pictures, recordings, videos and files of messages; avatars. What WeChat has not got
-//! it answers with 200 and nothing.
+//! Inbound media: pictures, voice messages, videos and files of messages, and avatars. For missing media
+//! WeChat returns 200 with an empty body.
 
 use axum::Router;
 use axum::extract::State;
@@ -32,7 +32,7 @@ fn empty() -> Response {
     response::text("")
 }
 
-/// The message's bytes by `MsgID` (or `msgid`, as itchat has it).
+/// The media of the message with this `MsgID`. itchat sends `msgid`.
 fn message_media(validator: &mut Validator<'_>, session: &Session) -> Option<Vec<u8>> {
     validator.check_skey(validator.call.query("skey"), session);
     let given = [validator.call.query("MsgID"), validator.call.query("msgid")];
@@ -47,7 +47,7 @@ fn message_media(validator: &mut Validator<'_>, session: &Session) -> Option<Vec
     found
 }
 
-/// A picture, sticker or recording.
+/// Returns a picture, a sticker or a voice message.
 async fn picture_or_voice(State(world): State<World>, call: Call) -> Response {
     let mut state = world.lock();
     let mut validator = Validator::new(&mut state, &call);
@@ -58,7 +58,7 @@ async fn picture_or_voice(State(world): State<World>, call: Call) -> Response {
     }
 }
 
-/// A video; without a range there is none.
+/// Returns a video. A request without a range gets an empty body.
 async fn video(State(world): State<World>, call: Call) -> Response {
     let mut state = world.lock();
     let mut validator = Validator::new(&mut state, &call);
@@ -77,7 +77,7 @@ async fn video(State(world): State<World>, call: Call) -> Response {
     response
 }
 
-/// A file, for whoever shows the data ticket in the query.
+/// Returns a file. The query must contain the data ticket.
 async fn file(State(world): State<World>, call: Call) -> Response {
     let mut state = world.lock();
     let mut validator = Validator::new(&mut state, &call);
@@ -104,7 +104,7 @@ async fn file(State(world): State<World>, call: Call) -> Response {
     response::bytes("application/octet-stream", bytes)
 }
 
-/// The little map of a location.
+/// Returns the map picture of a location.
 async fn map(State(world): State<World>, call: Call) -> Response {
     let mut state = world.lock();
     match Validator::new(&mut state, &call).authenticate_cookies() {
@@ -113,15 +113,14 @@ async fn map(State(world): State<World>, call: Call) -> Response {
     }
 }
 
-/// The picture of a person or group: the same in every session, another one after a change.
+/// Returns the avatar of a person or group. It is the same in every session until it is changed.
 async fn avatar(State(world): State<World>, call: Call) -> Response {
     let mut state = world.lock();
     let mut validator = Validator::new(&mut state, &call);
     let Ok(session) = validator.authenticate_cookies() else { return empty() };
     let given = [call.query("username"), call.query("userName")];
     let name = given.into_iter().find(|name| !name.is_empty()).unwrap_or("");
-    let Some(contact) = session.contact(name) else {
-        validator.report("user_name_unknown", format!("nobody is called {name:?} in this session"));
+    let Some(contact) = validator.find_contact(&session, name) else {
         return empty();
     };
     if matches!(contact, ContactRef::Group(_)) != (call.endpoint == "webwxgetheadimg") {

@@ -1,4 +1,4 @@
-//! WeChat's paths, whatever the host: one group a file.
+//! WeChat's endpoints, independent of the host.
 
 mod contacts;
 mod groups;
@@ -15,7 +15,7 @@ use axum::Router;
 
 use crate::world::World;
 
-/// Where nearly everything is.
+/// The path prefix of nearly all endpoints.
 pub(crate) const BIN: &str = "/cgi-bin/mmwebwx-bin";
 
 pub(crate) fn routes() -> Router<World> {

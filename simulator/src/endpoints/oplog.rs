@@ -1,4 +1,4 @@
-//! What a client changes: remarks and pins (`webwxoplog`), friend requests (`webwxverifyuser`).
+//! Changes by a client: remarks and pinned chats (`webwxoplog`), friend requests (`webwxverifyuser`).
 
 use axum::Router;
 use axum::extract::State;
@@ -23,7 +23,7 @@ pub(super) fn routes() -> Router<World> {
         .route(&format!("{BIN}/webwxverifyuser"), post(verify_user))
 }
 
-/// `CmdId` 2 sets a remark, which comes back by `ModContactList`; 3 pins a chat.
+/// `CmdId` 2 sets a remark, which `ModContactList` then reports. `CmdId` 3 pins a chat.
 async fn oplog(State(world): State<World>, call: Call) -> Response {
     world.change(|state| {
         let mut validator = Validator::new(state, &call);
@@ -32,8 +32,7 @@ async fn oplog(State(world): State<World>, call: Call) -> Response {
             Err(refusal) => return refusal.response(),
         };
         let name = text_of(&body["UserName"]);
-        let Some(contact) = session.contact(&name) else {
-            validator.report("user_name_unknown", format!("nobody is called {name:?} in this session"));
+        let Some(contact) = validator.find_contact(&session, &name) else {
             return response::ret(response::RET_PARAMETER);
         };
         match body["CmdId"].as_u64() {
@@ -55,8 +54,8 @@ fn set_remark(state: &mut SimulatorState, session: &Session, contact: ContactRef
     state.append(session.uin, Entry::Changed(contact));
 }
 
-/// `Opcode` 3 accepts a friend request with its ticket: the new friend comes by `ModContactList`.
-/// 2 asks somebody, who never answers.
+/// `Opcode` 3 accepts a friend request with its ticket. `ModContactList` then reports the new friend.
+/// `Opcode` 2 sends a friend request, which is never answered.
 async fn verify_user(State(world): State<World>, call: Call) -> Response {
     world.change(|state| {
         let mut validator = Validator::new(state, &call);
@@ -64,10 +63,9 @@ async fn verify_user(State(world): State<World>, call: Call) -> Response {
             Ok(found) => found,
             Err(refusal) => return refusal.response(),
         };
-        let asked = &body["VerifyUserList"][0];
-        let (name, ticket) = (text_of(&asked["Value"]), text_of(&asked["VerifyUserTicket"]));
-        let Some(contact) = session.contact(&name) else {
-            validator.report("user_name_unknown", format!("nobody is called {name:?} in this session"));
+        let item = &body["VerifyUserList"][0];
+        let (name, ticket) = (text_of(&item["Value"]), text_of(&item["VerifyUserTicket"]));
+        let Some(contact) = validator.find_contact(&session, &name) else {
             return response::ret(response::RET_PARAMETER);
         };
         if body["VerifyUserListSize"] != json!(1) || text_of(&body["skey"]) != session.skey {

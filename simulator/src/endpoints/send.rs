@@ -1,4 +1,4 @@
-//! What clients send: text, pictures, stickers, videos, files, and taking it back.
+//! Outbound messages: text, pictures, stickers, videos and files; and recalls.
 
 use axum::Router;
 use axum::extract::State;
@@ -46,7 +46,7 @@ async fn app(world: State<World>, call: Call) -> Response {
     send(&world.0, &call, SentKind::App)
 }
 
-/// Takes a message of this kind; it is not echoed by webwxsync.
+/// Accepts a message of this kind. webwxsync does not return it to the sender.
 fn send(world: &World, call: &Call, kind: SentKind) -> Response {
     world.change(|state| {
         let mut validator = Validator::new(state, call);
@@ -70,7 +70,7 @@ fn send(world: &World, call: &Call, kind: SentKind) -> Response {
     })
 }
 
-/// The `Msg` of a send, or `None` if WeChat would not take it.
+/// Validates the `Msg` of a request. Returns `None` if WeChat would refuse it.
 fn parse_message(
     validator: &mut Validator<'_>,
     session: &Session,
@@ -96,14 +96,11 @@ fn parse_message(
     if local_id.is_empty() || client_msg_id.is_empty() {
         validator.report("local_id", ids);
     } else if local_id != client_msg_id {
-        // itchat looks at the clock twice.
+        // itchat reads the clock once for each of the two ids.
         validator.tolerate("local_id", ids);
     }
     let to_user_name = text_of(&msg["ToUserName"]);
-    let Some(to) = session.contact(&to_user_name) else {
-        validator.report("user_name_unknown", format!("nobody is called {to_user_name:?} in this session"));
-        return None;
-    };
+    let to = validator.find_contact(session, &to_user_name)?;
     let text = text_of(&msg["Content"]);
     let media_id = referenced_upload(validator, session, msg, kind)?;
     if kind == SentKind::Text && text.is_empty() {
@@ -126,8 +123,8 @@ fn parse_message(
     Some((to, sent))
 }
 
-/// The upload that the message refers to; `None` if there is none such. A sticker may be known by
-/// its MD5, and only files and media have one at all.
+/// The `MediaId` of the upload that the message refers to, or empty if its kind needs none. Returns `None` if
+/// the upload does not exist. A sticker may use its MD5 instead.
 fn referenced_upload(validator: &mut Validator<'_>, session: &Session, msg: &Value, kind: SentKind) -> Option<String> {
     let content = text_of(&msg["Content"]);
     let id = match kind {
@@ -161,7 +158,7 @@ fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
     text.split_once(start).and_then(|(_, rest)| rest.split_once(end)).map_or("", |(inner, _)| inner)
 }
 
-/// Takes back a message that was sent to that chat.
+/// Recalls a message that was sent to this chat.
 async fn revoke(State(world): State<World>, call: Call) -> Response {
     world.change(|state| {
         let mut validator = Validator::new(state, &call);

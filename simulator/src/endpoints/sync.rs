@@ -1,4 +1,4 @@
-//! The heart of a session: `synccheck` waits, `webwxsync` fetches.
+//! Inbound messages: `synccheck` waits for them, `webwxsync` fetches them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub(super) fn routes() -> Router<World> {
     Router::new().route(&format!("{BIN}/synccheck"), get(synccheck)).route(&format!("{BIN}/webwxsync"), post(sync))
 }
 
-/// Waits until there is something after the keys, the login ends, or the time is up.
+/// Waits until there are entries after the sync key, the login ends, or the long poll times out.
 async fn synccheck(State(world): State<World>, call: Call) -> Response {
     let waiting = world.change(|state| accept_poll(state, &call));
     let (poll, poll_wakeup, wait) = match waiting {
@@ -48,7 +48,7 @@ async fn synccheck(State(world): State<World>, call: Call) -> Response {
     tokio::time::timeout(wait, waiting_response).await.unwrap_or_else(|_| response::synccheck(0, 0))
 }
 
-/// A synccheck that may wait: its session and how far the client is.
+/// A valid synccheck: its session and the inbox position of its sync key.
 struct PollRequest {
     sid: String,
     uin: u64,
@@ -79,7 +79,7 @@ fn accept_poll(state: &mut SimulatorState, call: &Call) -> Result<(PollRequest, 
     Ok((PollRequest { sid: session.sid, uin: session.uin, position }, Arc::clone(&account.poll_wakeup), wait))
 }
 
-/// A synccheck that waits, counted as long as it lives.
+/// A waiting synccheck. The session counts it until it is dropped.
 struct ActivePoll<'a> {
     world: &'a World,
     poll: PollRequest,
@@ -120,7 +120,7 @@ impl Drop for ActivePoll<'_> {
     }
 }
 
-/// What came after the keys; asked again with the same keys, it answers the same again.
+/// Returns the entries after the sync key. The same key returns the same entries again.
 async fn sync(State(world): State<World>, call: Call) -> Response {
     world.change(|state| {
         let mut validator = Validator::new(state, &call);

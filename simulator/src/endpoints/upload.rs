@@ -1,4 +1,4 @@
-//! Files out: `webwxcheckupload` for large ones, then `webwxuploadmedia` in chunks.
+//! Outbound files: `webwxcheckupload` for large files, then `webwxuploadmedia` in chunks.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,9 +21,9 @@ use crate::wire::multipart::{self, Part};
 use crate::wire::response;
 use crate::world::World;
 
-/// Bytes a chunk, but the last.
+/// The size of every chunk except the last.
 const CHUNK_BYTES: usize = 512 * 1024;
-/// Above this size a file is announced by webwxcheckupload first.
+/// A file above this size needs a webwxcheckupload first. In bytes.
 const ANNOUNCE_ABOVE: u64 = 25 * 1024 * 1024;
 
 pub(super) fn routes() -> Router<World> {
@@ -32,7 +32,7 @@ pub(super) fn routes() -> Router<World> {
         .route(&format!("{BIN}/webwxuploadmedia"), post(upload))
 }
 
-/// Gives out the keys for a large file, or the `MediaId` of one that is here already.
+/// Issues the keys for a large file, and the `MediaId` if the account has uploaded the file before.
 async fn check_upload(State(world): State<World>, call: Call) -> Response {
     world.change(|state| {
         let mut validator = Validator::new(state, &call);
@@ -60,7 +60,7 @@ async fn check_upload(State(world): State<World>, call: Call) -> Response {
     })
 }
 
-/// Takes a chunk; the answer to the last one has the `MediaId`.
+/// Stores a chunk. The response to the last one contains the `MediaId`.
 async fn upload(State(world): State<World>, call: Call) -> Response {
     world.change(|state| {
         let mut validator = Validator::new(state, &call);
@@ -97,7 +97,7 @@ async fn upload(State(world): State<World>, call: Call) -> Response {
     })
 }
 
-/// The fields of an upload.
+/// The form fields of an upload.
 struct Form<'a>(HashMap<&'a str, &'a Part<'a>>);
 
 impl<'a> Form<'a> {
@@ -156,7 +156,7 @@ impl<'a> Form<'a> {
 
 /// One chunk of a file.
 struct Chunk<'a> {
-    /// Names the file within the account.
+    /// Identifies the file within the session.
     client_media_id: String,
     name: String,
     media_type: String,
@@ -200,7 +200,8 @@ impl<'a> Chunk<'a> {
         })
     }
 
-    /// Adds the chunk to its file; the file's `MediaId` once it is whole, empty before.
+    /// Appends the chunk to its file. Returns the file's `MediaId` when it is complete, and an empty string
+    /// before.
     fn store(&self, state: &mut SimulatorState, session: &Session) -> Result<String, String> {
         let key = (session.sid.clone(), self.client_media_id.clone());
         if self.index == 0 {

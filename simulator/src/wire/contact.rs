@@ -1,4 +1,4 @@
-//! Contacts in the shapes of webwxgetcontact, webwxbatchgetcontact, webwxinit and `ModContactList`.
+//! Contacts in the formats of webwxgetcontact, webwxbatchgetcontact, webwxinit and `ModContactList`.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::names::{encry_chat_room_id, scramble};
 use crate::session::Session;
 use crate::wire::text;
 
-/// A contact with all its fields, under WeChat's names.
+/// A contact with all fields of WeChat's format.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "PascalCase")]
 #[expect(clippy::struct_field_names, reason = "WeChat's own names")]
@@ -37,7 +37,7 @@ pub(crate) struct Contact {
     remark_py_quan_pin: String,
     star_friend: u32,
     app_account_flag: u32,
-    /// WeChat's spelling.
+    /// This is WeChat's spelling.
     statues: u32,
     attr_status: u32,
     province: String,
@@ -72,18 +72,18 @@ pub(crate) struct MemberRow {
     key_word: String,
 }
 
-/// How much of a group is told.
+/// Which members of a group the response contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Members {
-    /// webwxgetcontact: none, not even their number.
+    /// webwxgetcontact returns no members, and 0 as their number.
     None,
-    /// webwxinit: user names only.
+    /// webwxinit returns only their user names.
     Names,
-    /// webwxbatchgetcontact.
+    /// webwxbatchgetcontact returns all their data.
     All,
 }
 
-/// Writes an account's contacts for one session.
+/// Formats an account's contacts for one session.
 pub(crate) struct ContactWriter<'a> {
     pub(crate) book: &'a Book,
     pub(crate) session: &'a Session,
@@ -195,7 +195,7 @@ impl ContactWriter<'_> {
         }))
     }
 
-    /// The `User` of webwxinit.
+    /// The `User` object of webwxinit.
     pub(crate) fn user(&self) -> Value {
         let contact = ContactRef::Myself;
         let user_name = self.session.user_name(contact);
@@ -215,7 +215,7 @@ impl ContactWriter<'_> {
         })
     }
 
-    /// The picture's address: its `seq` is the same in every session.
+    /// The path of the avatar. Its `seq` is the same in every session.
     fn avatar_url(&self, contact: ContactRef, seq: u32) -> String {
         let seq = match (seq, contact) {
             (0, ContactRef::Group(_)) => 0,

@@ -1,4 +1,4 @@
-//! What goes over the wire to clients: text, contacts, messages, answers.
+//! The formats on the wire: text, contacts, messages and responses.
 
 pub(crate) mod contact;
 pub(crate) mod image;

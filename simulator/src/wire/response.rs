@@ -1,4 +1,4 @@
-//! The shapes of answers. All are `text/plain` without a charset, though they are UTF-8.
+//! Response builders. WeChat's content type is `text/plain` without a charset, although the text is UTF-8.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -35,7 +35,7 @@ pub(crate) fn bytes(content_type: &'static str, body: Vec<u8>) -> Response {
     response
 }
 
-/// `{"BaseResponse": {"Ret": …, "ErrMsg": ""}}`, the head of every JSON answer.
+/// `{"BaseResponse": {"Ret": …, "ErrMsg": ""}}`, the first field of every JSON response.
 pub(crate) fn base(ret: i32) -> Value {
     json!({"Ret": ret, "ErrMsg": ""})
 }

@@ -1,4 +1,4 @@
-//! What is written to the account and by it.
+//! Messages to and from the account.
 
 use serde_json::Map;
 
@@ -14,13 +14,13 @@ use crate::upload::Upload;
 use crate::wire::{media, text};
 
 impl World {
-    /// Pushes a text; returns WeChat's message id.
+    /// Pushes a text. Returns WeChat's message id.
     pub fn push_text(&self, uin: Uin, from: From, text: impl Into<String>) -> Result<u64, ControlError> {
         self.push(uin, &Push::text(from, text))
     }
 
-    /// Pushes a message of any kind; returns WeChat's message id. It waits in the account's inbox
-    /// if no client is there.
+    /// Pushes a message of any kind. Returns WeChat's message id. Without an active client the message stays
+    /// in the account's inbox.
     pub fn push(&self, uin: Uin, push: &Push) -> Result<u64, ControlError> {
         self.change(|state| {
             let route = resolve_route(state, uin, &push.from)?;
@@ -28,7 +28,7 @@ impl World {
         })
     }
 
-    /// Pushes many at once; if one of them cannot be, none is.
+    /// Pushes all messages. If one of them is invalid, none is pushed.
     pub fn push_all(&self, all: &[(Uin, Push)]) -> Result<Vec<u64>, ControlError> {
         self.change(|state| {
             let routes: Result<Vec<Route>, _> =
@@ -37,7 +37,7 @@ impl World {
         })
     }
 
-    /// What was pushed to the account, in order.
+    /// The messages that were pushed to the account, in order.
     pub fn pushed(&self, uin: Uin) -> Vec<Pushed> {
         self.lock().accounts.get(&uin).map_or_else(Vec::new, |account| account.inbox.pushed.clone())
     }
@@ -47,13 +47,14 @@ impl World {
         self.lock().uploads.get(media_id).cloned()
     }
 
-    /// What the account's clients have sent, in order.
+    /// The messages that the account's clients have sent, in order.
     pub fn sent(&self, uin: Uin) -> Vec<Sent> {
         self.lock().accounts.get(&uin).map_or_else(Vec::new, |account| account.sent.clone())
     }
 }
 
 /// The sender and the recipient of a pushed message.
+#[derive(Clone, Copy)]
 struct Route {
     from: ContactRef,
     to: ContactRef,
@@ -89,7 +90,7 @@ fn resolve_route(state: &SimulatorState, uin: Uin, from: &From) -> Result<Route,
     })
 }
 
-/// Puts a message into the inbox.
+/// Appends a message to the inbox.
 fn deliver(state: &mut SimulatorState, uin: Uin, push: &Push, route: Route) -> Result<u64, ControlError> {
     let id = state.next_message_id();
     let media = match &push.kind {

@@ -1,4 +1,4 @@
-//! How the account's contacts change.
+//! Changes of the account's contacts.
 
 use super::{ControlError, World};
 use crate::account::Account;
@@ -8,8 +8,8 @@ use crate::person::{Group, Member, Person};
 use crate::spec::Uin;
 
 impl World {
-    /// Changes a friend or official account (a new nickname, remark, picture) and tells the client
-    /// by `ModContactList`.
+    /// Changes a friend or official account, for example the nickname, remark or picture. `ModContactList`
+    /// reports it.
     pub fn edit_contact(&self, uin: Uin, name: &str, edit: impl FnOnce(&mut Person)) -> Result<(), ControlError> {
         let contact = self.change_account(uin, |account| {
             let contact = find_contact(account, name)?;
@@ -23,7 +23,7 @@ impl World {
         Ok(())
     }
 
-    /// Changes a group's name, picture or members, and tells the client by `ModContactList`.
+    /// Changes a group's name, picture or members. `ModContactList` reports it.
     pub fn edit_group(&self, uin: Uin, name: &str, edit: impl FnOnce(&mut Group)) -> Result<(), ControlError> {
         let contact = self.change_account(uin, |account| {
             let unknown = || ControlError::NoContact(name.into());
@@ -37,14 +37,15 @@ impl World {
         Ok(())
     }
 
-    /// A new friend, told by `ModContactList`.
+    /// Adds a friend. `ModContactList` reports it.
     pub fn add_friend(&self, uin: Uin, person: Person) -> Result<ContactRef, ControlError> {
         let contact = self.change_account(uin, |account| Ok(account.book.add_friend(person)))?;
         self.change(|state| state.append(uin, Entry::Changed(contact)));
         Ok(contact)
     }
 
-    /// A new group, told by `ModContactList` if it is saved; else by its first message.
+    /// Adds a group. `ModContactList` reports it if it is saved. Otherwise clients learn of it from its first
+    /// message.
     pub fn add_group(&self, uin: Uin, group: Group) -> Result<ContactRef, ControlError> {
         let saved = group.saved;
         let index = self.change_account(uin, |account| Ok(account.book.add_group(group)))?;
@@ -55,12 +56,12 @@ impl World {
         Ok(contact)
     }
 
-    /// Adds a member to a group, told by `ModContactList`.
+    /// Adds a member to a group. `ModContactList` reports it.
     pub fn add_member(&self, uin: Uin, group: &str, member: Member) -> Result<(), ControlError> {
         self.edit_group(uin, group, |group| group.members.push(member))
     }
 
-    /// A friend, group or official account is gone, told by `DelContactList`.
+    /// Removes a friend, group or official account. `DelContactList` reports it.
     pub fn remove_contact(&self, uin: Uin, name: &str) -> Result<(), ControlError> {
         let contact = self.change_account(uin, |account| {
             let contact = find_contact(account, name)?;
@@ -71,7 +72,7 @@ impl World {
         Ok(())
     }
 
-    /// The user name that a contact has in the account's current web login.
+    /// The user name of a contact in the account's current web login.
     pub fn user_name(&self, uin: Uin, name: &str) -> Result<String, ControlError> {
         let state = self.lock();
         let account = state.accounts.get(&uin).ok_or(ControlError::NoAccount(uin))?;

@@ -1,4 +1,4 @@
-//! A bare client of the protocol, as strict as WeChat's own page.
+//! A minimal protocol client that sends the same requests as WeChat's own page.
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::collections::HashMap;
@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 use simulator::Simulator;
 
-/// A token of the length that a desktop shows.
+/// A token as long as the one that desktop mode sends.
 fn token() -> String {
     "Gp8I".repeat(200)
 }
@@ -15,7 +15,7 @@ pub(crate) struct Client {
     http: reqwest::Client,
     origin: String,
     pub(crate) uuid: String,
-    /// skey, wxsid, wxuin, `pass_ticket` (still encoded), data ticket, and the cookie line.
+    /// skey, wxsid, wxuin, `pass_ticket` (percent-encoded), the data ticket, and the `Cookie` header.
     pub(crate) keys: HashMap<String, String>,
     pub(crate) init: Value,
     pub(crate) sync_key: Value,
@@ -26,7 +26,7 @@ pub(crate) async fn body(response: reqwest::Response) -> String {
 }
 
 impl Client {
-    /// Asks for a QR code as a desktop.
+    /// Requests a QR code in desktop mode.
     pub(crate) async fn new(simulator: &Simulator) -> Self {
         Self::with_query(simulator, "?mod=desktop").await
     }
@@ -49,9 +49,9 @@ impl Client {
         self.get("login", &[("loginicon", "true"), ("uuid", &self.uuid), ("tip", &tip)]).await
     }
 
-    /// Opens the session behind a 200; the XML.
-    pub(crate) async fn open(&mut self, told: &str) -> String {
-        let address = told.split('"').nth(1).unwrap();
+    /// Opens the session with the reply of a confirmed login. Returns the XML.
+    pub(crate) async fn open(&mut self, reply: &str) -> String {
+        let address = reply.split('"').nth(1).unwrap();
         let response = self
             .http
             .get(format!("{address}&fun=new&version=v2&lang=zh_CN"))
@@ -77,13 +77,13 @@ impl Client {
         xml
     }
 
-    /// The whole way: scan, confirm, open, webwxinit.
+    /// The complete login: scan, confirm, open, webwxinit.
     pub(crate) async fn log_in(simulator: &Simulator, uin: u64) -> Self {
         let mut client = Self::new(simulator).await;
         simulator.world().log_in(&client.uuid, uin).unwrap();
         assert!(client.poll_login(1).await.contains("window.code=200"));
-        let told = client.poll_login(0).await;
-        client.open(&told).await;
+        let reply = client.poll_login(0).await;
+        client.open(&reply).await;
         client.start().await;
         client
     }
@@ -118,7 +118,7 @@ impl Client {
         request.send().await?.text().await
     }
 
-    /// Posts with `BaseRequest` and `pass_ticket` put in.
+    /// Posts the body with `BaseRequest` added, and `pass_ticket` in the query.
     pub(crate) async fn post(&self, page: &str, mut with: Value) -> Value {
         with["BaseRequest"] = self.base_request();
         let text = self.post_raw(page, with.to_string()).await;
@@ -133,8 +133,8 @@ impl Client {
         body(request.send().await.unwrap()).await
     }
 
-    /// The keys in synccheck's form.
-    pub(crate) fn keys(&self) -> String {
+    /// The sync key in the form that synccheck uses.
+    pub(crate) fn sync_key_text(&self) -> String {
         let pairs = self.sync_key["List"].as_array().unwrap();
         let pairs: Vec<String> = pairs.iter().map(|pair| format!("{}_{}", pair["Key"], pair["Val"])).collect();
         pairs.join("|")
@@ -145,7 +145,7 @@ impl Client {
     }
 
     pub(crate) async fn try_synccheck(&self) -> reqwest::Result<String> {
-        let keys = self.keys();
+        let keys = self.sync_key_text();
         let query = [
             ("r", "1"),
             ("skey", &self.keys["skey"]),
@@ -157,14 +157,14 @@ impl Client {
         self.try_get("synccheck", &query).await
     }
 
-    /// Fetches what came after the keys, and keeps the new keys.
+    /// Fetches the entries after the sync key, and keeps the new sync key.
     pub(crate) async fn sync(&mut self) -> Value {
-        let news = self.sync_again().await;
-        self.sync_key = news["SyncKey"].clone();
-        news
+        let batch = self.sync_again().await;
+        self.sync_key = batch["SyncKey"].clone();
+        batch
     }
 
-    /// Fetches what came after the keys, and forgets the new keys.
+    /// Fetches the entries after the sync key, and discards the new sync key.
     pub(crate) async fn sync_again(&self) -> Value {
         let mut address = url::Url::parse("http://x/webwxsync").unwrap();
         address.query_pairs_mut().append_pair("sid", &self.keys["wxsid"]).append_pair("skey", &self.keys["skey"]);
@@ -181,7 +181,7 @@ impl Client {
         self.post("webwxsendmsg", json!({"Msg": msg, "Scene": 0})).await
     }
 
-    /// A GET whose status, `Content-Type` and bytes matter.
+    /// Sends a GET. Returns its status, `Content-Type` and bytes.
     pub(crate) async fn fetch(&self, page: &str, query: &[(&str, &str)], range: bool) -> (u16, String, Vec<u8>) {
         let mut request = self.http.get(format!("{}/cgi-bin/mmwebwx-bin/{page}", self.origin)).query(query);
         request = request.header("cookie", &self.keys["cookies"]);
@@ -193,7 +193,7 @@ impl Client {
         (response.status().as_u16(), kind, response.bytes().await.unwrap().to_vec())
     }
 
-    /// Uploads one chunk of a file of `total` bytes: `numbers` are `chunk` and `chunks`.
+    /// Uploads one chunk of a file of `total` bytes. `numbers` are `chunk` and `chunks`.
     pub(crate) async fn upload(
         &self,
         chunk: &[u8],
