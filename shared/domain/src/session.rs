@@ -6,6 +6,8 @@
 //!                     └─ push login: waits for the phone without a code
 //! ```
 
+use std::mem;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -90,6 +92,15 @@ pub struct QrCode<'a> {
 }
 
 impl Login {
+    /// Continues with another step. It replaces the current one if that is of the same kind.
+    pub fn proceed(&mut self, ticket: Ticket, step: LoginStep) {
+        self.ticket = ticket;
+        if self.steps.last().is_some_and(|last| mem::discriminant(last) == mem::discriminant(&step)) {
+            self.steps.pop();
+        }
+        self.steps.push(step);
+    }
+
     /// The QR code to show; `None` for a push login, which has none.
     pub fn qr_code(&self) -> Option<QrCode<'_>> {
         self.steps.iter().rev().find_map(|step| match step {
