@@ -8,6 +8,7 @@ use std::{
 
 use domain::{
     contact::{Contact, ContactKind},
+    id::AppId,
     puid::Puid,
 };
 use tokio::sync::OnceCell;
@@ -97,13 +98,13 @@ pub struct Books(Mutex<Shelf>);
 
 #[derive(Debug, Default)]
 struct Shelf {
-    slots: HashMap<String, Slot>,
+    slots: HashMap<AppId, Slot>,
     uses: u64,
 }
 
 impl Books {
     /// The cell that holds, or will hold, the app's book.
-    fn cell(&self, app: &str, made: Made) -> Arc<OnceCell<Arc<Book>>> {
+    fn cell(&self, app: &AppId, made: Made) -> Arc<OnceCell<Arc<Book>>> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.uses += 1;
         let last_used = kept.uses;
@@ -112,7 +113,7 @@ impl Books {
             return Arc::clone(&slot.book);
         }
         let book = Arc::new(OnceCell::new());
-        kept.slots.insert(app.to_owned(), Slot { made, book: Arc::clone(&book), last_used });
+        kept.slots.insert(app.clone(), Slot { made, book: Arc::clone(&book), last_used });
         kept.shrink(app);
         book
     }
@@ -120,7 +121,7 @@ impl Books {
 
 impl Shelf {
     /// Lets go of the books that were used least recently, but never of `newest`, until the rest is within bounds.
-    fn shrink(&mut self, newest: &str) {
+    fn shrink(&mut self, newest: &AppId) {
         while self.slots.len() > MAX_BOOKS || self.contacts() > MAX_CONTACTS {
             let others = self.slots.iter().filter(|(app, _)| *app != newest);
             let Some(oldest) = others.min_by_key(|(_, slot)| slot.last_used).map(|(app, _)| app.clone()) else { break };

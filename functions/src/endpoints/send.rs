@@ -8,9 +8,10 @@ use axum::{
 };
 use domain::{
     contact::ContactKind,
-    job::{Command, Job, JobId, derived_id},
+    id::{InvalidId, JobId},
+    job::{Command, Job, derived_id},
     puid::Puid,
-    session::State as SessionState,
+    session::SessionState,
 };
 use futures_util::future::try_join;
 use serde::Serialize;
@@ -88,7 +89,8 @@ async fn handle(state: State, headers: HeaderMap, caller: Caller) -> Result<Answ
     if known.is_none() {
         wanted.can_be_sent(&state, &caller).await?;
     }
-    let job = state.ask(&caller.app, key.unwrap_or_else(|| state.relay.ids.hex()), command.clone()).await?;
+    let job =
+        state.ask(&caller.app, key.unwrap_or_else(|| JobId::generate(&*state.relay.ids)), command.clone()).await?;
     if job.command != command {
         return Err(ApiError::IdempotencyConflict);
     }
@@ -97,6 +99,7 @@ async fn handle(state: State, headers: HeaderMap, caller: Caller) -> Result<Answ
 }
 
 async fn look(state: State, Segment(id): Segment, caller: Caller) -> Result<Answer<JobRow>, ApiError> {
+    let id = id.parse().map_err(|InvalidId| ApiError::NotFound("job"))?;
     let job = state.job(&caller.app.id, &id).await?;
     match job.command {
         Command::SendText { .. } => Ok(Answer::new(JobRow::from(&job))),

@@ -113,6 +113,7 @@ fn dynamodb(shared: &SdkConfig) -> aws_sdk_dynamodb::config::Builder {
 
 #[cfg(test)]
 mod tests {
+    use domain::id::AppId;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::TcpListener,
@@ -149,7 +150,7 @@ mod tests {
             answer(&listener, "503 Service Unavailable", "{}").await;
             answer(&listener, "200 OK", "{}").await;
         };
-        let (app, ()) = tokio::join!(store.app("id"), service);
+        let (app, ()) = tokio::join!(store.app(&AppId::trusted("id")), service);
         assert_eq!(app.unwrap(), None);
     }
 }
