@@ -70,7 +70,7 @@ impl WorkerContext {
                 Ok(answer) => return Some(answer),
                 Err(StoreError::Unavailable(error)) => {
                     if backoff.failures() == 0 {
-                        tracing::warn!(error = %domain::error::chain(&error), "ledger unavailable; retrying");
+                        tracing::warn!(error = %domain::error::chain(&*error), "ledger unavailable; retrying");
                     }
                     sleep(backoff.failed(self.jitter())).await;
                 }

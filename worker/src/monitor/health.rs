@@ -107,7 +107,11 @@ mod tests {
         assert_eq!((health.alive(), health.ready()), not_started);
         shards[0].record(true);
         shards[1].record(false);
-        assert_eq!((health.alive(), health.ready()), not_started, "a worker that never reached the ledger replaces no other");
+        assert_eq!(
+            (health.alive(), health.ready()),
+            not_started,
+            "a worker that never reached the ledger replaces no other"
+        );
         shards[1].record(true);
         assert_eq!((health.alive(), health.ready()), (Ok(()), Ok(())));
         shards[1].record(false);

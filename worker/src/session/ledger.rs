@@ -79,7 +79,7 @@ impl Ledger {
                 Err(StoreError::Conflict) => return Ok(None),
                 Err(StoreError::Unavailable(error)) => {
                     if backoff.failures() == 0 {
-                        tracing::warn!(error = %domain::error::chain(&error), "ledger unavailable; retrying");
+                        tracing::warn!(error = %domain::error::chain(&*error), "ledger unavailable; retrying");
                     }
                     self.pause(self.next_pause(&mut backoff)).await?;
                 }

@@ -126,7 +126,8 @@ impl Log {
         while !self.contains(message.id) {
             message.seq = self.next;
             let row = &*message;
-            let appended = self.ledger.ask_unless_conflict(|store, _| store.append_sent(row, checkpoint, job, at)).await?;
+            let appended =
+                self.ledger.ask_unless_conflict(|store, _| store.append_sent(row, checkpoint, job, at)).await?;
             if appended.is_some() {
                 self.appended(message.id);
                 return Ok(());

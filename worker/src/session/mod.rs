@@ -40,8 +40,8 @@ use futures_util::future::join;
 use store::Lease;
 use tokio::sync::{mpsc, watch};
 
-use self::{inbox::Inbox, ledger::Ledger, phase::Phase};
 pub(crate) use self::inbox::PendingCommand;
+use self::{inbox::Inbox, ledger::Ledger, phase::Phase};
 use crate::{context::WorkerContext, monitor::SessionCount};
 
 /// Why a session's task ended.

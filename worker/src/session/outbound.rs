@@ -136,8 +136,7 @@ async fn record_sent(
 ) -> Result<(), Halt> {
     let now = context.ledger.now();
     let (chat, owner, is_group) = (to.puid.clone(), inbound.owner().clone(), to.peer().is_group());
-    let (receiver, receiver_group) =
-        if is_group { (None, Some(chat.clone())) } else { (Some(chat.clone()), None) };
+    let (receiver, receiver_group) = if is_group { (None, Some(chat.clone())) } else { (Some(chat.clone()), None) };
     let mut message = Message {
         seq: Seq::START,
         id: sent.id,

@@ -104,12 +104,7 @@ impl Shard {
         }
     }
 
-    async fn serve(
-        &self,
-        lease: &Lease,
-        commands: &mut CommandQueue,
-        shutdown: &mut watch::Receiver<bool>,
-    ) -> Outcome {
+    async fn serve(&self, lease: &Lease, commands: &mut CommandQueue, shutdown: &mut watch::Receiver<bool>) -> Outcome {
         let (stop, stopping) = watch::channel(false);
         let mut router = CommandRouter::new(Arc::clone(&self.worker), lease.clone(), stopping);
         let outcome = tokio::select! {

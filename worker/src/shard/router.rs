@@ -123,7 +123,7 @@ impl CommandRouter {
         let open = worker.ask_ledger(|| store.open_jobs(shard)).await.unwrap_or_default();
         let jobs = stream::iter(open).map(|open| {
             let worker = Arc::clone(&worker);
-            async move { worker.ask_ledger(|| worker.relay.store.job(&open.app, &open.name)).await.flatten() }
+            async move { worker.ask_ledger(|| worker.relay.store.job(&open.app, &open.id)).await.flatten() }
         });
         let mut jobs: Vec<Job> = jobs.buffer_unordered(READS_AT_ONCE).filter_map(std::future::ready).collect().await;
         jobs.sort_by_key(|job| job.created);

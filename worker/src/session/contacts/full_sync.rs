@@ -121,8 +121,7 @@ impl Sync<'_> {
                 break;
             }
             let peers = std::mem::take(&mut undescribed);
-            let describe =
-                async { if peers.is_empty() { Ok(Vec::new()) } else { connection.describe(&peers).await } };
+            let describe = async { if peers.is_empty() { Ok(Vec::new()) } else { connection.describe(&peers).await } };
             let (page, described) = join(pages.recv(), describe).await;
             for card in described? {
                 // A described card replaces the listed one.

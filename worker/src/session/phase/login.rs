@@ -44,11 +44,7 @@ enum Next {
 }
 
 /// Begins a login by QR code. The job ends when the code is in the ledger, where its caller finds it.
-pub(super) async fn begin(
-    context: &Context,
-    inbox: &Inbox,
-    claimed: Option<ClaimedJob>,
-) -> Result<Phase, Halt> {
+pub(super) async fn begin(context: &Context, inbox: &Inbox, claimed: Option<ClaimedJob>) -> Result<Phase, Halt> {
     let ledger = &context.ledger;
     let mut previous = None;
     ledger
@@ -238,9 +234,8 @@ pub(super) fn end_reason(error: &Error) -> EndReason {
     match error {
         Error::Refused { reason } => EndReason::Refused { reason: reason.clone() },
         Error::LoggedOut { code } => EndReason::EndedByWeChat { code: *code },
-        Error::RateLimited { .. }
-        | Error::Transient { .. }
-        | Error::Unconfirmed { .. }
-        | Error::Protocol { .. } => EndReason::Failed { reason: error.to_string() },
+        Error::RateLimited { .. } | Error::Transient { .. } | Error::Unconfirmed { .. } | Error::Protocol { .. } => {
+            EndReason::Failed { reason: error.to_string() }
+        }
     }
 }

@@ -283,12 +283,7 @@ impl Online {
     }
 
     /// Decides by the error: ends the session, or pauses.
-    async fn poll_failed(
-        &mut self,
-        context: &Context,
-        inbox: &mut Inbox,
-        error: Error,
-    ) -> Result<Option<Phase>, Halt> {
+    async fn poll_failed(&mut self, context: &Context, inbox: &mut Inbox, error: Error) -> Result<Option<Phase>, Halt> {
         if let Error::LoggedOut { code } = error {
             return self.ended(context, Some(inbox), code).await.map(Some);
         }

@@ -43,12 +43,8 @@ async fn bind_and_sync(context: &Context, opened: Opened) -> Result<Phase, Halt>
         ledger.end_session(EndReason::AccountMismatch, None).await?;
         return Ok(Phase::Offline);
     };
-    let row_user = User {
-        account,
-        puid: owner.clone(),
-        user_name: user.user_name.clone(),
-        nick_name: user.nick_name.clone(),
-    };
+    let row_user =
+        User { account, puid: owner.clone(), user_name: user.user_name.clone(), nick_name: user.nick_name.clone() };
     let credentials = ledger.seal(&connection.credentials());
     let mut login_number = 0;
     ledger

@@ -127,7 +127,7 @@ async fn an_expired_login_leads_offline() {
     for progress in [Some(LoginProgress::Expired), None] {
         stage.channel.start_login(Ok(new_login("qr")));
         stage.command(&running, Command::Login).await;
-            match progress {
+        match progress {
             Some(progress) => {
                 stage.channel.poll_login(Ok(progress));
                 settle().await;

@@ -56,7 +56,10 @@ async fn a_session_that_wechat_ends_asks_the_phone_once_and_comes_back() {
     settle().await;
     let row = stage.row().await;
     assert_eq!((row.state, row.login_number, row.ending), (SessionState::Online, 2, None));
-    assert!(stage.channel.calls().contains(&"push_login fresh".to_owned()), "with the credentials of the ended session");
+    assert!(
+        stage.channel.calls().contains(&"push_login fresh".to_owned()),
+        "with the credentials of the ended session"
+    );
     running.stop().await;
 }
 
