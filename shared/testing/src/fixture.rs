@@ -9,14 +9,19 @@ use domain::{
     secret::{self, Sealer},
     time::{Clock, Ids},
 };
-use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use tokio::time::Instant;
 
-use crate::{CountedIds, FixedClock, Services};
+use crate::{CountedIds, FixedClock, START, Services};
 
 /// The token of [`Fixture::app`].
 pub const TOKEN: &str = "test-token";
 /// The app secret of [`Fixture::app`].
 pub const APP_SECRET: &str = "5ec2e700000000000000000000000000";
+
+fn start() -> Timestamp {
+    START.parse().expect("a timestamp")
+}
 
 /// A relay on services of a test's own. Ends with the value.
 pub struct Fixture {
@@ -31,7 +36,7 @@ impl Fixture {
     /// # Panics
     /// When the services do not start, or cannot create the table and the queues.
     pub async fn start() -> Self {
-        Self::on(Services::start().await, FixedClock::new()).await
+        Self::on(Services::start().await, FixedClock::at(start())).await
     }
 
     /// A relay without sockets, for tests with paused time: a request to the ledger does not move tokio's clock, and the
@@ -40,7 +45,9 @@ impl Fixture {
     /// # Panics
     /// When the services cannot create the table and the queues.
     pub async fn in_process() -> Self {
-        Self::on(Services::in_process(), FixedClock::following_tokio()).await
+        let began = Instant::now();
+        let elapsed = move || SignedDuration::try_from(began.elapsed()).expect("a duration in range");
+        Self::on(Services::in_process(), FixedClock::moved_by(start(), elapsed)).await
     }
 
     async fn on(services: Services, clock: FixedClock) -> Self {
