@@ -58,7 +58,7 @@ impl Stage {
 
     /// Makes an app; gives its secret, too.
     pub async fn app(&self) -> anyhow::Result<(App, String)> {
-        apps::make(&self.relay, "bench", TOKEN, Some(&self.receiver.callback())).await
+        apps::create_app(&self.relay, "bench", TOKEN, Some(&self.receiver.callback())).await
     }
 
     /// Makes the accounts and as many apps, logs them in, and waits until all have read their contacts and wait for

@@ -73,7 +73,7 @@ impl Stage {
     /// When the ledger does not take it.
     pub async fn program(&self, callback: Option<&str>) -> Program {
         let (app, app_secret) =
-            apps::make(self.relay(), "e2e", Program::TOKEN, callback).await.expect("the app is made");
+            apps::create_app(self.relay(), "e2e", Program::TOKEN, callback).await.expect("the app is made");
         Program { app_id: app.id, app_secret, api: self.api() }
     }
 
