@@ -36,7 +36,7 @@ pub fn message(seq: u64) -> Message {
     }
 }
 
-/// A contact with its puid, its kind and a nick name; its user name is `@` and the puid.
+/// A contact with the user name `@<puid>`, first seen at [`START`].
 ///
 /// # Panics
 /// Never: [`START`] is a timestamp.
