@@ -14,7 +14,7 @@ use store::AppChange;
 
 use crate::cli::AppCommand;
 
-/// Carries out a command on the ledger and prints what came of it to `out`.
+/// Runs a command on the ledger and prints the result to `out`.
 pub async fn command(command: &AppCommand, relay: &Relay, out: &mut impl Write) -> anyhow::Result<()> {
     match command {
         AppCommand::Create { name, token, callback, json } => {
@@ -55,16 +55,21 @@ async fn create(
     json: bool,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
-    let (app, app_secret) = make(relay, name, token, callback).await?;
+    let (app, app_secret) = create_app(relay, name, token, callback).await?;
     let signing = app.open_signing_secret(&relay.sealer)?;
-    let made = json!({
+    let created = json!({
         "app_id": app.id, "app_secret": app_secret, "signing_secret": signing, "name": app.name, "callback": app.callback,
     });
-    print(&made, json, out)
+    print(&created, json, out)
 }
 
-/// Makes an app; gives it and its app secret.
-pub async fn make(relay: &Relay, name: &str, token: &str, callback: Option<&str>) -> anyhow::Result<(App, String)> {
+/// Creates an app. Returns it with its app secret.
+pub async fn create_app(
+    relay: &Relay,
+    name: &str,
+    token: &str,
+    callback: Option<&str>,
+) -> anyhow::Result<(App, String)> {
     if token.is_empty() {
         bail!("the token must not be empty: anyone could sign with it");
     }
@@ -129,7 +134,7 @@ fn done(applied: bool, app_id: &str, what: &str, out: &mut impl Write) -> anyhow
     Ok(writeln!(out, "{app_id} {what}")?)
 }
 
-/// A callback must be a URL that can be POSTed to. Where it may lead is looked at when it is called.
+/// A callback must be an HTTP URL. Its address is checked at each delivery.
 fn check_callback(url: &str) -> anyhow::Result<()> {
     let parsed = reqwest::Url::parse(url).with_context(|| format!("the callback {url} is not a URL"))?;
     if !matches!(parsed.scheme(), "http" | "https") {
@@ -138,7 +143,7 @@ fn check_callback(url: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What may be shown of an app.
+/// The parts of an app that are not secret.
 fn describe(app: &App) -> Value {
     json!({
         "app_id": app.id,
@@ -151,13 +156,13 @@ fn describe(app: &App) -> Value {
     })
 }
 
-/// Prints an object as JSON, or a line a part.
+/// Prints a value as JSON, or an object as one line a field.
 fn print(value: &Value, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
     match value {
-        Value::Object(parts) if !json => {
-            for (name, part) in parts {
-                let part = part.as_str().map_or_else(|| part.to_string(), str::to_owned);
-                writeln!(out, "{name}: {}", if part == "null" { "-" } else { &part })?;
+        Value::Object(fields) if !json => {
+            for (name, field) in fields {
+                let field = field.as_str().map_or_else(|| field.to_string(), str::to_owned);
+                writeln!(out, "{name}: {}", if field == "null" { "-" } else { &field })?;
             }
         }
         _ => writeln!(out, "{}", serde_json::to_string_pretty(value)?)?,

@@ -1,4 +1,4 @@
-//! What can be said on the command line.
+//! The command line. Doc comments of the types are the help text.
 
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -70,7 +70,7 @@ pub enum Part {
 }
 
 impl RunArgs {
-    /// The parts that are to be started.
+    /// The parts to start.
     pub fn parts(&self) -> BTreeSet<Part> {
         let all = Part::value_variants().iter().copied();
         all.filter(|part| (self.only.is_empty() || self.only.contains(part)) && !self.without.contains(part)).collect()

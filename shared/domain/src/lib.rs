@@ -5,6 +5,8 @@ pub mod app;
 pub mod channel;
 pub mod contact;
 pub mod delivery;
+#[cfg(any(test, feature = "doubles"))]
+pub mod doubles;
 pub mod error;
 pub mod id;
 pub mod job;

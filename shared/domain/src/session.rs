@@ -194,15 +194,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::time::Ids;
-
-    struct Zeros;
-
-    impl Ids for Zeros {
-        fn random(&self) -> [u8; 16] {
-            [0; 16]
-        }
-    }
+    use crate::doubles::CountedIds;
 
     #[test]
     fn states_are_written_as_they_are_named() {
@@ -239,7 +231,7 @@ mod tests {
 
     #[test]
     fn credentials_open_for_their_own_app_only() {
-        let sealer = Sealer::new(&[1; 32], Arc::new(Zeros));
+        let sealer = Sealer::new(&[1; 32], Arc::new(CountedIds::default()));
         let [app, another] = ["app", "another"].map(AppId::trusted);
         let mut session = Session::offline(Timestamp::UNIX_EPOCH);
         assert_eq!(session.open_credentials(&app, &sealer), None);

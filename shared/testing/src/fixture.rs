@@ -5,18 +5,24 @@ use std::sync::Arc;
 use boot::Relay;
 use domain::{
     app::{App, Binding, NewApp},
+    channel::{AccountId, ChannelKind},
     puid::Puid,
     secret::{self, Sealer},
     time::{Clock, Ids},
 };
-use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use tokio::time::Instant;
 
-use crate::{CountedIds, FixedClock, Services};
+use crate::{CountedIds, FixedClock, START, Services};
 
 /// The token of [`Fixture::app`].
 pub const TOKEN: &str = "test-token";
 /// The app secret of [`Fixture::app`].
 pub const APP_SECRET: &str = "5ec2e700000000000000000000000000";
+
+fn start() -> Timestamp {
+    START.parse().expect("a timestamp")
+}
 
 /// A relay on services of a test's own. Ends with the value.
 pub struct Fixture {
@@ -31,7 +37,7 @@ impl Fixture {
     /// # Panics
     /// When the services do not start, or cannot create the table and the queues.
     pub async fn start() -> Self {
-        Self::on(Services::start().await, FixedClock::new()).await
+        Self::on(Services::start().await, FixedClock::at(start())).await
     }
 
     /// A relay without sockets, for tests with paused time: a request to the ledger does not move tokio's clock, and the
@@ -40,7 +46,9 @@ impl Fixture {
     /// # Panics
     /// When the services cannot create the table and the queues.
     pub async fn in_process() -> Self {
-        Self::on(Services::in_process(), FixedClock::following_tokio()).await
+        let began = Instant::now();
+        let elapsed = move || SignedDuration::try_from(began.elapsed()).expect("a duration in range");
+        Self::on(Services::in_process(), FixedClock::moved_by(start(), elapsed)).await
     }
 
     async fn on(services: Services, clock: FixedClock) -> Self {
@@ -62,11 +70,11 @@ impl Fixture {
     /// When the ledger refuses it.
     pub async fn app(&self, callback: Option<&str>) -> App {
         let relay = &self.relay;
-        let new = NewApp { name: "test", token: TOKEN, callback, shard: 0 };
+        let new = NewApp { name: "test", token: TOKEN, callback, channel: ChannelKind::Web, shard: 0 };
         let (mut app, _) = App::create(&new, &relay.sealer, &*relay.ids, relay.now());
         app.secret_hash = secret::hash(APP_SECRET);
         app.bound = Some(Binding {
-            uin: 1_234_567_890,
+            account: AccountId::new("1234567890"),
             puid: Puid::new("e1d54615"),
             nick_name: "我".to_owned(),
             since: relay.now(),

@@ -1,15 +1,14 @@
-//! Test support: services, a relay on them, a clock that a test moves, and ids that count, and values to start from.
+//! Test support: services, a relay on them, the callback of an app, a clock, ids, and values to start from.
 
 mod builders;
-mod clock;
+mod callback;
 mod fixture;
-mod ids;
 mod services;
 
 pub use builders::{contact, message};
-pub use clock::FixedClock;
+pub use callback::{Callback, Delivered};
+pub use domain::doubles::{CountedIds, FixedClock};
 pub use fixture::{APP_SECRET, Fixture, TOKEN};
-pub use ids::CountedIds;
 pub use services::Services;
 
 /// When the test clock starts: the second the predecessor's README was written in.
