@@ -8,14 +8,18 @@ use std::{
     time::Duration,
 };
 
-use domain::time::{Clock, Ids};
+use channel::{Channel, LoginProgress, LoginStep, NewLogin, Opened, Opening, Peer, Ticket};
+use domain::{
+    contact::ContactKind,
+    time::{Clock, Ids},
+};
 use jiff::Timestamp;
 use simulator::{AccountSpec, Config, Simulator, World};
-use wechat::{Channel, Cursor, Hosts, LoginMode, LoginStatus, LoginTicket, Opened, Session, WebWeChat};
+use wechat::{Hosts, WebConnection, WebWeChat};
 
 pub const UIN: u64 = 155_217_200;
 
-/// The client's time; the simulator keeps its own.
+/// The client's clock; the simulator has its own.
 struct Noon;
 
 impl Clock for Noon {
@@ -33,7 +37,7 @@ impl Ids for Counted {
     }
 }
 
-/// A client whose hosts are all at `origin`.
+/// A client that uses `origin` for all hosts.
 pub fn client(origin: &str) -> WebWeChat {
     let hosts = Hosts::single(&origin.parse().unwrap());
     WebWeChat::new(reqwest::Client::builder(), hosts, Arc::new(Noon), Arc::new(Counted::default())).unwrap()
@@ -59,30 +63,62 @@ impl Stage {
         Self { client: client(&simulator.origin()), world, simulator }
     }
 
-    /// A confirmed login: its ticket and where it leads.
-    pub async fn confirmed(&self, mode: LoginMode) -> (LoginTicket, String) {
-        let mut ticket = self.client.start_login(mode).await.unwrap();
-        self.world.scan(&ticket.uuid, UIN).unwrap();
-        assert!(matches!(self.client.login_status(&ticket).await.unwrap(), LoginStatus::Scanned { .. }));
-        ticket.scanned = true;
-        self.world.confirm(&ticket.uuid).unwrap();
-        match self.client.login_status(&ticket).await.unwrap() {
-            LoginStatus::Confirmed { redirect } => (ticket, redirect),
+    /// The ticket of a new login that the person has confirmed.
+    pub async fn confirmed(&self) -> Ticket {
+        let login = self.client.start_login(None).await.unwrap();
+        self.confirm(&login).await
+    }
+
+    /// Scans and confirms `login`; returns the confirmed ticket.
+    pub async fn confirm(&self, login: &NewLogin) -> Ticket {
+        self.world.scan(&login.id, UIN).unwrap();
+        let ticket = match self.client.poll_login(&login.ticket, None).await.unwrap() {
+            LoginProgress::Step { ticket, step: LoginStep::ConfirmOnPhone { .. } } => ticket,
+            other => panic!("{other:?}"),
+        };
+        self.world.confirm(&login.id).unwrap();
+        self.poll_confirmed(&ticket).await
+    }
+
+    /// Polls a login that the person has confirmed.
+    pub async fn poll_confirmed(&self, ticket: &Ticket) -> Ticket {
+        match self.client.poll_login(ticket, None).await.unwrap() {
+            LoginProgress::Confirmed { ticket } => ticket,
             other => panic!("{other:?}"),
         }
     }
 
-    pub async fn log_in(&self) -> Opened<Session, Cursor> {
-        let (ticket, redirect) = self.confirmed(LoginMode::Desktop).await;
-        self.client.open(&ticket, &redirect).await.unwrap()
+    pub async fn open(&self, ticket: &Ticket) -> Opened {
+        match self.client.open(ticket).await.unwrap() {
+            Opening::Opened(opened) => *opened,
+            Opening::Restarted(login) => panic!("{login:?}"),
+        }
     }
 
-    /// This login's name of a contact.
+    pub async fn log_in(&self) -> Opened {
+        self.open(&self.confirmed().await).await
+    }
+
+    /// Web WeChat's own connection to the session, for the calls that a channel does not have.
+    pub fn web_connection(&self, opened: &Opened) -> WebConnection {
+        WebConnection::new(&self.client, &opened.connection.credentials()).unwrap()
+    }
+
+    /// The user name of a contact in this login.
     pub fn name(&self, contact: &str) -> String {
         self.world.user_name(UIN, contact).unwrap()
     }
 
-    /// To be called at the end: the client did nothing wrong.
+    /// A person or an official account.
+    pub fn person(&self, contact: &str) -> Peer {
+        Peer::new(self.name(contact), ContactKind::Stranger)
+    }
+
+    pub fn group(&self, contact: &str) -> Peer {
+        Peer::new(self.name(contact), ContactKind::Group)
+    }
+
+    /// Call it at the end of a test: the client has not violated the protocol.
     pub fn assert_clean(&self) {
         assert_eq!(self.world.violations(), []);
     }
