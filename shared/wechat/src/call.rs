@@ -98,7 +98,7 @@ impl Call {
     pub(crate) fn post(http: &Client, name: &'static str, address: Address, body: &impl Serialize) -> Self {
         let bytes = serde_json::to_vec(body).expect("requests are structs of text and numbers");
         let content_type = HeaderValue::from_static("application/json;charset=UTF-8");
-        Self::post_form(http, name, address, content_type, bytes)
+        Self::post_bytes(http, name, address, content_type, bytes)
     }
 
     pub(crate) fn header(mut self, name: &'static str, value: &'static str) -> Self {
@@ -111,8 +111,8 @@ impl Call {
         self
     }
 
-    /// A request with a finished body.
-    pub(crate) fn post_form(
+    /// A request with a body of any content type.
+    pub(crate) fn post_bytes(
         http: &Client,
         name: &'static str,
         address: Address,

@@ -93,14 +93,14 @@ impl WebWeChat {
         Call::post(&self.shared.http, name, address, body)
     }
 
-    pub(crate) fn post_form(
+    pub(crate) fn post_bytes(
         &self,
         name: &'static str,
         address: Address,
         content_type: HeaderValue,
         bytes: Vec<u8>,
     ) -> Call {
-        Call::post_form(&self.shared.http, name, address, content_type, bytes)
+        Call::post_bytes(&self.shared.http, name, address, content_type, bytes)
     }
 
     /// Adds the cookies that an answer sets.

@@ -42,7 +42,7 @@ pub enum Media<'a> {
 pub struct Download {
     name: &'static str,
     response: reqwest::Response,
-    /// The first bytes, read to tell an empty answer.
+    /// The first bytes, read in advance to detect an empty answer.
     first: Option<Bytes>,
     content_type: Option<String>,
     length: Option<u64>,

@@ -15,7 +15,7 @@ use crate::{
     login::WebTicket,
     peer::groups_in,
     session::{SyncCursor, WebSession},
-    text::decoded,
+    text::decode_owned,
     wire::{
         contact::{Contact, Source},
         envelope::{Acknowledged, BaseRequest, BaseResponse},
@@ -203,7 +203,7 @@ fn recent_chat(contact: Contact, me: &str) -> Card {
     if card.kind == ContactKind::Group { Card { members: Vec::new(), ..card } } else { card }
 }
 
-/// What webwxnewloginpage hands out.
+/// The keys in an answer of webwxnewloginpage.
 struct Keys {
     uin: u64,
     sid: String,
@@ -220,7 +220,7 @@ impl Keys {
         match element("ret").and_then(|ret| ret.parse().ok()).unwrap_or(0) {
             0 => {}
             LOGIN_REFUSED => {
-                let reason = element("message").map_or_else(|| format!("code {LOGIN_REFUSED}"), decoded);
+                let reason = element("message").map_or_else(|| format!("code {LOGIN_REFUSED}"), decode_owned);
                 return Err(Error::Refused { reason });
             }
             code => return Err(code_error(CALL, code)),

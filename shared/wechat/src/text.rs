@@ -8,7 +8,7 @@ use crate::emoji;
 const MENTION_END: char = '\u{2005}';
 
 /// Separates the sender from the text in a group, and the label from the link in a location.
-const SENDER_END: &str = ":<br/>";
+const SEPARATOR: &str = ":<br/>";
 
 /// Restores the text that a person wrote: `&lt;` becomes `<`, `<br/>` a newline, an emoji span an emoji. It works in one
 /// pass, so that an escaped `&lt;br/&gt;` becomes the five characters that the person typed.
@@ -30,7 +30,7 @@ pub(crate) fn decode(wire: &str) -> Cow<'_, str> {
 }
 
 /// As [`decode`], but reuses the buffer if nothing changes.
-pub(crate) fn decoded(wire: String) -> String {
+pub(crate) fn decode_owned(wire: String) -> String {
     if let Cow::Owned(text) = decode(&wire) {
         return text;
     }
@@ -39,7 +39,7 @@ pub(crate) fn decoded(wire: String) -> String {
 
 /// Decoded text; `None` if it is empty.
 pub(crate) fn non_empty(wire: String) -> Option<String> {
-    Some(decoded(wire)).filter(|text| !text.is_empty())
+    Some(decode_owned(wire)).filter(|text| !text.is_empty())
 }
 
 /// Decodes the markup at the start of `rest`, which begins with `<` or `&`, and returns its length. A character that
@@ -87,14 +87,14 @@ fn entity(rest: &str) -> Option<(char, usize)> {
 
 /// Splits `@hex:<br/>text`, a text in a group, into the member and the text. `None` without a member.
 pub(crate) fn split_sender(content: &str) -> Option<(&str, &str)> {
-    let (sender, rest) = content.split_once(SENDER_END)?;
+    let (sender, rest) = content.split_once(SEPARATOR)?;
     let name = sender.strip_prefix('@')?;
     (!name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric())).then_some((sender, rest))
 }
 
 /// The label of a location, from the message's content.
 pub(crate) fn location_label(content: &str) -> &str {
-    content.split_once(SENDER_END).map_or(content, |(label, _)| label)
+    content.split_once(SEPARATOR).map_or(content, |(label, _)| label)
 }
 
 /// Whether `text` mentions `name`: it contains `@name` and U+2005. Both arguments are decoded.

@@ -50,12 +50,12 @@ pub struct File<'a> {
 /// A file on the file host.
 struct Uploaded {
     media_id: String,
-    permit: Permit,
+    keys: UploadKeys,
 }
 
 /// The keys that webwxcheckupload issues for a large file; empty for others.
 #[derive(Debug, Default)]
-struct Permit {
+struct UploadKeys {
     aes_key: String,
     signature: String,
 }
@@ -119,8 +119,8 @@ impl WebConnection {
         let client_msg_id = client_msg_id(key);
         let mut message = Message::new(kind, &content, &self.session.user_name, to, &client_msg_id);
         message.media_id = if file.kind == FileKind::File { "" } else { &uploaded.media_id };
-        message.aes_key = &uploaded.permit.aes_key;
-        message.signature = &uploaded.permit.signature;
+        message.aes_key = &uploaded.keys.aes_key;
+        message.signature = &uploaded.keys.signature;
         let request = SendRequest::new(&self.session, message);
         let reply = self.send(self.client.post(call, address, &request)).await?;
         sent(call, &reply)
@@ -128,15 +128,15 @@ impl WebConnection {
 
     async fn upload(&self, to: &Peer, file: &File<'_>) -> Result<Uploaded, Error> {
         let md5 = HEXLOWER.encode(&Md5::digest(&file.bytes));
-        let mut permit = Permit::default();
+        let mut keys = UploadKeys::default();
         if file.bytes.len() > MAX_UNANNOUNCED {
             let answer = self.announce(to, file, &md5).await?;
-            permit = Permit { aes_key: answer.aes_key, signature: answer.signature };
+            keys = UploadKeys { aes_key: answer.aes_key, signature: answer.signature };
             if !answer.media_id.is_empty() {
-                return Ok(Uploaded { media_id: answer.media_id, permit });
+                return Ok(Uploaded { media_id: answer.media_id, keys });
             }
         }
-        let form = Form::new(self, to, file, &md5, &permit)?;
+        let form = Form::new(self, to, file, &md5, &keys)?;
         let mut media_id = String::new();
         for chunk in 0..form.chunks {
             let answer = self.upload_chunk(form.chunk(chunk, &file.bytes)).await?;
@@ -145,7 +145,7 @@ impl WebConnection {
         if media_id.is_empty() {
             return Err(protocol_error("webwxuploadmedia", "there is no media id after the last chunk"));
         }
-        Ok(Uploaded { media_id, permit })
+        Ok(Uploaded { media_id, keys })
     }
 
     async fn announce(&self, to: &Peer, file: &File<'_>, md5: &str) -> Result<UploadAnswer, Error> {
@@ -170,7 +170,7 @@ impl WebConnection {
         let content_type = HeaderValue::try_from(format!("multipart/form-data; boundary={BOUNDARY}"))
             .map_err(|_| protocol_error(CALL, "the request cannot be built"))?;
         let address = Address::page(&self.client.hosts().file(&self.session.host), CALL).with("f", "json");
-        let call = self.client.post_form(CALL, address, content_type, body).timeout(FILE_TIMEOUT);
+        let call = self.client.post_bytes(CALL, address, content_type, body).timeout(FILE_TIMEOUT);
         let answer: UploadAnswer = call.send_as(&self.session).await?.json()?;
         answer.base_response.check(CALL)?;
         Ok(answer)
@@ -187,7 +187,13 @@ struct Form {
 }
 
 impl Form {
-    fn new(connection: &WebConnection, to: &Peer, file: &File<'_>, md5: &str, permit: &Permit) -> Result<Self, Error> {
+    fn new(
+        connection: &WebConnection,
+        to: &Peer,
+        file: &File<'_>,
+        md5: &str,
+        keys: &UploadKeys,
+    ) -> Result<Self, Error> {
         let WebConnection { client, session } = connection;
         let size = file.bytes.len();
         let request = UploadRequest {
@@ -201,8 +207,8 @@ impl Form {
             from_user_name: &session.user_name,
             to_user_name: &to.id,
             file_md5: md5,
-            aes_key: &permit.aes_key,
-            signature: &permit.signature,
+            aes_key: &keys.aes_key,
+            signature: &keys.signature,
         };
         let request = serde_json::to_string(&request).expect("requests are structs of text and numbers");
         let kind = match file.kind {

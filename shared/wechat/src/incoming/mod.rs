@@ -10,7 +10,7 @@
 //! | 43, 62 | `Video` |
 //! | 48 location as phones write it | `Map` |
 //! | 49 with `AppMsgType` 6 | `Attachment` |
-//! | 49 with `AppMsgType` 8, a sticker by a program | `Picture` |
+//! | 49 with `AppMsgType` 8, a sticker sent by an app | `Picture` |
 //! | 49 otherwise (5 link, 2000 transfer, 2001 red packet, …) | `Sharing` if it has a URL, else `System` |
 //! | 51 | not a message; names recent groups |
 //! | 10000 | `Note` |
@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use crate::{
     peer::{groups_in, peer},
     session::WebSession,
-    text::{decode, decoded, location_label, non_empty, split_sender},
+    text::{decode, decode_owned, location_label, non_empty, split_sender},
     wire::{
         contact::sex,
         message::{AddMsg, RecommendInfo},
@@ -73,10 +73,9 @@ pub(crate) fn parse(session: &WebSession, mut message: AddMsg) -> Entry {
 /// The content of a message whose sender prefix has been removed.
 fn content(message: AddMsg) -> Content {
     match message.msg_type {
-        1 if message.sub_msg_type == 48 && !message.url.is_empty() => {
-            location(&message.ori_content, &message).unwrap_or_else(|| Content::Text { text: decoded(message.content) })
-        }
-        1 => Content::Text { text: decoded(message.content) },
+        1 if message.sub_msg_type == 48 && !message.url.is_empty() => location(&message.ori_content, &message)
+            .unwrap_or_else(|| Content::Text { text: decode_owned(message.content) }),
+        1 => Content::Text { text: decode_owned(message.content) },
         3 | 47 => picture(&message),
         34 => Content::Recording { record: None, voice_length: positive(message.voice_length) },
         37 => friend_request(message.recommend_info, &decode(&message.content)),
@@ -84,7 +83,7 @@ fn content(message: AddMsg) -> Content {
         43 | 62 => Content::Video { video: None, play_length: positive(message.play_length) },
         48 => location(&decode(&message.content), &message).unwrap_or_else(|| system(message)),
         49 => app(message),
-        10_000 => Content::Note { text: decoded(message.content), revoked: None },
+        10_000 => Content::Note { text: decode_owned(message.content), revoked: None },
         10_002 => recall(&decode(&message.content)).unwrap_or_else(|| system(message)),
         _ => system(message),
     }
@@ -98,8 +97,8 @@ fn picture(message: &AddMsg) -> Content {
     Content::Picture { image: None, img_height: positive(message.img_height), img_width: positive(message.img_width) }
 }
 
-/// Degrees of latitude or longitude; `None` outside the possible range, and for `NaN` and infinities, which the ledger
-/// cannot store.
+/// Degrees of latitude or longitude; `None` outside the possible range, and for numbers that the ledger cannot store:
+/// `NaN`, infinities and tiny fractions.
 fn degrees(text: &str) -> Option<f64> {
     let degrees: f64 = text.trim().parse().ok()?;
     (degrees == 0.0 || (1e-9..=180.0).contains(&degrees.abs())).then_some(degrees)
@@ -136,8 +135,8 @@ fn location(xml: &str, message: &AddMsg) -> Option<Content> {
 fn friend_request(person: RecommendInfo, xml: &str) -> Content {
     Content::Friends {
         username: or_attribute(person.user_name, xml, "encryptusername"),
-        nickname: or_attribute(decoded(person.nick_name), xml, "fromnickname"),
-        text: decoded(person.content),
+        nickname: or_attribute(decode_owned(person.nick_name), xml, "fromnickname"),
+        text: decode_owned(person.content),
         ticket: or_attribute(person.ticket, xml, "ticket"),
         sex: sex(person.sex),
         province: non_empty(person.province),
@@ -149,7 +148,7 @@ fn friend_request(person: RecommendInfo, xml: &str) -> Content {
 fn card(person: RecommendInfo, xml: &str) -> Content {
     Content::Card {
         username: or_attribute(person.user_name, xml, "username"),
-        nickname: or_attribute(decoded(person.nick_name), xml, "nickname"),
+        nickname: or_attribute(decode_owned(person.nick_name), xml, "nickname"),
         alias: non_empty(person.alias),
         province: non_empty(person.province),
         city: non_empty(person.city),
@@ -167,7 +166,7 @@ fn app(message: AddMsg) -> Content {
     match message.app_msg_type {
         6 => Content::Attachment {
             file: None,
-            file_name: decoded(message.file_name),
+            file_name: decode_owned(message.file_name),
             file_size: u64::try_from(message.file_size).ok().filter(|size| *size != 0),
         },
         8 => picture(&message),
@@ -188,7 +187,7 @@ fn sharing(message: &AddMsg) -> Option<Content> {
 fn recall(xml: &str) -> Option<Content> {
     let element = |name| xml::text(xml, &["revokemsg", name]);
     let revoked = element("msgid")?.parse().ok()?;
-    let text = element("replacemsg").map(decoded).unwrap_or_default();
+    let text = element("replacemsg").map(decode_owned).unwrap_or_default();
     Some(Content::Note { text, revoked: Some(revoked) })
 }
 

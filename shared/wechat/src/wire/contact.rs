@@ -7,7 +7,7 @@ use url::form_urlencoded;
 
 use crate::{
     peer::{is_group, is_special},
-    text::{decoded, non_empty},
+    text::{decode_owned, non_empty},
     wire::lenient,
 };
 
@@ -72,7 +72,7 @@ impl Contact {
         let kind = self.kind(me, source);
         Card {
             kind,
-            nick_name: decoded(self.nick_name),
+            nick_name: decode_owned(self.nick_name),
             remark_name: non_empty(self.remark_name),
             display_name: non_empty(self.display_name),
             signature: non_empty(self.signature),
@@ -81,7 +81,7 @@ impl Contact {
             city: non_empty(self.city),
             alias: non_empty(self.alias),
             account: u64::try_from(self.uin).ok().filter(|uin| *uin != 0).map(|uin| AccountId::new(uin.to_string())),
-            picture_seq: picture_seq(&decoded(self.head_img_url)),
+            picture_seq: picture_seq(&decode_owned(self.head_img_url)),
             member_count: u32::try_from(self.member_count).unwrap_or(0),
             members: self.member_list.into_iter().map(|member| member.card(me, Source::Members)).collect(),
             owner: non_empty(self.chat_room_owner),

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use simulator::{AccountSpec, Config, Simulator, World};
 use wechat::{Hosts, WebConnection, WebWeChat};
 
-pub const UIN: u64 = 155_217_200;
+pub(crate) const UIN: u64 = 155_217_200;
 
 /// The client's clock; the simulator has its own.
 struct Noon;
@@ -38,25 +38,25 @@ impl Ids for Counted {
 }
 
 /// A client that uses `origin` for all hosts.
-pub fn client(origin: &str) -> WebWeChat {
+pub(crate) fn client(origin: &str) -> WebWeChat {
     let hosts = Hosts::single(&origin.parse().unwrap());
     WebWeChat::new(reqwest::Client::builder(), hosts, Arc::new(Noon), Arc::new(Counted::default())).unwrap()
 }
 
-pub struct Stage {
-    pub simulator: Simulator,
-    pub world: World,
-    pub client: WebWeChat,
+pub(crate) struct Stage {
+    pub(crate) simulator: Simulator,
+    pub(crate) world: World,
+    pub(crate) client: WebWeChat,
 }
 
 impl Stage {
     /// Long polls end after 50 ms, a page of contacts has 10 entries, a batch of messages 5.
-    pub async fn set(spec: AccountSpec) -> Self {
+    pub(crate) async fn set(spec: AccountSpec) -> Self {
         let long_poll = Duration::from_millis(50);
         Self::set_with(spec, Config { long_poll, contact_page: 10, sync_batch: 5, ..Config::default() }).await
     }
 
-    pub async fn set_with(spec: AccountSpec, config: Config) -> Self {
+    pub(crate) async fn set_with(spec: AccountSpec, config: Config) -> Self {
         let simulator = Simulator::start_with("127.0.0.1:0", config).await.unwrap();
         let world = simulator.world();
         world.account(spec);
@@ -64,13 +64,13 @@ impl Stage {
     }
 
     /// The ticket of a new login that the person has confirmed.
-    pub async fn confirmed(&self) -> Ticket {
+    pub(crate) async fn confirmed(&self) -> Ticket {
         let login = self.client.start_login(None).await.unwrap();
         self.confirm(&login).await
     }
 
     /// Scans and confirms `login`; returns the confirmed ticket.
-    pub async fn confirm(&self, login: &NewLogin) -> Ticket {
+    pub(crate) async fn confirm(&self, login: &NewLogin) -> Ticket {
         self.world.scan(&login.id, UIN).unwrap();
         let ticket = match self.client.poll_login(&login.ticket, None).await.unwrap() {
             LoginProgress::Step { ticket, step: LoginStep::ConfirmOnPhone { .. } } => ticket,
@@ -81,45 +81,45 @@ impl Stage {
     }
 
     /// Polls a login that the person has confirmed.
-    pub async fn poll_confirmed(&self, ticket: &Ticket) -> Ticket {
+    pub(crate) async fn poll_confirmed(&self, ticket: &Ticket) -> Ticket {
         match self.client.poll_login(ticket, None).await.unwrap() {
             LoginProgress::Confirmed { ticket } => ticket,
             other => panic!("{other:?}"),
         }
     }
 
-    pub async fn open(&self, ticket: &Ticket) -> Opened {
+    pub(crate) async fn open(&self, ticket: &Ticket) -> Opened {
         match self.client.open(ticket).await.unwrap() {
             Opening::Opened(opened) => *opened,
             Opening::Restarted(login) => panic!("{login:?}"),
         }
     }
 
-    pub async fn log_in(&self) -> Opened {
+    pub(crate) async fn log_in(&self) -> Opened {
         self.open(&self.confirmed().await).await
     }
 
     /// Web WeChat's own connection to the session, for the calls that a channel does not have.
-    pub fn web_connection(&self, opened: &Opened) -> WebConnection {
+    pub(crate) fn web_connection(&self, opened: &Opened) -> WebConnection {
         WebConnection::new(&self.client, &opened.connection.credentials()).unwrap()
     }
 
     /// The user name of a contact in this login.
-    pub fn name(&self, contact: &str) -> String {
+    pub(crate) fn name(&self, contact: &str) -> String {
         self.world.user_name(UIN, contact).unwrap()
     }
 
     /// A person or an official account.
-    pub fn person(&self, contact: &str) -> Peer {
+    pub(crate) fn person(&self, contact: &str) -> Peer {
         Peer::new(self.name(contact), ContactKind::Stranger)
     }
 
-    pub fn group(&self, contact: &str) -> Peer {
+    pub(crate) fn group(&self, contact: &str) -> Peer {
         Peer::new(self.name(contact), ContactKind::Group)
     }
 
     /// Call it at the end of a test: the client has not violated the protocol.
-    pub fn assert_clean(&self) {
+    pub(crate) fn assert_clean(&self) {
         assert_eq!(self.world.violations(), []);
     }
 }
