@@ -1,4 +1,4 @@
-//! A message from the wire, made readable: who wrote it to whom, and what it says.
+//! Translates a message of webwxsync into an [`Incoming`].
 //!
 //! | `MsgType` | content |
 //! |---|---|
@@ -10,48 +10,50 @@
 //! | 43, 62 | `Video` |
 //! | 48 location as phones write it | `Map` |
 //! | 49 with `AppMsgType` 6 | `Attachment` |
-//! | 49 with `AppMsgType` 8, a sticker by a program | `Picture` |
-//! | 49 otherwise (5 link, 2000 transfer, 2001 red packet, …) | `Sharing` if it leads anywhere, else `System` |
-//! | 51 | no message; names recent groups |
+//! | 49 with `AppMsgType` 8, a sticker sent by an app | `Picture` |
+//! | 49 otherwise (5 link, 2000 transfer, 2001 red packet, …) | `Sharing` if it has a URL, else `System` |
+//! | 51 | not a message; names recent groups |
 //! | 10000 | `Note` |
 //! | 10002 | `Note` that names the recalled message |
-//! | anything else | `System`, as it came |
+//! | anything else | `System` with the raw content |
 
+use channel::{Incoming, Peer};
 use domain::message::{Content, Direction};
 use jiff::Timestamp;
 
 use crate::{
-    Incoming, Session,
-    open::groups_in,
-    text::{decoded, location_label, plain, split_sender},
+    peer::{groups_in, peer},
+    session::WebSession,
+    text::{decode, decode_owned, location_label, non_empty, split_sender},
     wire::{
-        contact::{sex, told},
+        contact::sex,
         message::{AddMsg, RecommendInfo},
         xml,
     },
 };
 
-/// What an `AddMsgList` entry turned out to be.
-pub(crate) enum Read {
+/// An entry of `AddMsgList`.
+pub(crate) enum Entry {
     Message(Box<Incoming>),
-    /// A status message: names of groups, perhaps none.
-    Groups(Vec<String>),
+    /// A status message: groups with recent messages, perhaps none.
+    RecentGroups(Vec<Peer>),
 }
 
-/// Reads a message that `session` was sent.
-pub(crate) fn read(session: &Session, mut message: AddMsg) -> Read {
+/// Translates an entry that `session` received.
+pub(crate) fn parse(session: &WebSession, mut message: AddMsg) -> Entry {
     if message.msg_type == 51 {
-        return Read::Groups(groups_in(&message.status_notify_user_name));
+        return Entry::RecentGroups(groups_in(&message.status_notify_user_name));
     }
-    // What the phone sends comes back as from oneself, and without a sender's prefix in groups.
-    let out = message.from_user_name == session.user_name;
-    let chat = if out { &message.to_user_name } else { &message.from_user_name }.clone();
-    let in_group = chat.starts_with("@@");
+    let me = &session.user_name;
+    // A message from the phone has the account as its author. In groups it lacks the prefix with the sender.
+    let out = message.from_user_name == *me;
+    let chat = peer(if out { message.to_user_name.as_str() } else { &message.from_user_name }, me);
+    let in_group = chat.is_group();
     let mut sender = if in_group { None } else { Some(chat.clone()) };
     if out {
-        sender = Some(session.user_name.clone());
+        sender = Some(peer(me, me));
     } else if in_group && let Some((member, rest)) = split_sender(&message.content) {
-        sender = Some(member.to_owned());
+        sender = Some(peer(member, me));
         message.content.drain(..message.content.len() - rest.len());
     }
     if message.msg_type == 10_000 {
@@ -61,29 +63,28 @@ pub(crate) fn read(session: &Session, mut message: AddMsg) -> Read {
     let create_time = Timestamp::from_second(message.create_time).unwrap_or_default();
     let content = content(message);
     let is_at = in_group.then(|| match &content {
-        Content::Text { text } => session.is_mentioned(&chat, text),
+        Content::Text { text } => session.is_mentioned(&chat.id, text),
         _ => false,
     });
     let direction = if out { Direction::Out } else { Direction::In };
-    Read::Message(Box::new(Incoming { id, direction, chat, sender, is_at, create_time, content }))
+    Entry::Message(Box::new(Incoming { id, direction, chat, sender, is_at, create_time, content }))
 }
 
-/// What the message says; its `content` has no sender's prefix any more.
+/// The content of a message whose sender prefix has been removed.
 fn content(message: AddMsg) -> Content {
     match message.msg_type {
-        1 if message.sub_msg_type == 48 && !message.url.is_empty() => {
-            location(&message.ori_content, &message).unwrap_or_else(|| Content::Text { text: decoded(message.content) })
-        }
-        1 => Content::Text { text: decoded(message.content) },
+        1 if message.sub_msg_type == 48 && !message.url.is_empty() => location(&message.ori_content, &message)
+            .unwrap_or_else(|| Content::Text { text: decode_owned(message.content) }),
+        1 => Content::Text { text: decode_owned(message.content) },
         3 | 47 => picture(&message),
         34 => Content::Recording { record: None, voice_length: positive(message.voice_length) },
-        37 => friend_request(message.recommend_info, &plain(&message.content)),
-        42 => card(message.recommend_info, &plain(&message.content)),
+        37 => friend_request(message.recommend_info, &decode(&message.content)),
+        42 => card(message.recommend_info, &decode(&message.content)),
         43 | 62 => Content::Video { video: None, play_length: positive(message.play_length) },
-        48 => location(&plain(&message.content), &message).unwrap_or_else(|| system(message)),
+        48 => location(&decode(&message.content), &message).unwrap_or_else(|| system(message)),
         49 => app(message),
-        10_000 => Content::Note { text: decoded(message.content), revoked: None },
-        10_002 => recall(&plain(&message.content)).unwrap_or_else(|| system(message)),
+        10_000 => Content::Note { text: decode_owned(message.content), revoked: None },
+        10_002 => recall(&decode(&message.content)).unwrap_or_else(|| system(message)),
         _ => system(message),
     }
 }
@@ -96,26 +97,27 @@ fn picture(message: &AddMsg) -> Content {
     Content::Picture { image: None, img_height: positive(message.img_height), img_width: positive(message.img_width) }
 }
 
-/// Degrees of latitude or longitude; `None` for what is no place on earth, `NaN` and the like among it, which no ledger
-/// can keep.
+/// Degrees of latitude or longitude; `None` outside the possible range, and for numbers that the ledger cannot store:
+/// `NaN`, infinities and tiny fractions.
 fn degrees(text: &str) -> Option<f64> {
     let degrees: f64 = text.trim().parse().ok()?;
     (degrees == 0.0 || (1e-9..=180.0).contains(&degrees.abs())).then_some(degrees)
 }
 
-/// `xml` says where, or else the map's address (`…?coord=31.2,121.5`); `None` where neither does.
+/// The coordinates come from `xml` or else from the map's URL (`…?coord=31.2,121.5`); `None` if neither has them.
 fn location(xml: &str, message: &AddMsg) -> Option<Content> {
     let attribute = |name| xml::attribute(xml, "location", name).filter(|value| !value.is_empty());
     let number = |name| attribute(name).and_then(|value| degrees(&value));
-    let url = told(message.url.clone());
+    let url = non_empty(message.url.clone());
     let (x, y) = number("x").zip(number("y")).or_else(|| {
         let (_, coordinates) = url.as_ref()?.split_once("coord=")?;
         let (x, rest) = coordinates.split_once(',')?;
         Some((degrees(x)?, degrees(rest.split('&').next()?)?))
     })?;
     let label = attribute("label");
-    // Of a location the content has two parts: the label, and a link to a picture of the map.
-    let text = if message.msg_type == 1 { told(location_label(&message.content).to_owned()) } else { label.clone() };
+    // The content of a location has two parts: the label, and a link to a picture of the map.
+    let text =
+        if message.msg_type == 1 { non_empty(location_label(&message.content).to_owned()) } else { label.clone() };
     Some(Content::Map {
         x,
         y,
@@ -129,28 +131,28 @@ fn location(xml: &str, message: &AddMsg) -> Option<Content> {
     })
 }
 
-/// Who asks, and what accepts it. What the fields beside the message leave out stands in its XML.
+/// The person who asks, and the ticket that accepts the request. Values missing in `RecommendInfo` are in the XML.
 fn friend_request(person: RecommendInfo, xml: &str) -> Content {
     Content::Friends {
         username: or_attribute(person.user_name, xml, "encryptusername"),
-        nickname: or_attribute(decoded(person.nick_name), xml, "fromnickname"),
-        text: decoded(person.content),
+        nickname: or_attribute(decode_owned(person.nick_name), xml, "fromnickname"),
+        text: decode_owned(person.content),
         ticket: or_attribute(person.ticket, xml, "ticket"),
         sex: sex(person.sex),
-        province: told(person.province),
-        city: told(person.city),
+        province: non_empty(person.province),
+        city: non_empty(person.city),
     }
 }
 
-/// A shared contact; the picture's address stands in the XML only.
+/// A shared contact. The picture's address is only in the XML.
 fn card(person: RecommendInfo, xml: &str) -> Content {
     Content::Card {
         username: or_attribute(person.user_name, xml, "username"),
-        nickname: or_attribute(decoded(person.nick_name), xml, "nickname"),
-        alias: told(person.alias),
-        province: told(person.province),
-        city: told(person.city),
-        sign: told(person.signature),
+        nickname: or_attribute(decode_owned(person.nick_name), xml, "nickname"),
+        alias: non_empty(person.alias),
+        province: non_empty(person.province),
+        city: non_empty(person.city),
+        sign: non_empty(person.signature),
         sex: sex(person.sex),
         avatar: xml::attribute(xml, "msg", "bigheadimgurl").filter(|address| !address.is_empty()),
     }
@@ -164,7 +166,7 @@ fn app(message: AddMsg) -> Content {
     match message.app_msg_type {
         6 => Content::Attachment {
             file: None,
-            file_name: decoded(message.file_name),
+            file_name: decode_owned(message.file_name),
             file_size: u64::try_from(message.file_size).ok().filter(|size| *size != 0),
         },
         8 => picture(&message),
@@ -172,24 +174,24 @@ fn app(message: AddMsg) -> Content {
     }
 }
 
-/// What has an address, beside the message or in its XML.
+/// A link, if the message has a URL in its fields or its XML.
 fn sharing(message: &AddMsg) -> Option<Content> {
-    let xml = plain(&message.content);
+    let xml = decode(&message.content);
     let element = |name| xml::text(&xml, &["appmsg", name]).filter(|text| !text.is_empty());
-    let url = told(message.url.clone()).or_else(|| element("url"))?;
-    let text = told(message.file_name.clone()).or_else(|| element("title")).unwrap_or_default();
+    let url = non_empty(message.url.clone()).or_else(|| element("url"))?;
+    let text = non_empty(message.file_name.clone()).or_else(|| element("title")).unwrap_or_default();
     Some(Content::Sharing { url, text })
 }
 
-/// `None` for the other things that type 10002 is used for.
+/// `None` for other uses of type 10002.
 fn recall(xml: &str) -> Option<Content> {
     let element = |name| xml::text(xml, &["revokemsg", name]);
     let revoked = element("msgid")?.parse().ok()?;
-    let text = element("replacemsg").map(decoded).unwrap_or_default();
+    let text = element("replacemsg").map(decode_owned).unwrap_or_default();
     Some(Content::Note { text, revoked: Some(revoked) })
 }
 
-/// A measure; WeChat says 0 for what it does not tell.
+/// A measurement; WeChat sends 0 if it is unknown.
 fn positive(number: i64) -> Option<u32> {
     u32::try_from(number).ok().filter(|number| *number != 0)
 }
