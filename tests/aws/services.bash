@@ -34,12 +34,12 @@ launch() {
     services+=($!)
 }
 
-# start_embedded_dynamodb: starts the embedded services in a process of their own; sets `dynamodb` to the URL of theirs.
+# start_embedded_dynamodb: starts the embedded services in a process of their own; sets `dynamodb` to its URL.
 start_embedded_dynamodb() {
     (cd "$root" && cargo build --quiet --workspace --bin wechat-relay)
     "$target/debug/wechat-relay" --only aws --data "$scratch/embedded" >"$scratch/relay" 2>&1 &
     services+=($!)
-    wait_until 'grep -q "^  DynamoDB " "$scratch/relay"' "$scratch/relay"
+    wait_until "$scratch/relay" grep -q '^  DynamoDB ' "$scratch/relay"
     dynamodb=$(sed -n -E 's/^  DynamoDB ([^,]*),.*/\1/p' "$scratch/relay")
 }
 
@@ -81,13 +81,14 @@ without_dynamodb_local() {
     fi
 }
 
-# wait_until CONDITION LOG: waits until the command succeeds; prints the log if the last service ends or time runs out.
+# wait_until LOG COMMAND...: waits until the command succeeds; prints the log if the last service ends or time runs out.
 wait_until() {
-    local waited=0
-    until eval "$1"; do
+    local log=$1 waited=0
+    shift
+    until "$@"; do
         if ! kill -0 "${services[-1]}" 2>/dev/null || [ $((waited += 1)) -gt 1200 ]; then
             echo "a service does not answer:"
-            tail -n 40 "$2"
+            tail -n 40 "$log"
             return 1
         fi
         sleep 0.1
@@ -98,7 +99,7 @@ wait_until() {
 start() {
     port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     "start_$1"
-    wait_until 'curl --silent --fail --max-time 5 --output /dev/null "$ready"' "$scratch/service"
+    wait_until "$scratch/service" curl --silent --fail --max-time 5 --output /dev/null "$ready"
 }
 
 # stop: ends every service that was started.
