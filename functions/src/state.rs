@@ -1,9 +1,9 @@
 //! What every endpoint works with.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, num::ParseIntError, sync::Arc, time::Duration};
 
 use axum::extract::FromRequestParts;
-use boot::Relay;
+use boot::{Relay, SettingError};
 use http::request::Parts;
 use url::Url;
 
@@ -33,26 +33,18 @@ impl Default for Config {
     }
 }
 
-/// A variable of the environment that cannot be understood.
-#[derive(Debug, thiserror::Error)]
-#[error("{name}: {why}")]
-pub struct ConfigError {
-    pub name: &'static str,
-    pub why: String,
-}
-
 impl Config {
     /// `PUBLIC_URL` (what links begin with) and `SIGNATURE_MAX_AGE` (seconds), where they are set.
-    pub fn from_env() -> Result<Self, ConfigError> {
+    pub fn from_env() -> Result<Self, SettingError> {
         let mut config = Self::default();
         if let Some(url) = boot::optional("PUBLIC_URL") {
-            let url = Url::parse(&url).map_err(|why| ConfigError { name: "PUBLIC_URL", why: why.to_string() })?;
+            let url = Url::parse(&url).map_err(|error| SettingError::caused("PUBLIC_URL", "is not a URL", error))?;
             config.public_url = Some(url);
         }
         if let Some(seconds) = boot::optional("SIGNATURE_MAX_AGE") {
-            let seconds = seconds
-                .parse()
-                .map_err(|_| ConfigError { name: "SIGNATURE_MAX_AGE", why: "not seconds".to_owned() })?;
+            let seconds = seconds.parse().map_err(|error: ParseIntError| {
+                SettingError::caused("SIGNATURE_MAX_AGE", "is not a number of seconds", error)
+            })?;
             config.signature_max_age = Duration::from_secs(seconds);
         }
         Ok(config)

@@ -5,7 +5,7 @@ use std::{collections::HashSet, future::Future, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use boot::Relay;
-use domain::delivery::RetrySchedule;
+use domain::{delivery::RetrySchedule, error::chain};
 use functions::{
     batch::Record,
     callback::{Client, Policy},
@@ -146,7 +146,7 @@ async fn pump(relay: Relay, target: Target, ending: impl Future<Output = ()>) {
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "the inbound queue cannot be read");
+                tracing::warn!(error = %chain(&error), "the inbound queue cannot be read");
                 tokio::time::sleep(PAUSE).await;
             }
         }
@@ -165,7 +165,7 @@ async fn forget(relay: Relay, mut handled: mpsc::UnboundedReceiver<String>) {
     while handled.recv_many(&mut receipts, BATCH).await > 0 {
         let all: Vec<&str> = receipts.iter().map(String::as_str).collect();
         if let Err(error) = relay.queues.inbound.delete(&all).await {
-            tracing::warn!(%error, "handled messages cannot be deleted and will come again");
+            tracing::warn!(error = %chain(&error), "handled messages cannot be deleted and will come again");
         }
         receipts.clear();
     }
@@ -188,7 +188,7 @@ async fn handle(relay: &Relay, target: &Target, batch: Vec<Received>, done: &mps
     let failed: HashSet<String> = match target.deliver(&batch).await {
         Ok(failed) => failed.into_iter().collect(),
         Err(error) => {
-            tracing::warn!(%error, "the dispatcher did not answer");
+            tracing::warn!(error = %chain(&*error), "the dispatcher did not answer");
             batch.iter().map(|message| message.id.clone()).collect()
         }
     };
@@ -197,7 +197,7 @@ async fn handle(relay: &Relay, target: &Target, batch: Vec<Received>, done: &mps
             // It is taken for as long as messages are handled.
             drop(done.send(message.receipt));
         } else if let Err(error) = relay.queues.inbound.give_back(&message.receipt, PAUSE).await {
-            tracing::warn!(%error, "a failed message cannot be given back and comes later");
+            tracing::warn!(error = %chain(&error), "a failed message cannot be given back and comes later");
         }
     }
 }
@@ -216,7 +216,7 @@ async fn sweep_regularly(target: Target, shard: u16, ending: impl Future<Output 
             let target = target.clone();
             sweeps.spawn(async move {
                 if let Err(error) = target.sweep(shard).await {
-                    tracing::warn!(%error, shard, "a sweep failed");
+                    tracing::warn!(error = %chain(&*error), shard, "a sweep failed");
                 }
             });
         }

@@ -74,7 +74,7 @@ impl Stage {
     pub async fn program(&self, callback: Option<&str>) -> Program {
         let (app, app_secret) =
             apps::make(self.relay(), "e2e", Program::TOKEN, callback).await.expect("the app is made");
-        Program { app_id: app.id, app_secret, api: self.api() }
+        Program { app_id: app.id.to_string(), app_secret, api: self.api() }
     }
 
     /// Where the API answers.

@@ -7,6 +7,7 @@ use boot::{AwsClients, Relay};
 use domain::{
     app::{App, NewApp},
     delivery::Delivery,
+    id::Seq,
     message::{Content, Direction, Message},
     puid::Puid,
 };
@@ -38,7 +39,7 @@ impl Deployed {
     async fn receive(&self, seq: u64, chat: &str, text: &str) {
         let (now, chat) = (self.relay.now(), Puid::new(chat));
         let message = Message {
-            seq,
+            seq: Seq::new(seq),
             id: i64::try_from(seq).expect("a small number"),
             direction: Direction::In,
             chat: chat.clone(),
@@ -56,7 +57,7 @@ impl Deployed {
             delivery: Delivery::Pending,
         };
         self.relay.store.append(&self.app.id, &message, None).await.expect("the ledger takes the row");
-        let envelope = InboundEnvelope { app: self.app.id.clone(), chat, seq };
+        let envelope = InboundEnvelope { app: self.app.id.clone(), chat, seq: Seq::new(seq) };
         self.relay.queues.inbound.send(&envelope).await.expect("the queue takes the envelope");
     }
 
@@ -72,7 +73,7 @@ impl Deployed {
         let change = change.attributes("RedrivePolicy".into(), redrive.to_string());
         change.send().await.expect("the queue takes it");
         let message = sqs.send_message().queue_url(url).message_group_id("poison").message_body("{");
-        message.message_deduplication_id(&self.app.id).send().await.expect("the queue takes it");
+        message.message_deduplication_id(self.app.id.as_str()).send().await.expect("the queue takes it");
     }
 
     async fn depth(&self) -> u64 {
@@ -80,7 +81,8 @@ impl Deployed {
     }
 
     async fn delivery(&self, seq: u64) -> Delivery {
-        self.relay.store.rows(&self.app.id, seq..=seq).await.expect("the ledger answers")[0].delivery
+        self.relay.store.messages(&self.app.id, Seq::new(seq)..=Seq::new(seq)).await.expect("the ledger answers")[0]
+            .delivery
     }
 }
 
