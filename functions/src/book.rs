@@ -152,22 +152,26 @@ impl State {
 mod tests {
     use super::*;
 
+    fn id(text: &str) -> AppId {
+        AppId::trusted(text)
+    }
+
     #[test]
     fn a_book_is_kept_until_its_version_changes_or_others_crowd_it_out() {
         let books = Books::default();
         let made = |version| Made { version, owner: None };
-        let first = books.cell("first", made(1));
-        assert!(Arc::ptr_eq(&first, &books.cell("first", made(1))));
-        assert!(!Arc::ptr_eq(&first, &books.cell("first", made(2))));
+        let first = books.cell(&id("first"), made(1));
+        assert!(Arc::ptr_eq(&first, &books.cell(&id("first"), made(1))));
+        assert!(!Arc::ptr_eq(&first, &books.cell(&id("first"), made(2))));
 
-        let first = books.cell("first", made(2));
+        let first = books.cell(&id("first"), made(2));
         for app in 1..MAX_BOOKS {
-            books.cell(&format!("app{app}"), made(1));
+            books.cell(&id(&format!("app{app}")), made(1));
         }
-        assert!(Arc::ptr_eq(&first, &books.cell("first", made(2))), "all fit, and it is now the newest");
-        books.cell("one more", made(1));
-        books.cell("two more", made(1));
-        assert!(Arc::ptr_eq(&first, &books.cell("first", made(2))), "others were older");
+        assert!(Arc::ptr_eq(&first, &books.cell(&id("first"), made(2))), "all fit, and it is now the newest");
+        books.cell(&id("one more"), made(1));
+        books.cell(&id("two more"), made(1));
+        assert!(Arc::ptr_eq(&first, &books.cell(&id("first"), made(2))), "others were older");
         assert_eq!(books.0.lock().unwrap().slots.len(), MAX_BOOKS);
     }
 
@@ -177,12 +181,12 @@ mod tests {
         let kinds = (0..MAX_CONTACTS).map(|n| (Puid::new(n.to_string()), ContactKind::Stranger)).collect();
         let large = Arc::new(Book { kinds, ..Book::default() });
         let made = Made { version: 1, owner: None };
-        books.cell("small", made.clone()).set(Arc::new(Book::default())).unwrap();
-        books.cell("large", made.clone()).set(Arc::clone(&large)).unwrap();
-        books.cell("large too", made.clone()).set(large).unwrap();
-        books.cell("newest", made).set(Arc::new(Book::default())).unwrap();
+        books.cell(&id("small"), made.clone()).set(Arc::new(Book::default())).unwrap();
+        books.cell(&id("large"), made.clone()).set(Arc::clone(&large)).unwrap();
+        books.cell(&id("large too"), made.clone()).set(large).unwrap();
+        books.cell(&id("newest"), made).set(Arc::new(Book::default())).unwrap();
         let shelf = books.0.lock().unwrap();
-        let mut kept: Vec<_> = shelf.slots.keys().map(String::as_str).collect();
+        let mut kept: Vec<_> = shelf.slots.keys().map(AppId::as_str).collect();
         kept.sort_unstable();
         assert_eq!(kept, ["large too", "newest"]);
     }

@@ -58,7 +58,7 @@ impl Deployed {
         let change = change.attributes("RedrivePolicy".into(), redrive.to_string());
         change.send().await.expect("the queue accepts it");
         let message = sqs.send_message().queue_url(url).message_group_id("poison").message_body("{");
-        message.message_deduplication_id(&self.app.id).send().await.expect("the queue accepts it");
+        message.message_deduplication_id(self.app.id.as_str()).send().await.expect("the queue accepts it");
     }
 
     async fn depth(&self) -> u64 {

@@ -7,7 +7,10 @@ use std::{
 };
 
 use axum::Json;
-use domain::delivery;
+use domain::{
+    delivery,
+    id::{AppId, Seq},
+};
 use e2e::{Program, Stage};
 use serde_json::{Value, json};
 use simulator::From;
@@ -65,21 +68,21 @@ async fn one_id_finds_a_message_from_sync_to_reply() {
     let text = json!({ "msg_type": "text", "puid": puid, "text": "再见", "wait": 20 });
     let answer = program.post("/send", &text).await.1;
     assert_eq!(answer["status"], "sent");
-    let (api, app) = (program.api.clone(), program.app_id.clone());
+    let (api, app) = (program.api.clone(), AppId::trusted(program.app_id.as_str()));
     stage.end().await;
 
-    let id = delivery::id(&app, 1);
+    let id = delivery::id(&app, Seq::FIRST);
     assert_eq!(delivered[0].headers["webhook-id"], *id);
-    let messages = ["a message was received", "delivered", "a reply is to be sent", "a text was sent"];
+    let messages = ["message received", "delivered", "reply queued", "text sent"];
     assert_eq!(logs.messages("delivery.id", &id), messages);
 
     let job = answer["id"].as_str().unwrap();
-    assert_eq!(logs.messages("job.id", job), ["a job is queued", "a text was sent"]);
+    assert_eq!(logs.messages("job.id", job), ["job queued", "text sent"]);
     let text = logs.text();
     let line = text.lines().find(|line| line.contains(job)).unwrap();
     let queued: Value = serde_json::from_str(line).unwrap();
     let request = queued["request.id"].as_str().unwrap();
-    assert_eq!(logs.messages("request.id", request), ["a job is queued", "a text was sent"]);
+    assert_eq!(logs.messages("request.id", request), ["job queued", "text sent"]);
     assert_eq!((&queued["span"]["http.route"], &queued["span"]["request.id"]), (&json!("/send"), &json!(request)));
 
     for secret in

@@ -172,7 +172,7 @@ async fn an_inner_address_is_not_called_by_number_nor_by_name() {
     let callback = test.app.callback.as_ref().unwrap().replace("127.0.0.1", "localhost");
     let change = store::AppChange { callback: Some(Some(callback)), ..store::AppChange::default() };
     store.update_app(&test.app.id, &change, test.fixture.relay.now()).await.unwrap();
-    let tried = test.dispatcher.try_once(&test.app.id, &Puid::new("1fee435b"), 1).await.unwrap();
+    let tried = test.dispatcher.try_once(&test.app.id, &Puid::new("1fee435b"), Seq::FIRST).await.unwrap();
     let Try::Failed(failure) = tried else { panic!("{tried:?}") };
     assert_eq!(failure.to_string(), "the callback URL is refused: localhost has no public address");
     assert!(test.taken().is_empty());

@@ -196,7 +196,7 @@ mod tests {
         assert_eq!((&form.json["text"], &form.json["group"]), (&"好".into(), &true.into()));
         assert_eq!(api.post("/send/?msg_type=text&puid=1fee435b&text=三", &[], "").await.json["text"], "三");
         let sent = api.commands(3).await;
-        assert_eq!(sent[0].id, answer.json["id"].as_str().unwrap());
+        assert_eq!(sent[0].id.as_str(), answer.json["id"].as_str().unwrap());
         assert_eq!(sent[0].request_id(), Some("request-1"));
         assert_eq!(sent[1].command, Command::SendText { to: Puid::new("973e46d8"), text: "好".to_owned() });
     }

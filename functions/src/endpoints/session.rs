@@ -73,7 +73,7 @@ async fn handle(state: State, caller: Caller) -> Result<Response, ApiError> {
 
 #[cfg(test)]
 mod tests {
-    use domain::{delivery::Parked, puid::Puid};
+    use domain::{delivery::Parked, id::Seq, puid::Puid};
 
     use super::*;
     use crate::support::Api;
@@ -115,7 +115,7 @@ mod tests {
             attempts: 0,
             due: now,
             since: now,
-            last_seq: 1,
+            last_seq: Seq::FIRST,
             last_error: "the callback answered 500".to_owned(),
         };
         api.fixture.relay.store.park(&api.app.id, 0, &parked).await.unwrap();

@@ -150,7 +150,8 @@ mod tests {
             answer(&listener, "503 Service Unavailable", "{}").await;
             answer(&listener, "200 OK", "{}").await;
         };
-        let (app, ()) = tokio::join!(store.app(&AppId::trusted("id")), service);
+        let id = AppId::trusted("id");
+        let (app, ()) = tokio::join!(store.app(&id), service);
         assert_eq!(app.unwrap(), None);
     }
 }

@@ -62,6 +62,7 @@ impl FromStr for ChannelKind {
 }
 
 /// What a channel can do.
+#[allow(clippy::struct_excessive_bools, reason = "each flag stands alone, and is shown under its name")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Capabilities {
     /// Lists the account's contacts.

@@ -107,7 +107,7 @@ async fn a_session_that_wechat_ended_goes_on_after_a_word_from_the_phone() {
     stage.log_in(&app).await;
     stage.world.kick(UIN).unwrap();
     within(stage.world.wait_push_login(UIN)).await;
-    let waiting = stage.session(&app, |session| session.state.logging_in()).await;
+    let waiting = stage.session(&app, |session| session.state == SessionState::Waiting).await;
     assert_eq!(waiting.login.unwrap().qr_content, None);
     stage.world.confirm_push_login(UIN).unwrap();
     let online =
@@ -126,7 +126,7 @@ async fn a_phone_that_declines_leaves_the_session_ended() {
     stage.log_in(&app).await;
     stage.world.end_login(UIN, 1102).unwrap();
     within(stage.world.wait_push_login(UIN)).await;
-    stage.session(&app, |session| session.state.logging_in()).await;
+    stage.session(&app, |session| session.state == SessionState::Waiting).await;
     stage.world.decline_push_login(UIN).unwrap();
     let session =
         stage.session(&app, |session| session.state == SessionState::Offline && session.credentials.is_none()).await;
