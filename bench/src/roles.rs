@@ -24,7 +24,7 @@ use tokio_rustls::{
     },
 };
 use wechat::{Hosts, WebWeChat};
-use worker::{Config, Worker};
+use worker::{Channels, Config, Worker};
 
 use crate::receiver;
 
@@ -97,9 +97,10 @@ async fn relay(data: &Path, origin: &str, only: Option<&str>) -> anyhow::Result<
 async fn worker(data: &Path, proxy: &str, certificate: &Path) -> anyhow::Result<()> {
     let relay = Home::join(data, template::STACK).await?.relay;
     let (clock, ids) = (Arc::clone(&relay.clock), Arc::clone(&relay.ids));
-    let channel = WebWeChat::new(through(proxy, certificate)?, Hosts::default(), clock, ids)?;
+    let web = WebWeChat::new(through(proxy, certificate)?, Hosts::default(), clock, ids)?;
     println!("listening on nothing");
-    Worker::new(relay, channel, Config { pace: None, ..Config::default() }).run(parent_ended()).await;
+    let channels = Channels { web: Arc::new(web) };
+    Worker::new(relay, channels, Config { pace: None, ..Config::default() }).run(parent_ended()).await;
     Ok(())
 }
 

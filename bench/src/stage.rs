@@ -5,7 +5,8 @@ use std::time::Duration;
 use anyhow::bail;
 use boot::Relay;
 use domain::{
-    app::App,
+    app::{App, NewApp},
+    channel::ChannelKind,
     id::{AppId, JobId},
     job::{Command, Job},
 };
@@ -59,7 +60,10 @@ impl Stage {
 
     /// Creates an app. Returns it with its app secret.
     pub async fn app(&self) -> anyhow::Result<(App, String)> {
-        apps::create_app(&self.relay, "bench", TOKEN, Some(&self.receiver.callback())).await
+        let callback = self.receiver.callback();
+        let channel = ChannelKind::Web;
+        let new = NewApp { name: "bench", token: TOKEN, callback: Some(&callback), channel, shard: 0 };
+        apps::create_app(&self.relay, &new).await
     }
 
     /// Creates the accounts and as many apps, logs them in, and waits until all have read their contacts and poll for

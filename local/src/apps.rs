@@ -17,8 +17,9 @@ use crate::cli::AppCommand;
 /// Runs a command on the ledger and prints the result to `out`.
 pub async fn command(command: &AppCommand, relay: &Relay, out: &mut impl Write) -> anyhow::Result<()> {
     match command {
-        AppCommand::Create { name, token, callback, json } => {
-            create(relay, name, token, callback.as_deref(), *json, out).await
+        AppCommand::Create { name, channel, token, callback, json } => {
+            let new = NewApp { name, token, callback: callback.as_deref(), channel: *channel, shard: 0 };
+            create(relay, &new, *json, out).await
         }
         AppCommand::List { json } => list(relay, *json, out).await,
         AppCommand::Show { app_id, json } => {
@@ -47,15 +48,8 @@ pub async fn command(command: &AppCommand, relay: &Relay, out: &mut impl Write) 
     }
 }
 
-async fn create(
-    relay: &Relay,
-    name: &str,
-    token: &str,
-    callback: Option<&str>,
-    json: bool,
-    out: &mut impl Write,
-) -> anyhow::Result<()> {
-    let (app, app_secret) = create_app(relay, name, token, callback).await?;
+async fn create(relay: &Relay, new: &NewApp<'_>, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
+    let (app, app_secret) = create_app(relay, new).await?;
     let signing = app.open_signing_secret(&relay.sealer)?;
     let created = json!({
         "app_id": app.id, "app_secret": app_secret, "signing_secret": signing, "name": app.name, "callback": app.callback,
@@ -63,18 +57,13 @@ async fn create(
     print(&created, json, out)
 }
 
-/// Creates an app. Returns it with its app secret.
-pub async fn create_app(
-    relay: &Relay,
-    name: &str,
-    token: &str,
-    callback: Option<&str>,
-) -> anyhow::Result<(App, String)> {
-    if token.is_empty() {
+/// Creates an app on the shard that serves the fewest. Returns it with its app secret.
+pub async fn create_app(relay: &Relay, new: &NewApp<'_>) -> anyhow::Result<(App, String)> {
+    if new.token.is_empty() {
         bail!("the token must not be empty: anyone could sign with it");
     }
-    callback.map(check_callback).transpose()?;
-    let new = NewApp { name, token, callback, shard: emptiest_shard(relay).await? };
+    new.callback.map(check_callback).transpose()?;
+    let new = NewApp { shard: emptiest_shard(relay).await?, ..new.clone() };
     let (app, app_secret) = App::create(&new, &relay.sealer, &*relay.ids, relay.now());
     relay.store.create_app(&app).await?;
     Ok((app, app_secret))
@@ -148,6 +137,7 @@ fn describe(app: &App) -> Value {
     json!({
         "app_id": app.id,
         "name": app.name,
+        "channel": app.channel,
         "callback": app.callback,
         "account": app.bound.as_ref().map(|bound| &bound.nick_name),
         "puid": app.bound.as_ref().map(|bound| &bound.puid),

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use domain::channel::ChannelKind;
 
 /// Relays a WeChat account to any program that speaks HTTP.
 ///
@@ -95,6 +96,9 @@ pub enum AppCommand {
     /// Make an app; prints its id and its secret, which is shown once.
     Create {
         name: String,
+        /// The chat protocol that the app uses.
+        #[arg(long, value_name = "CHANNEL", default_value_t)]
+        channel: ChannelKind,
         /// What requests are signed with; choose it and keep it secret.
         #[arg(long)]
         token: String,

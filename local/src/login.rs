@@ -43,9 +43,9 @@ pub async fn login(app_id: &str, relay: &Relay, out: &mut impl Write) -> anyhow:
             (SessionState::Offline, _) => bail!("the login ended: {}", describe_end(&session)),
             (SessionState::Waiting, Some(login)) if shown.as_ref() != Some(&login.uuid) => {
                 shown = Some(login.uuid.clone());
-                if let Some(content) = &login.qr_content {
-                    writeln!(out, "{}", terminal::qr(content).unwrap_or_default())?;
-                    writeln!(out, "  scan it with WeChat, or open {}", login.qr_url)?;
+                if let Some(code) = login.qr_code() {
+                    writeln!(out, "{}", terminal::qr(code.content).unwrap_or_default())?;
+                    writeln!(out, "  scan it with WeChat, or open {}", code.page.unwrap_or(code.content))?;
                 } else {
                     writeln!(out, "  confirm the login on the phone")?;
                 }

@@ -7,7 +7,7 @@ use functions::State;
 use simulator::Simulator;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use wechat::{Hosts, WebWeChat};
-use worker::{Pace, Worker};
+use worker::{Channels, Pace, Worker};
 
 use crate::{
     bridge::{self, Target},
@@ -62,7 +62,8 @@ impl Running {
         };
         let relay = self.home.relay.clone();
         let (clock, ids) = (Arc::clone(&relay.clock), Arc::clone(&relay.ids));
-        let channel = WebWeChat::new(boot::http_client(), hosts, clock, ids).context("TLS cannot be set up")?;
+        let web = WebWeChat::new(boot::http_client(), hosts, clock, ids).context("TLS cannot be set up")?;
+        let channels = Channels { web: Arc::new(web) };
         let every = Duration::try_from_secs_f64(args.pace).context("--pace")?;
         let pace = (!every.is_zero()).then_some(Pace { burst: 5, every });
         let lock = self.home.lock_worker()?;
@@ -70,7 +71,7 @@ impl Running {
         let config = worker::Config { owner, pace, command_wait: bridge::POLL, ..worker::Config::default() };
         let stopped = stopped(&self.stop);
         self.tasks.spawn(async move {
-            Worker::new(relay, channel, config).run(stopped).await;
+            Worker::new(relay, channels, config).run(stopped).await;
             drop(lock);
         });
         Ok(())

@@ -50,7 +50,8 @@ pub async fn start() -> anyhow::Result<Simulator> {
 pub async fn play(relay: Relay, simulator: &Simulator, api: &str, started: Instant) -> anyhow::Result<()> {
     let world = simulator.world();
     let callback = serve_callback().await?;
-    let (app, app_secret) = apps::create_app(&relay, "demo", TOKEN, Some(&callback)).await?;
+    let new = NewApp { name: "demo", token: TOKEN, callback: Some(&callback), channel: ChannelKind::Web, shard: 0 };
+    let (app, app_secret) = apps::create_app(&relay, &new).await?;
     println!("\n1. An app is made: {} (its callback: {callback})", app.id);
     println!("2. Its owner logs in:\n");
     let mut out = std::io::stdout();

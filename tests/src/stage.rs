@@ -4,7 +4,7 @@ use std::path::Path;
 
 use boot::Relay;
 use clap::Parser;
-use domain::signature;
+use domain::{app::NewApp, channel::ChannelKind, signature};
 use local::{
     apps,
     cli::Cli,
@@ -68,8 +68,8 @@ impl Stage {
     /// # Panics
     /// When the ledger refuses it.
     pub async fn program(&self, callback: Option<&str>) -> Program {
-        let (app, app_secret) =
-            apps::create_app(self.relay(), "e2e", Program::TOKEN, callback).await.expect("a new app");
+        let new = NewApp { name: "e2e", token: Program::TOKEN, callback, channel: ChannelKind::Web, shard: 0 };
+        let (app, app_secret) = apps::create_app(self.relay(), &new).await.expect("a new app");
         Program { app_id: app.id.to_string(), app_secret, api: self.api() }
     }
 

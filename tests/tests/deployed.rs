@@ -6,6 +6,7 @@ use std::time::Duration;
 use boot::{AwsClients, Relay};
 use domain::{
     app::{App, NewApp},
+    channel::ChannelKind,
     delivery::Delivery,
     id::Seq,
     message::{Content, Message},
@@ -30,7 +31,8 @@ impl Deployed {
     async fn start() -> Self {
         let relay = Relay::from_env().await.expect("the environment describes a stack");
         let callback = Callback::start().await;
-        let new = NewApp { name: "deployed", token: "t", callback: Some(&callback.url), shard: 0 };
+        let new =
+            NewApp { name: "deployed", token: "t", callback: Some(&callback.url), channel: ChannelKind::Web, shard: 0 };
         let (app, _) = App::create(&new, &relay.sealer, &*relay.ids, relay.now());
         relay.store.create_app(&app).await.expect("a new app");
         Self { relay, callback, app }

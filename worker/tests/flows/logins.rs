@@ -18,12 +18,12 @@ async fn each_step_is_told() {
     let uuid = stage.code(&app).await;
     let session = stage.session(&app, |_| true).await;
     let login = session.login.unwrap();
-    assert_eq!(login.qr_content, Some(format!("https://login.weixin.qq.com/l/{uuid}")));
+    assert_eq!(login.qr_code().unwrap().content, format!("https://login.weixin.qq.com/l/{uuid}"));
     assert_eq!(stage.done(&app, Command::Login).await, DONE, "another login joins");
     assert_eq!(stage.session(&app, |_| true).await.login.unwrap().uuid, uuid);
     stage.world.scan(&uuid, UIN).unwrap();
     let scanned = stage.session(&app, |session| session.state == SessionState::Scanned).await;
-    assert!(scanned.login.unwrap().avatar.unwrap().starts_with("data:img/jpg;base64,"));
+    assert!(scanned.login.unwrap().avatar().unwrap().starts_with("data:img/jpg;base64,"));
     stage.world.confirm(&uuid).unwrap();
     let online = stage.session(&app, |session| session.last_sync.is_some()).await;
     assert_eq!((online.state, online.login.unwrap().uuid), (SessionState::Online, uuid));
@@ -83,7 +83,7 @@ async fn the_first_account_is_bound_and_another_turned_away() {
     let worker = stage.worker();
     let session = stage.log_in(&app).await;
     let bound = stage.fixture.relay.store.app(&app.id).await.unwrap().unwrap().bound.unwrap();
-    assert_eq!((bound.uin, &bound.nick_name[..]), (UIN, "我"));
+    assert_eq!((bound.account.as_str(), &bound.nick_name[..]), (UIN.to_string().as_str(), "我"));
     assert_eq!(bound.puid, session.user.unwrap().puid);
     assert_eq!(stage.done(&app, Command::Logout).await, DONE);
     let session = stage.session(&app, |session| session.state == SessionState::Offline).await;
@@ -108,7 +108,7 @@ async fn a_session_that_wechat_ended_goes_on_after_a_word_from_the_phone() {
     stage.world.kick(UIN).unwrap();
     within(stage.world.wait_push_login(UIN)).await;
     let waiting = stage.session(&app, |session| session.state == SessionState::Waiting).await;
-    assert_eq!(waiting.login.unwrap().qr_content, None);
+    assert_eq!(waiting.login.unwrap().qr_code(), None);
     stage.world.confirm_push_login(UIN).unwrap();
     let online =
         stage.session(&app, |session| session.state == SessionState::Online && session.last_sync.is_some()).await;
@@ -144,7 +144,7 @@ async fn a_login_that_is_asked_for_has_a_code_even_while_the_phone_is_asked() {
     within(stage.world.wait_push_login(UIN)).await;
     let uuid = stage.code(&app).await;
     let login = stage.session(&app, |session| session.state == SessionState::Waiting).await.login.unwrap();
-    assert!(login.qr_content.is_some());
+    assert!(login.qr_code().is_some());
     stage.world.log_in(&uuid, UIN).unwrap();
     stage.session(&app, |session| session.state == SessionState::Online).await;
     worker.end().await;

@@ -15,7 +15,10 @@ async fn from_the_scan_to_the_envelope() {
     let session = stage.log_in(&app).await;
     assert_eq!((session.state, session.login_number), (SessionState::Online, 1));
     let user = session.user.unwrap();
-    assert_eq!((user.uin, user.puid.as_str(), user.nick_name.as_str()), (UIN, "e1d54615", "我"));
+    assert_eq!(
+        (user.account.as_str(), user.puid.as_str(), user.nick_name.as_str()),
+        (UIN.to_string().as_str(), "e1d54615", "我")
+    );
 
     let id = stage.world.push_text(UIN, From::friend("老李"), "你好 <b>").unwrap();
     let envelopes = stage.envelopes(1).await;

@@ -55,7 +55,7 @@ async fn one_that_does_not_know_yet_that_it_lost_its_lease_writes_nothing() {
     let stage = Stage::start().await;
     let app = stage.fixture.app(None).await;
     let store = &stage.fixture.relay.store;
-    let asleep = worker::Config { beat: Duration::from_hours(1), takeover: Duration::from_hours(3), ..config() };
+    let asleep = worker::Config { heartbeat: Duration::from_hours(1), takeover: Duration::from_hours(3), ..config() };
     let worker = stage.worker_with(asleep);
     stage.log_in(&app).await;
     let other = stage.new_app().await;

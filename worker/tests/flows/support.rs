@@ -4,6 +4,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use domain::{
     app::{App, NewApp},
+    channel::ChannelKind,
     contact::Contact,
     id::{JobId, Seq},
     job::{Command, Job, JobState},
@@ -16,7 +17,7 @@ use testing::Fixture;
 use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
 use url::Url;
 use wechat::{Hosts, WebWeChat};
-use worker::{Config, Worker};
+use worker::{Channels, Config, Worker};
 
 /// The account that the fixture's app is bound to.
 pub const UIN: u64 = 1_234_567_890;
@@ -54,7 +55,7 @@ pub fn config() -> Config {
     Config {
         // One worker at a time: the next need not wait until the one before is thought dead.
         owner: Some("the worker".to_owned()),
-        beat: Duration::from_millis(50),
+        heartbeat: Duration::from_millis(50),
         // A machine that is busy with other tests must not look like a worker that died.
         takeover: Duration::from_secs(30),
         command_wait: Duration::from_secs(1),
@@ -101,11 +102,11 @@ impl Stage {
         Self::run(self.new_worker(config))
     }
 
-    pub fn new_worker(&self, config: Config) -> Worker<WebWeChat> {
-        Worker::new(self.fixture.relay.clone(), self.channel(), config)
+    pub fn new_worker(&self, config: Config) -> Worker {
+        Worker::new(self.fixture.relay.clone(), Channels { web: Arc::new(self.channel()) }, config)
     }
 
-    pub fn run(worker: Worker<WebWeChat>) -> Running {
+    pub fn run(worker: Worker) -> Running {
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(worker.run(async {
             // An error says that the sender was dropped, which is the sign.
@@ -180,7 +181,7 @@ impl Stage {
     /// An app that is bound to nobody yet.
     pub async fn new_app(&self) -> App {
         let relay = &self.fixture.relay;
-        let new = NewApp { name: "new", token: "t", callback: None, shard: 0 };
+        let new = NewApp { name: "new", token: "t", callback: None, channel: ChannelKind::Web, shard: 0 };
         let (app, _) = App::create(&new, &relay.sealer, &*relay.ids, relay.now());
         relay.store.create_app(&app).await.expect("the ledger takes the app");
         app

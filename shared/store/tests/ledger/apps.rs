@@ -1,12 +1,15 @@
 //! Apps, who calls, bindings, access tokens.
 
-use domain::app::{AccessToken, Binding};
+use domain::{
+    app::{AccessToken, Binding},
+    channel::AccountId,
+};
 use store::AppChange;
 
 use crate::support::{APP, Ledger, app_id, append, at, is_conflict, is_corrupt, message, puid};
 
 fn binding(uin: u64) -> Binding {
-    Binding { uin, puid: puid("myself01"), nick_name: "我".into(), since: at(5) }
+    Binding { account: AccountId::new(uin.to_string()), puid: puid("myself01"), nick_name: "我".into(), since: at(5) }
 }
 
 #[tokio::test]

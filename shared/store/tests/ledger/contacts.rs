@@ -1,6 +1,9 @@
 //! The contact book.
 
-use domain::contact::{Card, Contact, ContactKind, Member};
+use domain::{
+    channel::AccountId,
+    contact::{Card, Contact, ContactKind, Member},
+};
 use store::Names;
 
 use crate::support::{APP, Ledger, app_id, at, is_corrupt, puid};
@@ -9,7 +12,7 @@ fn contact(name: &str) -> Contact {
     Contact {
         remark_name: Some("备注".into()),
         sex: Some(2),
-        uin: Some(u64::MAX),
+        account: Some(AccountId::new("18446744073709551615")),
         ..testing::contact(name, ContactKind::Friend, &format!("nick {name}"))
     }
 }

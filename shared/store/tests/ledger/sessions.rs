@@ -1,6 +1,9 @@
 //! Sessions, and who may write them.
 
-use domain::session::{EndReason, Login, Progress, Session, SessionState, User};
+use domain::{
+    channel::{AccountId, Cursor, LoginStep, Ticket},
+    session::{EndReason, Login, Progress, Session, SessionState, User},
+};
 use store::Lease;
 
 use crate::support::{APP, Ledger, at, is_conflict, is_corrupt, puid};
@@ -19,16 +22,21 @@ async fn a_session_comes_back_whole() {
         login_number: 12,
         login: Some(Login {
             uuid: "4f==".into(),
-            qr_content: Some("https://login.weixin.qq.com/l/4f==".into()),
-            qr_url: "https://login.weixin.qq.com/qrcode/4f==".into(),
-            avatar: None,
+            ticket: Ticket::new("opaque"),
+            steps: vec![
+                LoginStep::ScanQrCode { content: "https://login.example/4f==".into(), page: None },
+                LoginStep::ConfirmOnPhone { avatar: Some("data:image/png;base64,AA==".into()) },
+            ],
             expires: at(300),
         }),
         user: Some(User {
-            uin: u64::MAX, puid: puid("myself01"), user_name: "@me".into(), nick_name: "我🍏".into()
+            account: AccountId::new("18446744073709551615"),
+            puid: puid("myself01"),
+            user_name: "@me".into(),
+            nick_name: "我🍏".into(),
         }),
         credentials: Some(ledger.sealed("cookies")),
-        cursor: Some(r#"{"place":[[1,2]]}"#.into()),
+        cursor: Some(Cursor::new(r#"{"place":[[1,2]]}"#)),
         ending: Some(EndReason::EndedByWeChat { code: 1_101 }),
         last_error: Some("nobody answered".into()),
         contacts: Progress { done: 3, total: 4 },

@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::{
 };
 use domain::{
     app::{App, NewApp},
+    channel::ChannelKind,
     id::{AppId, JobId},
     message::{Content, Message},
     puid::Puid,
@@ -58,7 +59,7 @@ impl Ledger {
 
     /// Makes an app in shard 3.
     pub async fn app(&self) -> App {
-        let new = NewApp { name: "名", token: "t", callback: Some("http://c/"), shard: 3 };
+        let new = NewApp { name: "名", token: "t", callback: Some("http://c/"), channel: ChannelKind::Web, shard: 3 };
         let (app, _) = App::create(&new, &self.sealer, &*self.ids, at(0));
         self.store.create_app(&app).await.unwrap();
         app
