@@ -1,6 +1,7 @@
 //! Jobs: put once, claimed, finished once.
 
 use domain::{
+    channel::Cursor,
     id::{JobId, Seq},
     job::{Command, Job, JobState},
 };
@@ -69,7 +70,7 @@ async fn a_job_can_fail_before_it_was_claimed_and_an_unknown_one_is_done() {
 async fn what_was_sent_is_in_the_log_and_its_job_ended_or_neither() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
-    let checkpoint = Checkpoint { login_number: 1, cursor: "{}".into() };
+    let checkpoint = Checkpoint { login_number: 1, cursor: Cursor::new("{}") };
     store.put_job(&job("one", 0, 0)).await.unwrap();
     store.append(&APP, &message(1, "theirs"), None).await.unwrap();
     // The number is taken: the job goes on.

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use domain::{
+    channel::Cursor,
     delivery::Delivery,
     id::Seq,
     message::{Content, Message},
@@ -12,7 +13,7 @@ use store::{Checkpoint, Entry};
 use crate::support::{APP, Ledger, app_id, append, at, is_conflict, is_corrupt, message, puid};
 
 fn checkpoint(cursor: &str) -> Checkpoint {
-    Checkpoint { login_number: 3, cursor: cursor.into() }
+    Checkpoint { login_number: 3, cursor: Cursor::new(cursor) }
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
+    channel::Cursor,
     id::Seq,
     job::{Command, Job, Origin},
     message::{Content, Message},
@@ -57,7 +58,8 @@ async fn a_text_of_a_hundred_characters_is_one_unit_to_append_and_one_to_deliver
     let ledger = Ledger::start().await;
     // Seven keys to sync by and the same seven to poll by: the longest that was seen.
     let keys = "[[1,823456789],[2,823456790],[3,823456791],[11,823456792],[201,1578368745],[1000,1578367201],[1001,1578367202]]";
-    let checkpoint = Checkpoint { login_number: 12, cursor: format!(r#"{{"sync":{keys},"check":{keys}}}"#) };
+    let checkpoint =
+        Checkpoint { login_number: 12, cursor: Cursor::new(format!(r#"{{"sync":{keys},"check":{keys}}}"#)) };
     ledger.store.append(&APP, &typical(), Some(&checkpoint)).await.unwrap();
     let row = async || ledger.item(&format!("APP#{}", *APP), "LOG#00000000000001234567").await.unwrap();
     let appended = size(&row().await);

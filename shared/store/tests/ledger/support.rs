@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::{
 use domain::{
     app::{App, NewApp},
     channel::ChannelKind,
-    id::{AppId, JobId},
+    id::{AppId, JobId, Seq},
     message::{Content, Message},
     puid::Puid,
     secret::{Sealed, Sealer},
