@@ -1,53 +1,43 @@
-//! The callback: notes what it is given and when, and answers with nothing. Beside it, the bare answers that floors are
-//! measured on.
+//! The callback, in a process of its own, and the plain responses that floors are measured on.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
 use axum::{
-    Json, Router,
+    Json,
     body::Bytes,
     extract::{Path, Query, State},
     http::StatusCode,
-    routing::{get, post},
+    routing::get,
 };
-use domain::time::Clock;
 use serde::{Deserialize, Serialize};
-use tokio::{net::TcpListener, sync::watch};
+use testing::Callback;
+use tokio::net::TcpListener;
 
 use crate::process::Child;
 
-/// How long messages may take to arrive before a run is given up.
+/// How long messages may take to arrive; after that the run is given up.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A message's id and when its POST was read, in microseconds since 1970.
 type Taken = (u64, i64);
 
-#[derive(Default)]
-struct Notes {
-    taken: Mutex<Vec<Taken>>,
-    count: watch::Sender<usize>,
-    last: Mutex<Bytes>,
-}
-
-/// Listens, says where, and serves for ever.
+/// Listens, prints where, and serves until the process ends.
 pub async fn serve() -> anyhow::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    println!("listening on http://{}", listener.local_addr()?);
-    let router = Router::new()
-        .route("/callback", post(take))
-        .route("/taken", get(taken).delete(forget))
-        .route("/last", get(async |State(notes): State<Arc<Notes>>| locked(&notes.last).clone()))
+    let origin = format!("http://{}", listener.local_addr()?);
+    println!("listening on {origin}");
+    let callback = Callback::at(format!("{origin}/callback"));
+    let control = axum::Router::new()
+        .route("/taken", get(taken).delete(async |State(callback): State<Callback>| drop(callback.take())))
+        .route("/last", get(async |State(callback): State<Callback>| last(&callback)))
         .route("/bare/{size}", get(async |Path(size): Path<usize>| vec![b'x'; size]))
-        .with_state(Arc::new(Notes::default()));
-    Ok(axum::serve(listener, router).await?)
+        .with_state(callback.clone());
+    Ok(axum::serve(listener, callback.router().merge(control)).await?)
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// The body of the last POST.
+fn last(callback: &Callback) -> Bytes {
+    callback.delivered().pop().map(|last| last.body).unwrap_or_default()
 }
 
 #[derive(Deserialize)]
@@ -55,34 +45,23 @@ struct Message {
     id: u64,
 }
 
-async fn take(State(notes): State<Arc<Notes>>, body: Bytes) -> StatusCode {
-    let now = boot::SystemClock.now().as_microsecond();
-    let Ok(message) = serde_json::from_slice::<Message>(&body) else { return StatusCode::BAD_REQUEST };
-    let count = {
-        let mut taken = locked(&notes.taken);
-        taken.push((message.id, now));
-        taken.len()
-    };
-    *locked(&notes.last) = body;
-    notes.count.send_replace(count);
-    StatusCode::OK
-}
-
 #[derive(Serialize, Deserialize)]
 struct Wanted {
     at_least: usize,
 }
 
-async fn taken(State(notes): State<Arc<Notes>>, Query(wanted): Query<Wanted>) -> Json<Vec<Taken>> {
-    let mut count = notes.count.subscribe();
-    // What has come by then is the answer in any case.
-    drop(tokio::time::timeout(PATIENCE, count.wait_for(|count| *count >= wanted.at_least)).await);
-    Json(locked(&notes.taken).clone())
-}
-
-async fn forget(State(notes): State<Arc<Notes>>) {
-    locked(&notes.taken).clear();
-    notes.count.send_replace(0);
+async fn taken(
+    State(callback): State<Callback>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<Vec<Taken>>, (StatusCode, String)> {
+    // After the time limit, the response has what arrived until then.
+    callback.wait_for(PATIENCE, |all| all.len() >= wanted.at_least).await;
+    let taken = callback.delivered().into_iter().map(|delivered| {
+        let message: Message = serde_json::from_slice(&delivered.body)?;
+        Ok((message.id, delivered.at.as_microsecond()))
+    });
+    let taken = taken.collect::<serde_json::Result<_>>();
+    taken.map(Json).map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
 }
 
 /// A callback in a process of its own.

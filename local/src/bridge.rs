@@ -62,7 +62,7 @@ impl Target {
         match self {
             Self::Here(dispatcher) => Ok(dispatcher.deliver_batch(batch.iter().map(Record::from).collect()).await),
             Self::Invoked { .. } => {
-                let answer = self.invoke("dispatcher", &event(batch)).await?;
+                let answer = self.invoke("dispatcher", &queue::event(batch)).await?;
                 let failures = answer["batchItemFailures"].as_array().map_or(&[][..], Vec::as_slice);
                 Ok(failures.iter().filter_map(|one| one["itemIdentifier"].as_str().map(str::to_owned)).collect())
             }
@@ -93,24 +93,6 @@ pub fn callbacks_allowed() -> String {
     ["127.0.0.0/8,::1".to_owned()].into_iter().chain(boot::optional("CALLBACK_ALLOW")).collect::<Vec<_>>().join(",")
 }
 
-/// The event that SQS gives a function.
-fn event(batch: &[Received]) -> Value {
-    let record = |message: &Received| {
-        json!({
-            "messageId": message.id,
-            "receiptHandle": message.receipt,
-            "body": message.body,
-            "attributes": {
-                "MessageGroupId": message.group,
-                "SentTimestamp": message.sent.map(|sent| sent.as_millisecond().to_string()),
-            },
-            "messageAttributes": {},
-            "eventSource": "aws:sqs",
-        })
-    };
-    json!({ "Records": batch.iter().map(record).collect::<Vec<_>>() })
-}
-
 /// Starts both until `ending` resolves; what is in hand by then is finished.
 pub fn spawn<E>(tasks: &mut JoinSet<()>, relay: &Relay, target: &Target, ending: impl Fn() -> E)
 where
@@ -136,7 +118,7 @@ async fn pump(relay: Relay, target: Target, ending: impl Future<Output = ()>) {
         }
         match relay.queues.inbound.receive(POLL).await {
             Ok(batch) => {
-                for chat in by_group(batch) {
+                for chat in queue::by_group(batch, |message| message.group.as_deref()) {
                     let Ok(permit) = Arc::clone(&free).acquire_owned().await else { return };
                     let (relay, target, done) = (relay.clone(), target.clone(), done.clone());
                     chats.spawn(async move {
@@ -169,18 +151,6 @@ async fn forget(relay: Relay, mut handled: mpsc::UnboundedReceiver<String>) {
         }
         receipts.clear();
     }
-}
-
-/// Splits a batch into its groups, each in order: what one waits for holds up no other.
-fn by_group(batch: Vec<Received>) -> Vec<Vec<Received>> {
-    let mut groups: Vec<Vec<Received>> = Vec::new();
-    for message in batch {
-        match groups.iter_mut().find(|group| group[0].group == message.group) {
-            Some(group) => group.push(message),
-            None => groups.push(vec![message]),
-        }
-    }
-    groups
 }
 
 /// Delivers a batch, tells what was handled, and gives back what failed.
@@ -220,30 +190,5 @@ async fn sweep_regularly(target: Target, shard: u16, ending: impl Future<Output 
                 }
             });
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn message(id: &str, group: &str) -> Received {
-        let (receipt, group) = (format!("r{id}"), Some(group.to_owned()));
-        Received { id: id.to_owned(), body: "{}".to_owned(), receipt, group, sent: None }
-    }
-
-    #[test]
-    fn a_batch_is_split_by_chat_in_order() {
-        let batch = vec![message("1", "a"), message("2", "b"), message("3", "a")];
-        let groups: Vec<Vec<String>> =
-            by_group(batch).into_iter().map(|group| group.into_iter().map(|one| one.id).collect()).collect();
-        assert_eq!(groups, [vec!["1", "3"], vec!["2"]]);
-    }
-
-    #[test]
-    fn the_event_has_the_shape_of_sqs() {
-        let event = event(&[message("1", "app.chat")]);
-        assert_eq!(event["Records"][0]["messageId"], "1");
-        assert_eq!(event["Records"][0]["attributes"]["MessageGroupId"], "app.chat");
     }
 }

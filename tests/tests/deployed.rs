@@ -7,12 +7,13 @@ use boot::{AwsClients, Relay};
 use domain::{
     app::{App, NewApp},
     delivery::Delivery,
-    message::{Content, Direction, Message},
+    message::{Content, Message},
     puid::Puid,
 };
-use e2e::Callback;
 use queue::{InboundEnvelope, Queue};
+use reqwest::StatusCode;
 use serde_json::Value;
+use testing::Callback;
 use tokio::time::{interval, timeout};
 
 /// Nothing here takes this long unless it is broken.
@@ -36,25 +37,9 @@ impl Deployed {
 
     /// What the worker does with a message that came: a row, then its envelope.
     async fn receive(&self, seq: u64, chat: &str, text: &str) {
-        let (now, chat) = (self.relay.now(), Puid::new(chat));
-        let message = Message {
-            seq,
-            id: i64::try_from(seq).expect("a small number"),
-            direction: Direction::In,
-            chat: chat.clone(),
-            send_user: Some(chat.clone()),
-            send_group: None,
-            maps: None,
-            receiver: Some(Puid::new("myself01")),
-            receiver_group: None,
-            owner: Puid::new("myself01"),
-            is_at: None,
-            create_time: now,
-            receive_time: now,
-            update_time: now,
-            content: Content::Text { text: text.to_owned() },
-            delivery: Delivery::Pending,
-        };
+        let chat = Puid::new(chat);
+        let content = Content::Text { text: text.to_owned() };
+        let message = Message { chat: chat.clone(), send_user: Some(chat.clone()), content, ..testing::message(seq) };
         self.relay.store.append(&self.app.id, &message, None).await.expect("the ledger takes the row");
         let envelope = InboundEnvelope { app: self.app.id.clone(), chat, seq };
         self.relay.queues.inbound.send(&envelope).await.expect("the queue takes the envelope");
@@ -106,23 +91,26 @@ async fn the_dispatcher_is_given_what_the_queue_holds_and_what_it_reports_as_fai
     let store = &stage.relay.store;
 
     stage.receive(1, "friend01", "一").await;
-    assert_eq!(stage.callback.taken(1).await[0].text(), "一");
+    assert_eq!(stage.callback.accepted(1).await[0].text(), "一");
     until(async || stage.delivery(1).await == Delivery::Delivered).await;
     until(async || stage.depth().await == 0).await;
 
     // A callback that is down: three tries, then the chat waits in the ledger, and no longer in the queue.
-    stage.callback.answer(|message| (message.text() != "二").then_some(Value::Null));
+    stage.callback.answer(|delivered| match delivered.text().as_str() {
+        "二" => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::OK,
+    });
     stage.receive(2, "friend01", "二").await;
     until(async || !store.parked_chats(&stage.app.id).await.expect("the ledger answers").is_empty()).await;
     stage.receive(3, "friend02", "三").await;
-    assert_eq!(stage.callback.taken(2).await[1].text(), "三");
+    assert_eq!(stage.callback.accepted(2).await[1].text(), "三");
     assert_eq!(stage.delivery(2).await, Delivery::Pending);
     until(async || stage.depth().await == 0).await;
 
     // Something that is no envelope is reported as failed, and so neither deleted nor lost; what came with it is.
     stage.poison().await;
     stage.receive(4, "friend02", "四").await;
-    stage.callback.taken(3).await;
+    stage.callback.accepted(3).await;
     until(async || stage.delivery(4).await == Delivery::Delivered).await;
     let dead = stage.relay.queues.inbound.url().replace("-inbound", "-inbound-dead");
     let dead: Queue<InboundEnvelope> = Queue::new(clients().await.sqs(), &dead);

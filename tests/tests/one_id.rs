@@ -6,10 +6,12 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use axum::Json;
 use domain::delivery;
-use e2e::{Callback, Program, Stage};
+use e2e::{Program, Stage};
 use serde_json::{Value, json};
 use simulator::From;
+use testing::Callback;
 
 /// Where the logs go.
 #[derive(Clone, Default)]
@@ -51,14 +53,15 @@ async fn one_id_leads_from_the_sync_answer_to_the_reply() {
     let logs = Logs::start();
     let stage = Stage::start().await;
     let callback = Callback::start().await;
-    callback.answer(|message| Some(json!({ "msg_type": "text", "text": format!("收到: {}", message.text()) })));
+    callback.answer(|delivered| Json(json!({ "msg_type": "text", "text": format!("收到: {}", delivered.text()) })));
     let program = stage.program(Some(&callback.url)).await;
     stage.log_in(&program).await;
 
     stage.world.push_text(Stage::UIN, From::friend("小红"), "你好").unwrap();
-    let delivered = callback.taken(1).await;
+    let delivered = callback.accepted(1).await;
     stage.world.wait_sent(Stage::UIN, 1).await;
-    let puid = delivered[0].body["chat"].as_str().unwrap();
+    let message = delivered[0].json();
+    let puid = message["chat"].as_str().unwrap();
     let text = json!({ "msg_type": "text", "puid": puid, "text": "再见", "wait": 20 });
     let answer = program.post("/send", &text).await.1;
     assert_eq!(answer["status"], "sent");
@@ -80,7 +83,7 @@ async fn one_id_leads_from_the_sync_answer_to_the_reply() {
     assert_eq!((&queued["span"]["http.route"], &queued["span"]["request.id"]), (&json!("/send"), &json!(request)));
 
     for secret in
-        ["你好", "再见", "收到", "小红", "红姐", Program::TOKEN, &program.app_secret, "signature", "mine=1", &api]
+        ["你好", "再见", "收到", "小红", "红姐", Program::TOKEN, &program.app_secret, "signature", "room=1", &api]
     {
         assert!(!text.contains(secret), "{secret} is in the logs:\n{text}");
     }

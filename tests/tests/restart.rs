@@ -1,8 +1,11 @@
 //! What survives the end of the process.
 
-use e2e::{Callback, Stage};
+use axum::Json;
+use e2e::Stage;
+use reqwest::StatusCode;
 use serde_json::json;
 use simulator::From;
+use testing::{Callback, Delivered};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restart_needs_no_scan_and_brings_what_came_meanwhile_once() {
@@ -11,7 +14,7 @@ async fn a_restart_needs_no_scan_and_brings_what_came_meanwhile_once() {
     let program = stage.program(Some(&callback.url)).await;
     stage.log_in(&program).await;
     stage.world.push_text(Stage::UIN, From::friend("小红"), "一").unwrap();
-    callback.taken(1).await;
+    callback.accepted(1).await;
 
     let stage = stage
         .restart(|world| {
@@ -20,8 +23,8 @@ async fn a_restart_needs_no_scan_and_brings_what_came_meanwhile_once() {
             }
         })
         .await;
-    let delivered = callback.taken(3).await;
-    let texts: Vec<_> = delivered.iter().map(e2e::Delivered::text).collect();
+    let delivered = callback.accepted(3).await;
+    let texts: Vec<_> = delivered.iter().map(Delivered::text).collect();
     assert_eq!(texts, ["一", "二", "三"]);
 
     let program = e2e::Program { api: stage.api(), ..program };
@@ -36,7 +39,7 @@ async fn a_restart_needs_no_scan_and_brings_what_came_meanwhile_once() {
 async fn what_a_callback_missed_comes_later_in_order() {
     let stage = Stage::start().await;
     let callback = Callback::start().await;
-    callback.answer(|_| None);
+    callback.answer(|_| StatusCode::SERVICE_UNAVAILABLE);
     let program = stage.program(Some(&callback.url)).await;
     stage.log_in(&program).await;
     for text in ["一", "二", "三"] {
@@ -49,13 +52,13 @@ async fn what_a_callback_missed_comes_later_in_order() {
     assert!(tries.iter().all(|one| one.headers["webhook-id"] == id));
 
     // Over a restart, too; and another chat's success wakes what is parked.
-    callback.answer(|_| Some(json!({})));
+    callback.answer(|_| Json(json!({})));
     let stage = stage.restart(|world| {
         world.push_text(Stage::UIN, From::friend("Friend 1"), "别的").unwrap();
     });
     let stage = stage.await;
-    let taken = callback.taken(4).await;
-    let texts: Vec<_> = taken.iter().map(e2e::Delivered::text).filter(|text| *text != "别的").collect();
+    let taken = callback.accepted(4).await;
+    let texts: Vec<_> = taken.iter().map(Delivered::text).filter(|text| *text != "别的").collect();
     assert_eq!(texts, ["一", "二", "三"]);
     stage.end().await;
 }

@@ -1,36 +1,38 @@
 //! Scan → message → callback → reply → what WeChat was given.
 
-use e2e::{Callback, Program, Stage};
+use axum::Json;
+use e2e::{Program, Stage};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use simulator::From;
+use testing::Callback;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_goes_to_the_callback_and_its_answer_into_the_chat() {
     let stage = Stage::start().await;
     let callback = Callback::start().await;
-    callback.answer(|message| Some(json!({ "msg_type": "text", "text": format!("收到: {}", message.text()) })));
+    callback.answer(|delivered| Json(json!({ "msg_type": "text", "text": format!("收到: {}", delivered.text()) })));
     let program = stage.program(Some(&callback.url)).await;
     stage.log_in(&program).await;
 
     let id = stage.world.push_text(Stage::UIN, From::friend("小红"), "你好 <b> & 😂\n第二行").unwrap();
-    let delivered = callback.taken(1).await;
+    let delivered = callback.accepted(1).await;
     assert_eq!(delivered[0].text(), "你好 <b> & 😂\n第二行");
     let sent = stage.world.wait_sent(Stage::UIN, 1).await;
     assert_eq!((sent[0].to_name.as_str(), sent[0].text.as_str()), ("小红", "收到: 你好 <b> & 😂\n第二行"));
 
     let (_, friends) = program.get("/friends", &[("nick_name", "小红")]).await;
     let friend = &friends["results"][0];
-    let message = &delivered[0].body;
+    let message = delivered[0].json();
     assert_eq!(message["id"].as_u64(), Some(id));
     assert_eq!(message["type"], "Text");
     assert_eq!(message["send_user"], friend["puid"]);
     assert_eq!(message["receiver"], friend["owner"]);
     assert_eq!(message["is_at"], Value::Null);
     assert_eq!(message["content"]["message"], message["id"]);
-    assert_eq!(delivered[0].query["mine"], "1");
-    let signature = domain::signature::sign(Program::TOKEN, &delivered[0].query["timestamp"]);
-    assert_eq!(delivered[0].query["signature"], signature);
+    let query = delivered[0].query();
+    assert_eq!(query["room"], "1");
+    assert_eq!(query["signature"], domain::signature::sign(Program::TOKEN, &query["timestamp"]));
     assert!(delivered[0].headers.contains_key("webhook-signature"));
 
     // The reply is in the history as well, once the worker has noted it.
@@ -54,12 +56,12 @@ async fn a_message_goes_to_the_callback_and_its_answer_into_the_chat() {
 async fn a_group_message_names_its_writer_and_is_answered_in_the_group() {
     let stage = Stage::start().await;
     let callback = Callback::start().await;
-    callback.answer(|_| Some(json!([{ "msg_type": "text", "text": "一" }, { "msg_type": "text", "text": "二" }])));
+    callback.answer(|_| Json(json!([{ "msg_type": "text", "text": "一" }, { "msg_type": "text", "text": "二" }])));
     let program = stage.program(Some(&callback.url)).await;
     stage.log_in(&program).await;
 
     stage.world.push_text(Stage::UIN, From::member("测试群", "老王"), "@我🍏\u{2005}在吗").unwrap();
-    let delivered = callback.taken(1).await;
+    let delivered = callback.accepted(1).await;
     let sent = stage.world.wait_sent(Stage::UIN, 2).await;
     let sent: Vec<_> = sent.iter().map(|one| (one.to_name.as_str(), one.text.as_str())).collect();
     assert_eq!(sent, [("测试群", "一"), ("测试群", "二")]);
@@ -70,9 +72,10 @@ async fn a_group_message_names_its_writer_and_is_answered_in_the_group() {
     let members = members["results"].as_array().unwrap();
     assert_eq!(members.len(), 3);
     let writer = members.iter().find(|member| member["nick_name"] == "老王").unwrap();
-    assert_eq!(delivered[0].body["send_user"], writer["puid"]);
-    assert_eq!(delivered[0].body["send_group"], group);
-    assert_eq!(delivered[0].body["is_at"], true);
+    let message = delivered[0].json();
+    assert_eq!(message["send_user"], writer["puid"]);
+    assert_eq!(message["send_group"], group);
+    assert_eq!(message["is_at"], true);
     stage.end().await;
 }
 

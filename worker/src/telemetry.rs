@@ -91,18 +91,10 @@ impl Telemetry {
 #[cfg(test)]
 mod tests {
     use boot::metrics::MESSAGES_IN;
-    use testing::START;
+    use testing::{FixedClock, START};
     use tokio::time::sleep;
 
     use super::*;
-
-    struct Standing;
-
-    impl Clock for Standing {
-        fn now(&self) -> Timestamp {
-            START.parse().expect("a time")
-        }
-    }
 
     #[tokio::test(start_paused = true)]
     async fn the_figures_are_written_each_minute_and_at_the_end() {
@@ -115,7 +107,8 @@ mod tests {
                 sleep(Duration::from_secs(59)).await;
             }
         };
-        telemetry.during(&Standing, &mut out, || true, work).await;
+        let clock = FixedClock::at(START.parse().unwrap());
+        telemetry.during(&clock, &mut out, || true, work).await;
         let out = String::from_utf8(out).unwrap();
         let lines: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         // After 60 s the first two have come together, after 120 s the third, and at 177 s nothing is new.
@@ -123,7 +116,7 @@ mod tests {
         assert_eq!(counts, [Some(3), Some(3), None]);
         assert!(lines.iter().all(|line| line["Stack"] == "relay-1" && line["sessions_online"] == 0.0));
         let mut unready = Vec::new();
-        telemetry.during(&Standing, &mut unready, || false, sleep(MINUTE * 3)).await;
+        telemetry.during(&clock, &mut unready, || false, sleep(MINUTE * 3)).await;
         assert_eq!(String::from_utf8(unready).unwrap().lines().count(), 1, "at the end only");
         assert!(telemetry.text().contains("\nmessages_in 6\n"), "what was written is not lost for Prometheus");
     }

@@ -6,7 +6,7 @@ use aws_config::{
     BehaviorVersion, Region, SdkConfig, retry::RetryConfig, stalled_stream_protection::StalledStreamProtectionConfig,
     timeout::TimeoutConfig,
 };
-use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider, SharedHttpClient};
 use queue::{Queue, Queues, Sqs};
 use store::Store;
 
@@ -60,12 +60,17 @@ impl AwsClients {
     /// nothing is timed: a service on this machine answers or refuses, and a test's paused clock would run into any
     /// limit.
     pub fn at(endpoints: &AwsEndpoints) -> Self {
+        Self::through(aws_smithy_http_client::Builder::new().build_http(), endpoints)
+    }
+
+    /// The same, with requests that go through `http_client`.
+    pub fn through(http_client: SharedHttpClient, endpoints: &AwsEndpoints) -> Self {
         let credentials = Credentials::new(&endpoints.access_key, &endpoints.secret_key, None, None, "given");
         let shared = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(endpoints.region.clone()))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .http_client(http_client)
             .timeout_config(TimeoutConfig::disabled())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .build();

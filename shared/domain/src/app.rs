@@ -109,23 +109,13 @@ pub struct AccessToken {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{
-        Arc,
-        atomic::{AtomicU8, Ordering},
-    };
+    use std::sync::Arc;
 
     use super::*;
-
-    struct Counted(AtomicU8);
-
-    impl Ids for Counted {
-        fn random(&self) -> [u8; 16] {
-            [self.0.fetch_add(1, Ordering::Relaxed); 16]
-        }
-    }
+    use crate::doubles::CountedIds;
 
     fn made() -> (App, String, Sealer) {
-        let ids = Arc::new(Counted(AtomicU8::new(1)));
+        let ids = Arc::new(CountedIds::default());
         let sealer = Sealer::new(&[7; 32], ids.clone());
         let new = NewApp { name: "店", token: "my-token", callback: Some("https://c/"), shard: 2 };
         let (app, app_secret) = App::create(&new, &sealer, &*ids, Timestamp::UNIX_EPOCH);
@@ -136,7 +126,10 @@ mod tests {
     fn a_new_app_has_what_was_given_and_secrets_of_its_own() {
         let (app, app_secret, sealer) = made();
         assert_eq!((app.name.as_str(), app.shard, app.callback.as_deref()), ("店", 2, Some("https://c/")));
-        assert_eq!((app.id.as_str(), app_secret.as_str()), ("01".repeat(16).as_str(), "02".repeat(16).as_str()));
+        assert_eq!(
+            (app.id.as_str(), app_secret.as_str()),
+            (format!("{:032x}", 1).as_str(), format!("{:032x}", 2).as_str())
+        );
         assert_eq!((app.bound.as_ref(), app.parked, app.created), (None, false, app.updated));
         assert_eq!(app.open_token(&sealer).unwrap(), "my-token");
         let signing = app.open_signing_secret(&sealer).unwrap();
@@ -158,7 +151,7 @@ mod tests {
         assert_eq!(moved.open_signing_secret(&sealer), Err(CannotOpen));
         let swapped = App { token: app.signing_secret.clone(), ..app.clone() };
         assert_eq!(swapped.open_token(&sealer), Err(CannotOpen));
-        let foreign = Sealer::new(&[8; 32], Arc::new(Counted(AtomicU8::new(1))));
+        let foreign = Sealer::new(&[8; 32], Arc::new(CountedIds::default()));
         assert_eq!(app.open_token(&foreign), Err(CannotOpen));
     }
 

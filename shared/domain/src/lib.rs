@@ -18,6 +18,8 @@
 pub mod app;
 pub mod contact;
 pub mod delivery;
+#[cfg(any(test, feature = "doubles"))]
+pub mod doubles;
 pub mod job;
 pub mod message;
 pub mod page;

@@ -91,20 +91,11 @@ impl Sealer {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU8, Ordering};
-
     use super::*;
-
-    struct Counting(AtomicU8);
-
-    impl Ids for Counting {
-        fn random(&self) -> [u8; 16] {
-            [self.0.fetch_add(1, Ordering::Relaxed); 16]
-        }
-    }
+    use crate::doubles::CountedIds;
 
     fn sealer(key: u8) -> Sealer {
-        Sealer::new(&[key; 32], Arc::new(Counting(AtomicU8::new(0))))
+        Sealer::new(&[key; 32], Arc::new(CountedIds::default()))
     }
 
     #[test]

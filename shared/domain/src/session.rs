@@ -153,15 +153,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::time::Ids;
-
-    struct Zeros;
-
-    impl Ids for Zeros {
-        fn random(&self) -> [u8; 16] {
-            [0; 16]
-        }
-    }
+    use crate::doubles::CountedIds;
 
     #[test]
     fn states_are_written_as_they_are_named() {
@@ -196,7 +188,7 @@ mod tests {
 
     #[test]
     fn keys_open_for_their_own_app_alone() {
-        let sealer = Sealer::new(&[1; 32], Arc::new(Zeros));
+        let sealer = Sealer::new(&[1; 32], Arc::new(CountedIds::default()));
         let mut session = Session::offline(Timestamp::UNIX_EPOCH);
         assert_eq!(session.open_keys("app", &sealer), None);
         session.keys = Some(Session::seal_keys("app", b"cookies", &sealer));

@@ -35,6 +35,7 @@
 
 mod dynamodb;
 mod folder;
+mod in_process;
 mod options;
 mod s3;
 mod serve;
@@ -42,6 +43,7 @@ mod sqs;
 mod thread;
 
 pub use folder::{Endpoints, FolderTaken};
+pub use in_process::InProcess;
 pub use options::{Flush, Options};
 
 use anyhow::Context;

@@ -8,6 +8,7 @@
 //! The queues carry references only, never content: the ledger is the truth, and an envelope that is lost or comes
 //! twice changes nothing.
 
+mod batch;
 mod create;
 mod envelope;
 mod receive;
@@ -18,6 +19,7 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
+pub use batch::{by_group, event};
 pub use create::{DeadLetters, QueueSpec};
 pub use envelope::{CommandEnvelope, Envelope, InboundEnvelope};
 pub use receive::{Received, sent_at};

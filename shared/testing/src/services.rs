@@ -2,24 +2,26 @@
 
 use std::thread;
 
+use aws_sdk_dynamodb::config::SharedHttpClient;
 use boot::{AwsClients, AwsEndpoints, OsIds};
 use domain::time::Ids;
-use embedded::{Embedded, Options};
+use embedded::{Embedded, InProcess, Options};
 
-/// DynamoDB and SQS, each the one that `AWS_ENDPOINT_URL` or its own `AWS_ENDPOINT_URL_…` names, else an embedded one in
-/// memory. What a test makes there under [`stack`](Self::stack) goes with the value.
+/// DynamoDB and SQS for one test.
 pub struct Services {
     pub clients: AwsClients,
-    /// What the names of the test's table and queues begin with; no other test has the same.
+    /// The prefix of the names of the test's table and queues; no other test has the same.
     pub stack: String,
-    endpoints: AwsEndpoints,
-    /// Whether others may use the services, which stay when the test has ended.
-    shared: bool,
+    /// Services that other tests use too: the test's table and queues are deleted from them with the value.
+    shared: Option<AwsEndpoints>,
     /// The embedded services, where one is used.
     _embedded: Option<Embedded>,
 }
 
 impl Services {
+    /// The services that `AWS_ENDPOINT_URL`, or a service's own `AWS_ENDPOINT_URL_…`, names; an embedded one in memory in
+    /// the place of each that is not named.
+    ///
     /// # Panics
     /// When the embedded services do not start.
     pub async fn start() -> Self {
@@ -33,16 +35,34 @@ impl Services {
         let or_embedded = |url: Option<String>, own: fn(&Embedded) -> &str| {
             url.or_else(|| embedded.as_ref().map(|embedded| own(embedded).to_owned())).unwrap_or_default()
         };
-        let said = |name, otherwise: &str| boot::optional(name).unwrap_or_else(|| otherwise.to_owned());
+        let variable = |name, default: &str| boot::optional(name).unwrap_or_else(|| default.to_owned());
         let endpoints = AwsEndpoints {
             dynamodb: or_embedded(dynamodb, Embedded::dynamodb_url),
             sqs: or_embedded(sqs, Embedded::sqs_url),
-            region: said("AWS_REGION", embedded::REGION),
-            access_key: said("AWS_ACCESS_KEY_ID", embedded::ACCESS_KEY),
-            secret_key: said("AWS_SECRET_ACCESS_KEY", embedded::SECRET_KEY),
+            region: variable("AWS_REGION", embedded::REGION),
+            access_key: variable("AWS_ACCESS_KEY_ID", embedded::ACCESS_KEY),
+            secret_key: variable("AWS_SECRET_ACCESS_KEY", embedded::SECRET_KEY),
         };
         let clients = AwsClients::at(&endpoints);
-        Self { clients, stack: format!("test-{}", OsIds.hex()), endpoints, shared, _embedded: embedded }
+        Self { clients, stack: stack(), shared: shared.then_some(endpoints), _embedded: embedded }
+    }
+
+    /// Services that the SDK reaches without sockets, whatever the environment names. See [`InProcess`].
+    ///
+    /// # Panics
+    /// When the services do not open.
+    pub fn in_process() -> Self {
+        let services = InProcess::open().expect("services in memory");
+        // No request goes to the URLs; the SDK wants some.
+        let endpoints = AwsEndpoints {
+            dynamodb: "http://dynamodb.invalid".to_owned(),
+            sqs: "http://sqs.invalid".to_owned(),
+            region: embedded::REGION.to_owned(),
+            access_key: embedded::ACCESS_KEY.to_owned(),
+            secret_key: embedded::SECRET_KEY.to_owned(),
+        };
+        let clients = AwsClients::through(SharedHttpClient::new(services), &endpoints);
+        Self { clients, stack: stack(), shared: None, _embedded: None }
     }
 
     /// The services that the environment names, if it names both.
@@ -54,7 +74,11 @@ impl Services {
     }
 }
 
-/// Where the environment says that DynamoDB and SQS are.
+fn stack() -> String {
+    format!("test-{}", OsIds.hex())
+}
+
+/// The URLs of DynamoDB and SQS that the environment names.
 fn named() -> [Option<String>; 2] {
     ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SQS"]
         .map(|name| boot::optional(name).or_else(|| boot::optional("AWS_ENDPOINT_URL")))
@@ -62,16 +86,14 @@ fn named() -> [Option<String>; 2] {
 
 impl Drop for Services {
     fn drop(&mut self) {
-        if !self.shared {
-            return;
-        }
-        let (endpoints, stack) = (self.endpoints.clone(), self.stack.clone());
-        // Elsewhere, since this thread's runtime cannot be waited for here, and may have a paused clock.
+        let Some(endpoints) = self.shared.take() else { return };
+        let stack = self.stack.clone();
+        // On a thread of its own: `drop` cannot wait for this thread's runtime, whose clock may be paused besides.
         let removal = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(remove(&AwsClients::at(&endpoints), &stack));
         });
-        // What stays for a reason of the service's has a name that nobody uses again.
+        // What could not be deleted has a name that is not used again.
         drop(removal.join());
     }
 }

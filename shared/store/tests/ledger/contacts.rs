@@ -6,14 +6,12 @@ use store::Names;
 use crate::support::{APP, Ledger, at, is_corrupt, puid};
 
 fn contact(name: &str) -> Contact {
-    let card = Card {
-        nick_name: format!("nick {name}"),
+    Contact {
         remark_name: Some("备注".into()),
         sex: Some(2),
         uin: Some(u64::MAX),
-        ..Card::bare(format!("@{name}"), ContactKind::Friend)
-    };
-    Contact::of(&card, puid(name), at(0))
+        ..testing::contact(name, ContactKind::Friend, &format!("nick {name}"))
+    }
 }
 
 fn sorted(mut contacts: Vec<Contact>) -> Vec<Contact> {

@@ -9,8 +9,7 @@ use aws_sdk_dynamodb::{
 };
 use domain::{
     app::{App, NewApp},
-    delivery::Delivery,
-    message::{Content, Direction, Message},
+    message::{Content, Message},
     puid::Puid,
     secret::{Sealed, Sealer},
 };
@@ -116,22 +115,15 @@ pub fn puid(text: &str) -> Puid {
 pub fn message(seq: u64, text: &str) -> Message {
     let received = at(i64::try_from(seq).unwrap());
     Message {
-        seq,
-        id: 6_050_338_562_629_220_000 + i64::try_from(seq).unwrap(),
-        direction: Direction::In,
         chat: puid("friend01"),
         send_user: Some(puid("friend01")),
-        send_group: None,
-        maps: None,
         receiver: Some(puid("myself01")),
-        receiver_group: None,
         owner: puid("myself01"),
-        is_at: None,
         create_time: received.round(jiff::Unit::Second).unwrap(),
         receive_time: received,
         update_time: received,
         content: Content::Text { text: text.to_owned() },
-        delivery: Delivery::Pending,
+        ..testing::message(seq)
     }
 }
 

@@ -1,42 +1,21 @@
 //! A simulated WeChat with one account, and a client that talks to it.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use domain::time::{Clock, Ids};
-use jiff::Timestamp;
+use domain::doubles::{CountedIds, FixedClock};
 use simulator::{AccountSpec, Config, Simulator, World};
 use wechat::{Channel, Cursor, Hosts, LoginMode, LoginStatus, LoginTicket, Opened, Session, WebWeChat};
 
 pub const UIN: u64 = 155_217_200;
 
 /// The client's time; the simulator keeps its own.
-struct Noon;
-
-impl Clock for Noon {
-    fn now(&self) -> Timestamp {
-        "2024-05-01T12:00:00Z".parse().unwrap()
-    }
-}
-
-#[derive(Default)]
-struct Counted(AtomicU64);
-
-impl Ids for Counted {
-    fn random(&self) -> [u8; 16] {
-        u128::from(self.0.fetch_add(1, Ordering::Relaxed)).to_be_bytes()
-    }
-}
+const NOON: &str = "2024-05-01T12:00:00Z";
 
 /// A client whose hosts are all at `origin`.
 pub fn client(origin: &str) -> WebWeChat {
     let hosts = Hosts::single(&origin.parse().unwrap());
-    WebWeChat::new(reqwest::Client::builder(), hosts, Arc::new(Noon), Arc::new(Counted::default())).unwrap()
+    let clock = FixedClock::at(NOON.parse().unwrap());
+    WebWeChat::new(reqwest::Client::builder(), hosts, Arc::new(clock), Arc::new(CountedIds::default())).unwrap()
 }
 
 pub struct Stage {
