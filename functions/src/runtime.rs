@@ -15,14 +15,14 @@ use std::{io, sync::Arc};
 
 use anyhow::{Context, anyhow};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use axum::Router;
 use boot::{OsIds, Relay, metrics::Emf};
 use domain::delivery::RetrySchedule;
 use lambda_runtime::{LambdaEvent, service_fn};
 
 use crate::{
     api::{
-        endpoints,
+        endpoint::Endpoint,
+        fallback, router,
         state::{AppState, Config},
     },
     delivery::{
@@ -37,10 +37,10 @@ use crate::{
 const LOGS: &str = "info";
 
 /// Serves an endpoint on Lambda until the process is ended.
-pub async fn serve(route: Router<AppState>) -> anyhow::Result<()> {
+pub async fn serve(endpoint: &Endpoint) -> anyhow::Result<()> {
     boot::start_logs(LOGS, false);
     let state = AppState::new(Relay::from_env().await?, Config::from_env()?);
-    lambda_http::run(endpoints::finish(route, Arc::clone(&state.relay.ids), state))
+    lambda_http::run(router::complete(endpoint.router(), Arc::clone(&state.relay.ids), state))
         .await
         .map_err(|error| anyhow!(error))
 }
@@ -49,9 +49,7 @@ pub async fn serve(route: Router<AppState>) -> anyhow::Result<()> {
 /// there is none. Knows nothing of the deployment.
 pub async fn fallback() -> anyhow::Result<()> {
     boot::start_logs(LOGS, false);
-    lambda_http::run(endpoints::finish(endpoints::slashless(), Arc::new(OsIds), ()))
-        .await
-        .map_err(|error| anyhow!(error))
+    lambda_http::run(router::complete(fallback::router(), Arc::new(OsIds), ())).await.map_err(|error| anyhow!(error))
 }
 
 /// Delivers what the inbound queue hands over, until the process is ended. What failed is named in the answer, and

@@ -49,6 +49,7 @@ mod census;
 mod commands;
 mod config;
 mod desk;
+mod grants;
 mod health;
 mod pace;
 pub mod port;
@@ -59,6 +60,7 @@ mod telemetry;
 
 pub use census::Census;
 pub use config::Config;
+pub use grants::GRANTS;
 pub use health::{Health, Trouble};
 pub use pace::Pace;
 pub use supervisor::Worker;

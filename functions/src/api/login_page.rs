@@ -1,29 +1,17 @@
-//! The page of `GET /login` in a browser: one file, nothing from elsewhere.
+//! The page of `GET /login` in a browser.
 
-use axum::{
-    http::header,
-    response::{IntoResponse, Response},
-};
+use axum::response::Response;
 use serde::Serialize;
 
-use crate::api::error::ApiError;
+use crate::api::{error::ApiError, html};
 
 const PAGE: &str = include_str!("login.html");
+const DIRECTIVES: &str = "img-src data:; connect-src 'self'; style-src 'nonce-{{nonce}}'; script-src 'nonce-{{nonce}}'";
 
-/// The page with what it shows first. Only the script with `nonce` runs in it.
-pub fn respond(view: &impl Serialize, nonce: &str) -> Result<Response, ApiError> {
-    let data = serde_json::to_string(view).map_err(|error| ApiError::Internal(error.to_string()))?;
+/// The page with the view that it shows first.
+pub(crate) fn respond(view: &impl Serialize, nonce: &str) -> Result<Response, ApiError> {
+    let view = serde_json::to_string(view).map_err(|error| ApiError::Internal(error.to_string()))?;
     // `<` could end the element that holds the data.
-    let page = PAGE.replace("{{nonce}}", nonce).replace("{{data}}", &data.replace('<', "\\u003c"));
-    let policy = format!(
-        "default-src 'none'; img-src data:; connect-src 'self'; style-src 'nonce-{nonce}'; \
-         script-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    );
-    let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
-        (header::CACHE_CONTROL, "no-store".to_owned()),
-        (header::REFERRER_POLICY, "no-referrer".to_owned()),
-        (header::CONTENT_SECURITY_POLICY, policy),
-    ];
-    Ok((headers, page).into_response())
+    let page = PAGE.replace("{{data}}", &view.replace('<', "\\u003c"));
+    Ok(html::page(&page, nonce, DIRECTIVES))
 }

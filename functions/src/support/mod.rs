@@ -1,17 +1,22 @@
 //! What the endpoints' tests share: an app on embedded services, behind the router.
 
-mod receiver;
+mod deliveries;
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeSet, fmt, time::Duration};
 
-use axum::{Router, body::Body};
-use boot::Relay;
+use axum::{
+    Router,
+    body::Body,
+    extract::MatchedPath,
+    middleware::{self, Next},
+    response::Response,
+};
+use boot::{Grant, Relay};
 use domain::{
     app::App,
-    contact::{Card, Contact, ContactKind},
-    delivery::Delivery,
+    contact::Contact,
     job::{Job, JobState},
-    message::{Content, Direction, Message},
+    message::Message,
     puid::Puid,
     session::{self, Login, Session, User},
     signature,
@@ -22,24 +27,33 @@ use jiff::SignedDuration;
 use queue::CommandEnvelope;
 use serde_json::Value;
 use store::Lease;
-use testing::{APP_SECRET, Fixture, START, TOKEN};
+use testing::{APP_SECRET, Fixture, Recorder, TOKEN};
 use tower::ServiceExt;
 
-pub use receiver::Deliveries;
+pub use deliveries::Deliveries;
 
 use crate::api::{
-    endpoints,
+    endpoint::{Endpoint, SampleAuth, spellings},
+    endpoints::{self, ALL},
     state::{AppState, Config},
 };
 
 /// An answer of the router. Prints as its status and its body.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Answer {
     pub status: StatusCode,
     headers: HeaderMap,
     pub body: Vec<u8>,
     /// `Null` for a body that is no JSON.
     pub json: Value,
+    /// The grants that the request needed.
+    pub called: BTreeSet<Grant>,
+}
+
+impl PartialEq for Answer {
+    fn eq(&self, other: &Self) -> bool {
+        (self.status, &self.headers, &self.body) == (other.status, &other.headers, &other.body)
+    }
 }
 
 impl fmt::Display for Answer {
@@ -73,10 +87,13 @@ impl Answer {
     }
 }
 
+/// An app on embedded services, behind the router of all endpoints. Every request fails the test if its endpoint's grants
+/// lack an AWS operation that it called.
 pub struct Api {
     pub fixture: Fixture,
     pub app: App,
     router: Router,
+    recorder: Recorder,
 }
 
 impl Api {
@@ -87,17 +104,25 @@ impl Api {
     pub async fn with(config: Config) -> Self {
         let fixture = Fixture::start().await;
         let app = fixture.app(None).await;
-        let router = endpoints::router(AppState::new(fixture.relay.clone(), config));
-        Self { fixture, app, router }
+        let (relay, recorder) = fixture.recorded();
+        let router = endpoints::router(AppState::new(relay, config)).layer(middleware::from_fn(reveal_route));
+        Self { fixture, app, router, recorder }
     }
 
     pub async fn send(&self, mut request: Request<Body>) -> Answer {
         // One of its own would be an id more that a test counts.
         request.headers_mut().entry("x-request-id").or_insert(HeaderValue::from_static("request-1"));
-        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        let (mut parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        let called = match parts.extensions.remove::<MatchedPath>() {
+            Some(route) => {
+                let endpoint = ALL.iter().find(|endpoint| serves(endpoint, route.as_str())).unwrap();
+                self.recorder.take_within(endpoint.grants, endpoint.binary)
+            }
+            None => self.recorder.take_within(&[], "the router without a route"),
+        };
         let body = body.collect().await.unwrap().to_bytes().to_vec();
         let json = serde_json::from_slice(&body).unwrap_or_default();
-        Answer { status: parts.status, headers: parts.headers, body, json }
+        Answer { status: parts.status, headers: parts.headers, body, json, called }
     }
 
     pub async fn request(&self, request: Builder) -> Answer {
@@ -114,7 +139,7 @@ impl Api {
 
     /// With the app secret.
     pub async fn secret(&self, path: &str) -> Answer {
-        self.get(&join(path, &format!("app_id={}&app_secret={APP_SECRET}", self.app.id))).await
+        self.get(&join(path, &self.credentials())).await
     }
 
     /// Signed as the README does.
@@ -128,11 +153,26 @@ impl Api {
         self.send(request.body(Body::from(body)).unwrap()).await
     }
 
+    /// Sends an endpoint's sample.
+    pub async fn sample(&self, endpoint: &Endpoint) -> Answer {
+        let (method, path, query) = endpoint.sample_request("1fee435b", "973e46d8");
+        let path = format!("{path}?{query}");
+        let path = match endpoint.sample.auth {
+            SampleAuth::None => path,
+            SampleAuth::AppSecret => join(&path, &self.credentials()),
+            SampleAuth::Signature => self.sign(&path),
+        };
+        self.request(Request::builder().method(method.as_str()).uri(encode(&path))).await
+    }
+
+    fn credentials(&self) -> String {
+        format!("app_id={}&app_secret={APP_SECRET}", self.app.id)
+    }
+
     pub fn sign(&self, path: &str) -> String {
         let now = self.fixture.relay.now().as_second().to_string();
         let signature = signature::sign(TOKEN, &now);
-        let query = format!("app_id={}&app_secret={APP_SECRET}&timestamp={now}&signature={signature}", self.app.id);
-        join(path, &query)
+        join(path, &format!("{}&timestamp={now}&signature={signature}", self.credentials()))
     }
 
     /// A fresh access token.
@@ -152,6 +192,20 @@ impl Api {
     }
 }
 
+/// Keeps the route that matched for [`Api::send`].
+async fn reveal_route(request: axum::extract::Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    if let Some(route) = route {
+        response.extensions_mut().insert(route);
+    }
+    response
+}
+
+fn serves(endpoint: &Endpoint, route: &str) -> bool {
+    endpoint.routes.iter().any(|served| spellings(served.path).iter().any(|path| path == route))
+}
+
 fn join(path: &str, query: &str) -> String {
     format!("{path}{}{query}", if path.contains('?') { '&' } else { '?' })
 }
@@ -163,35 +217,6 @@ fn encode(path: &str) -> String {
         _ => format!("%{byte:02X}"),
     };
     path.bytes().map(encode).collect()
-}
-
-pub fn contact(puid: &str, kind: ContactKind, nick_name: &str) -> Contact {
-    let mut card = Card::bare(format!("@{puid}"), kind);
-    nick_name.clone_into(&mut card.nick_name);
-    Contact::of(&card, Puid::new(puid), START.parse().unwrap())
-}
-
-/// The README's message, as row `seq`, to be delivered.
-pub fn message(seq: u64) -> Message {
-    let received = START.parse().unwrap();
-    Message {
-        seq,
-        id: 6_050_338_562_629_220_244 + i64::try_from(seq).unwrap(),
-        direction: Direction::In,
-        chat: Puid::new("1fee435b"),
-        send_user: Some(Puid::new("1fee435b")),
-        send_group: None,
-        maps: None,
-        receiver: Some(Puid::new("e1d54615")),
-        receiver_group: None,
-        owner: Puid::new("e1d54615"),
-        is_at: None,
-        create_time: "2020-01-07T03:32:48Z".parse().unwrap(),
-        receive_time: received,
-        update_time: received,
-        content: Content::Text { text: "测试".to_owned() },
-        delivery: Delivery::Pending,
-    }
 }
 
 impl Api {

@@ -1,17 +1,34 @@
 //! `GET /check-login?uuid=`: how a login stands. With `wait=<seconds>` and `seen=<status>` the answer waits until the
 //! status is another than the one seen.
 
-use axum::{Router, routing::get};
+use axum::routing::on;
+use boot::{
+    Grant::Table,
+    TableOperation::{BatchGetItem, GetItem},
+};
 use domain::session::{Ending, Session, State as SessionState};
 use serde::Serialize;
 
 use crate::api::{
     auth::SecretCaller,
-    endpoints::at,
+    endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
     error::ApiError,
+    response::ApiResponse,
     state::AppState,
-    success::Success,
     view::session::{LoginStatus, User},
+};
+
+pub const ENDPOINT: Endpoint = Endpoint {
+    binary: "check-login",
+    title: Title { zh: "登录状态", en: "Login status" },
+    routes: &[Route { method: Method::Get, path: "/check-login", handler: |method| on(method, handle) }],
+    grants: &[Table(BatchGetItem), Table(GetItem)],
+    sample: Sample {
+        auth: SampleAuth::AppSecret,
+        online: false,
+        query: "uuid=none",
+        fields: &["alive", "avatar", "status", "user"],
+    },
 };
 
 #[derive(Serialize)]
@@ -24,13 +41,7 @@ struct Standing {
     user: Option<serde_json::Value>,
 }
 
-pub const PATHS: &[&str] = &["/check-login"];
-
-pub fn route() -> Router<AppState> {
-    at(PATHS, &get(handle))
-}
-
-async fn handle(state: AppState, caller: SecretCaller) -> Result<Success<Standing>, ApiError> {
+async fn handle(state: AppState, caller: SecretCaller) -> Result<ApiResponse<Standing>, ApiError> {
     let (uuid, seen) = (caller.params.required("uuid")?, caller.params.get("seen"));
     let wait = state.wait(caller.params.wait()?);
     loop {
@@ -44,7 +55,7 @@ async fn handle(state: AppState, caller: SecretCaller) -> Result<Success<Standin
         if latest && status == LoginStatus::Over && session.ending == Some(Ending::AccountMismatch) {
             return Err(ApiError::AccountMismatch);
         }
-        return standing(&session, status).map(Success::new);
+        return standing(&session, status).map(ApiResponse::new);
     }
 }
 

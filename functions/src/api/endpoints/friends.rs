@@ -1,15 +1,35 @@
 //! `GET /friends`, also as the README spells it, `/firends`: the account itself and its friends, filtered, by pages.
 
-use axum::{Router, response::Response, routing::get};
+use axum::{response::Response, routing::on};
+use boot::{
+    Grant::Table,
+    TableOperation::{BatchGetItem, Query},
+};
 
 use crate::api::{
     auth::{Caller, Mode},
-    endpoints::at,
+    endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
     error::ApiError,
     page,
     row_filter::{Field, Filter},
     state::AppState,
     view::contact::Person,
+};
+
+pub const ENDPOINT: Endpoint = Endpoint {
+    binary: "friends",
+    title: Title { zh: "好友", en: "Friends" },
+    routes: &[
+        Route { method: Method::Get, path: "/friends", handler: |method| on(method, handle) },
+        Route { method: Method::Get, path: "/firends", handler: |method| on(method, handle) },
+    ],
+    grants: &[Table(BatchGetItem), Table(Query)],
+    sample: Sample {
+        auth: SampleAuth::Signature,
+        online: true,
+        query: "",
+        fields: &["count", "next", "previous", "results"],
+    },
 };
 
 const FIELDS: [Field<Person>; 8] = [
@@ -24,12 +44,6 @@ const FIELDS: [Field<Person>; 8] = [
 ];
 /// In signature mode `signature` is the request's own.
 const SIGNATURE: Field<Person> = ("signature", |person| person.signature.as_deref());
-
-pub const PATHS: &[&str] = &["/friends", "/firends"];
-
-pub fn route() -> Router<AppState> {
-    at(PATHS, &get(handle))
-}
 
 async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
     if caller.params.get("sex").is_some_and(|sex| !matches!(sex, "0" | "1" | "2")) {
@@ -58,7 +72,9 @@ fn sex(sex: Option<u8>) -> Option<&'static str> {
 mod tests {
     use domain::contact::ContactKind;
 
-    use crate::support::{Api, contact};
+    use testing::contact;
+
+    use crate::support::Api;
 
     async fn with_friends() -> Api {
         let api = Api::start().await;

@@ -1,15 +1,32 @@
 //! `GET /groups`: the account's groups, filtered, by pages.
 
-use axum::{Router, response::Response, routing::get};
+use axum::{response::Response, routing::on};
+use boot::{
+    Grant::Table,
+    TableOperation::{BatchGetItem, Query},
+};
 
 use crate::api::{
     auth::Caller,
-    endpoints::at,
+    endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
     error::ApiError,
     page,
     row_filter::{Field, Filter},
     state::AppState,
     view::contact::Group,
+};
+
+pub const ENDPOINT: Endpoint = Endpoint {
+    binary: "groups",
+    title: Title { zh: "群组", en: "Groups" },
+    routes: &[Route { method: Method::Get, path: "/groups", handler: |method| on(method, handle) }],
+    grants: &[Table(BatchGetItem), Table(Query)],
+    sample: Sample {
+        auth: SampleAuth::Signature,
+        online: true,
+        query: "",
+        fields: &["count", "next", "previous", "results"],
+    },
 };
 
 const FIELDS: [Field<Group>; 4] = [
@@ -18,12 +35,6 @@ const FIELDS: [Field<Group>; 4] = [
     ("nick_name", |group| group.nick_name.as_deref()),
     ("user_name", |group| group.user_name.as_deref()),
 ];
-
-pub const PATHS: &[&str] = &["/groups"];
-
-pub fn route() -> Router<AppState> {
-    at(PATHS, &get(handle))
-}
 
 async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
     let filter = Filter::of(&caller.params, &FIELDS, |group| [group.name.as_deref(), group.nick_name.as_deref(), None]);
@@ -35,7 +46,9 @@ async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
 mod tests {
     use domain::contact::ContactKind;
 
-    use crate::support::{Api, contact};
+    use testing::contact;
+
+    use crate::support::Api;
 
     #[tokio::test]
     async fn a_group_is_shown_as_in_the_readme() {

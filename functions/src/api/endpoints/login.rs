@@ -2,10 +2,14 @@
 //! the login to its end, as a picture, or as JSON. An app that is online answers with who it is.
 
 use axum::{
-    Router,
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::on,
+};
+use boot::{
+    Grant::{Commands, Table},
+    QueueOperation::SendMessage,
+    TableOperation::{BatchGetItem, GetItem, PutItem},
 };
 use domain::{
     app::App,
@@ -15,10 +19,25 @@ use domain::{
 use serde::Serialize;
 
 use crate::api::{
-    auth::SecretCaller, endpoints::at, error::ApiError, jobs, login_page, qr, state::AppState, success::Success,
+    accept::{Representation, preferred},
+    auth::SecretCaller,
+    endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
+    error::ApiError,
+    jobs, login_page, qr,
+    response::ApiResponse,
+    state::AppState,
     view::session::User,
 };
 
+pub const ENDPOINT: Endpoint = Endpoint {
+    binary: "login",
+    title: Title { zh: "登录", en: "Login" },
+    routes: &[Route { method: Method::Get, path: "/login", handler: |method| on(method, handle) }],
+    grants: &[Table(BatchGetItem), Table(GetItem), Table(PutItem), Commands(SendMessage)],
+    sample: Sample { auth: SampleAuth::AppSecret, online: true, query: "", fields: &["status", "user"] },
+};
+
+const OFFERED: [Representation; 3] = [Representation::Page, Representation::Picture, Representation::Json];
 /// Requests within so many seconds share a job.
 const SHARED: i64 = 10;
 
@@ -40,44 +59,22 @@ enum LoginView<'a> {
     },
 }
 
-pub const PATHS: &[&str] = &["/login"];
-
-pub fn route() -> Router<AppState> {
-    at(PATHS, &get(handle))
-}
-
 async fn handle(state: AppState, headers: HeaderMap, caller: SecretCaller) -> Result<Response, ApiError> {
     let session = current(&state, &caller.app).await?;
     let view = view(&state, &session);
     let content = code(&state, &session).and_then(|(_, content)| qr::png(content));
-    match (wanted(&headers), content) {
-        (Wanted::Page, _) => login_page::respond(&view, &state.relay.ids.hex()),
-        (Wanted::Picture, Some(png)) => Ok(([(header::CONTENT_TYPE, "image/png"), NO_STORE], png).into_response()),
-        (_, Some(_)) => Ok(([NO_STORE], Success::accepted(view)).into_response()),
-        (_, None) => Ok(([NO_STORE], Success::new(view)).into_response()),
+    match (preferred(&headers, &OFFERED), content) {
+        (Representation::Page, _) => login_page::respond(&view, &state.relay.ids.hex()),
+        (Representation::Picture, Some(png)) => {
+            Ok(([(header::CONTENT_TYPE, "image/png"), NO_STORE], png).into_response())
+        }
+        (_, Some(_)) => Ok(([NO_STORE], ApiResponse::accepted(view)).into_response()),
+        (_, None) => Ok(([NO_STORE], ApiResponse::new(view)).into_response()),
     }
 }
 
 /// A code is good for minutes, and whoever scans it is the app's account.
 const NO_STORE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "no-store");
-
-enum Wanted {
-    Page,
-    Picture,
-    Json,
-}
-
-/// The first kind of the `Accept` header that we have.
-fn wanted(headers: &HeaderMap) -> Wanted {
-    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    let mut kinds = accept.split(',').map(|kind| kind.split(';').next().unwrap_or_default().trim());
-    let found = kinds.find_map(|kind| match kind {
-        "text/html" => Some(Wanted::Page),
-        "application/json" | "*/*" => Some(Wanted::Json),
-        _ => kind.starts_with("image/").then_some(Wanted::Picture),
-    });
-    found.unwrap_or(Wanted::Json)
-}
 
 /// The login that can be shown, with what its code says. A push login has no code.
 fn code<'a>(state: &AppState, session: &'a Session) -> Option<(&'a Login, &'a str)> {
@@ -176,7 +173,7 @@ mod tests {
         let page = accepting(&api, "text/html,application/xhtml+xml,image/png,*/*;q=0.8").await;
         assert_eq!((page.status, page.header("content-type")), (StatusCode::OK, Some("text/html; charset=utf-8")));
         assert!(page.text().contains(r#""uuid":"Ab12==""#) && !page.text().contains("{{"));
-        assert!(page.header("content-security-policy").unwrap().starts_with("default-src 'none'"));
+        insta::assert_snapshot!(page.header("content-security-policy").unwrap(), @"default-src 'none'; img-src data:; connect-src 'self'; style-src 'nonce-00000000000000000000000000000009'; script-src 'nonce-00000000000000000000000000000009'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
         assert_eq!(accepting(&api, "application/json, image/png").await.json["status"], "0");
     }
 

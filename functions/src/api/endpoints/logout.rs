@@ -1,23 +1,36 @@
 //! `POST /logout`: ends the session, or the login under way, at WeChat and here. Nothing to end is a success too.
 
-use axum::{Router, routing::post};
+use axum::routing::on;
+use boot::{
+    Grant::{Commands, Table},
+    QueueOperation::SendMessage,
+    TableOperation::{BatchGetItem, GetItem, PutItem},
+};
 use domain::{job::Command, session::State as SessionState};
 use serde::Serialize;
 
-use crate::api::{auth::Caller, endpoints::at, error::ApiError, state::AppState, success::Success};
+use crate::api::{
+    auth::Caller,
+    endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
+    error::ApiError,
+    response::ApiResponse,
+    state::AppState,
+};
+
+pub const ENDPOINT: Endpoint = Endpoint {
+    binary: "logout",
+    title: Title { zh: "登出", en: "Logout" },
+    routes: &[Route { method: Method::Post, path: "/logout", handler: |method| on(method, handle) }],
+    grants: &[Table(BatchGetItem), Table(GetItem), Table(PutItem), Commands(SendMessage)],
+    sample: Sample { auth: SampleAuth::Signature, online: false, query: "", fields: &["state"] },
+};
 
 #[derive(Serialize)]
 struct LoggedOut {
     state: &'static str,
 }
 
-pub const PATHS: &[&str] = &["/logout"];
-
-pub fn route() -> Router<AppState> {
-    at(PATHS, &post(handle))
-}
-
-async fn handle(state: AppState, caller: Caller) -> Result<Success<LoggedOut>, ApiError> {
+async fn handle(state: AppState, caller: Caller) -> Result<ApiResponse<LoggedOut>, ApiError> {
     let session = state.relay.store.session(&caller.app.id).await?;
     if session.is_some_and(|session| session.state != SessionState::Offline) {
         let job = state.ask(&caller.app, state.relay.ids.hex(), Command::Logout).await?;
@@ -26,7 +39,7 @@ async fn handle(state: AppState, caller: Caller) -> Result<Success<LoggedOut>, A
             return Err(ApiError::WorkerUnavailable);
         }
     }
-    Ok(Success::new(LoggedOut { state: SessionState::Offline.as_str() }))
+    Ok(ApiResponse::new(LoggedOut { state: SessionState::Offline.as_str() }))
 }
 
 #[cfg(test)]

@@ -1,27 +1,39 @@
 //! `GET /members/<group_puid>`: the people of a group, by pages; 404 for an unknown group.
 
-use axum::{Router, response::Response, routing::get};
+use axum::{response::Response, routing::on};
+use boot::{
+    Grant::Table,
+    TableOperation::{BatchGetItem, GetItem, Query},
+};
 use domain::{contact::ContactKind, puid::Puid};
 
 use crate::{
     api::{
         auth::Caller,
-        endpoints::{Segment, at},
+        endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
         error::ApiError,
         page,
+        path_segment::PathSegment,
         state::AppState,
         view::contact::MemberRow,
     },
     times::Times,
 };
 
-pub const PATHS: &[&str] = &["/members/{group}"];
+pub const ENDPOINT: Endpoint = Endpoint {
+    binary: "members",
+    title: Title { zh: "群成员", en: "Group members" },
+    routes: &[Route { method: Method::Get, path: "/members/{group}", handler: |method| on(method, handle) }],
+    grants: &[Table(BatchGetItem), Table(GetItem), Table(Query)],
+    sample: Sample {
+        auth: SampleAuth::Signature,
+        online: true,
+        query: "",
+        fields: &["count", "next", "previous", "results"],
+    },
+};
 
-pub fn route() -> Router<AppState> {
-    at(PATHS, &get(handle))
-}
-
-async fn handle(state: AppState, Segment(group): Segment, caller: Caller) -> Result<Response, ApiError> {
+async fn handle(state: AppState, PathSegment(group): PathSegment, caller: Caller) -> Result<Response, ApiError> {
     let book = state.book(&caller.app, caller.book_version).await?;
     if book.kind(&group) != Some(ContactKind::Group) {
         return Err(ApiError::NotFound("group"));
@@ -44,7 +56,9 @@ mod tests {
         puid::Puid,
     };
 
-    use crate::support::{Api, contact};
+    use testing::contact;
+
+    use crate::support::Api;
 
     #[tokio::test]
     async fn members_are_shown_as_in_the_readme_and_friends_among_them_as_friends() {

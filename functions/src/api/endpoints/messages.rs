@@ -2,18 +2,44 @@
 //! oldest first, waiting for it where asked.
 
 use axum::{
-    Router,
     response::{IntoResponse, Response},
-    routing::get,
+    routing::on,
+};
+use boot::{
+    Grant::Table,
+    TableOperation::{BatchGetItem, Query},
 };
 use domain::message::Message;
 use serde::Serialize;
 use store::Filter;
 
 use crate::{
-    api::{auth::Caller, endpoints::at, error::ApiError, message_filter, page, state::AppState, success::Success},
+    api::{
+        auth::Caller,
+        endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
+        error::ApiError,
+        message_filter, page,
+        response::ApiResponse,
+        state::AppState,
+    },
     message_row::{MessageRow, TimeFormat},
     times::Times,
+};
+
+pub const ENDPOINT: Endpoint = Endpoint {
+    binary: "messages",
+    title: Title { zh: "消息记录", en: "Message history" },
+    routes: &[
+        Route { method: Method::Get, path: "/message", handler: |method| on(method, handle) },
+        Route { method: Method::Get, path: "/messages", handler: |method| on(method, handle) },
+    ],
+    grants: &[Table(BatchGetItem), Table(Query)],
+    sample: Sample {
+        auth: SampleAuth::Signature,
+        online: true,
+        query: "",
+        fields: &["count", "next", "previous", "results"],
+    },
 };
 
 #[derive(Serialize)]
@@ -21,12 +47,6 @@ struct News<'a> {
     results: Vec<MessageRow<'a>>,
     /// What `after` takes to go on from here.
     cursor: String,
-}
-
-pub const PATHS: &[&str] = &["/message", "/messages"];
-
-pub fn route() -> Router<AppState> {
-    at(PATHS, &get(handle))
 }
 
 async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
@@ -51,7 +71,7 @@ async fn news(state: &AppState, caller: &Caller, filter: &Filter, mut after: u64
     while found.is_empty() && wait.again().await {
         found = look(state, &caller.app.id, filter, &mut after, limit).await?;
     }
-    Ok(Success::new(News { results: rows(state, &found), cursor: after.to_string() }).into_response())
+    Ok(ApiResponse::new(News { results: rows(state, &found), cursor: after.to_string() }).into_response())
 }
 
 /// What came after row `after`, which is moved past all that was looked at, whether it matches or not.
@@ -79,7 +99,9 @@ mod tests {
 
     use domain::message::{Content, Direction};
 
-    use crate::support::{Api, message};
+    use testing::message;
+
+    use crate::support::Api;
 
     #[tokio::test]
     async fn a_message_is_shown_as_in_the_readme() {

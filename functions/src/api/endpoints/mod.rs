@@ -1,4 +1,4 @@
-//! One file an endpoint, each with its `PATHS` and its `route()`.
+//! The endpoints: one file and one line in [`ALL`] each.
 
 pub mod access_token;
 pub mod check_login;
@@ -9,129 +9,123 @@ pub mod logout;
 pub mod members;
 pub mod messages;
 pub mod mps;
+pub mod root;
 pub mod send;
 pub mod session;
 
 use std::sync::Arc;
 
-use axum::{
-    Router,
-    extract::{FromRequestParts, Path},
-    middleware,
-    response::Redirect,
-    routing::{MethodRouter, any},
+use axum::Router;
+
+use crate::api::{
+    endpoint::{Endpoint, Method, Title},
+    router,
+    state::AppState,
 };
-use domain::time::Ids;
-use http::{Uri, request::Parts};
 
-use crate::api::{error::ApiError, request_id, state::AppState};
-
-/// What a function serves.
-#[derive(Debug, Clone, Copy)]
-pub struct Endpoint {
-    /// The function's name, and its binary's.
-    pub binary: &'static str,
-    /// Each is served with and without a slash at its end.
-    pub paths: &'static [&'static str],
-    pub route: fn() -> Router<AppState>,
-}
-
-/// Every endpoint.
-pub const ALL: [Endpoint; 11] = [
-    Endpoint { binary: "access-token", paths: access_token::PATHS, route: access_token::route },
-    Endpoint { binary: "check-login", paths: check_login::PATHS, route: check_login::route },
-    Endpoint { binary: "friends", paths: friends::PATHS, route: friends::route },
-    Endpoint { binary: "groups", paths: groups::PATHS, route: groups::route },
-    Endpoint { binary: "login", paths: login::PATHS, route: login::route },
-    Endpoint { binary: "logout", paths: logout::PATHS, route: logout::route },
-    Endpoint { binary: "members", paths: members::PATHS, route: members::route },
-    Endpoint { binary: "messages", paths: messages::PATHS, route: messages::route },
-    Endpoint { binary: "mps", paths: mps::PATHS, route: mps::route },
-    Endpoint { binary: "send", paths: send::PATHS, route: send::route },
-    Endpoint { binary: "session", paths: session::PATHS, route: session::route },
+/// Every endpoint. Routes, the cold-start bench and the walk of `tests/watch` come from this list; a test checks
+/// `template.yaml`, the binaries and the router of `cargo lambda watch` against it.
+pub const ALL: &[Endpoint] = &[
+    access_token::ENDPOINT,
+    check_login::ENDPOINT,
+    friends::ENDPOINT,
+    groups::ENDPOINT,
+    login::ENDPOINT,
+    logout::ENDPOINT,
+    members::ENDPOINT,
+    messages::ENDPOINT,
+    mps::ENDPOINT,
+    root::ENDPOINT,
+    send::ENDPOINT,
+    session::ENDPOINT,
 ];
-
-/// The routes of every endpoint.
-pub fn all() -> Router<AppState> {
-    ALL.iter().fold(Router::new(), |router, endpoint| router.merge((endpoint.route)()))
-}
 
 /// Every endpoint, ready to serve.
 pub fn router(state: AppState) -> Router {
-    finish(all(), Arc::clone(&state.relay.ids), state)
+    let routes = ALL.iter().fold(Router::new(), |routes, endpoint| routes.merge(endpoint.router()));
+    router::complete(routes, Arc::clone(&state.relay.ids), state)
 }
 
-/// The paths alone: whoever names [`ALL`] links every endpoint's code.
-const PATHS: [&[&str]; ALL.len()] = {
-    let mut paths = [ALL[0].paths; ALL.len()];
-    let mut n = 0;
-    while n < paths.len() {
-        paths[n] = ALL[n].paths;
-        n += 1;
+/// A route without the code behind it.
+#[derive(Debug, Clone, Copy)]
+pub struct ListedRoute {
+    pub method: Method,
+    pub path: &'static str,
+    pub title: Title,
+}
+
+/// The routes of [`ALL`]. A function that uses `ALL` links the code of every endpoint; one that uses this does not.
+pub static ROUTES: &[ListedRoute] = &LISTED;
+
+const LISTED: [ListedRoute; COUNT] = {
+    let none = ListedRoute { method: Method::Get, path: "", title: Title { zh: "", en: "" } };
+    let (mut listed, mut next, mut endpoint) = ([none; COUNT], 0, 0);
+    while endpoint < ALL.len() {
+        let (routes, title, mut route) = (ALL[endpoint].routes, ALL[endpoint].title, 0);
+        while route < routes.len() {
+            listed[next] = ListedRoute { method: routes[route].method, path: routes[route].path, title };
+            next += 1;
+            route += 1;
+        }
+        endpoint += 1;
     }
-    paths
+    listed
 };
 
-/// Sends every path with a slash at its end on to the one without: for an API that cannot route it.
-pub fn slashless() -> Router {
-    PATHS
-        .into_iter()
-        .flatten()
-        .fold(Router::new(), |router, path| router.route(&format!("{path}/"), any(without_slash)))
-}
-
-async fn without_slash(uri: Uri) -> Redirect {
-    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    Redirect::permanent(&format!("{}{query}", uri.path().trim_end_matches('/')))
-}
-
-/// A router with our answers to unknown paths and methods, and an id of `ids` for a request that brings none.
-pub fn finish<S: Clone + Send + Sync + 'static>(routes: Router<S>, ids: Arc<dyn Ids>, state: S) -> Router {
-    routes
-        .fallback(async || ApiError::NotFound("path"))
-        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
-        .layer(middleware::from_fn_with_state(ids, request_id::identify))
-        .with_state(state)
-}
-
-/// `path` with and without a slash at its end.
-fn at(paths: &[&str], methods: &MethodRouter<AppState>) -> Router<AppState> {
-    paths.iter().fold(Router::new(), |router, path| {
-        router.route(path, methods.clone()).route(&format!("{path}/"), methods.clone())
-    })
-}
-
-/// The one parameter in the path.
-struct Segment(String);
-
-impl FromRequestParts<AppState> for Segment {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        let Path(segment) = Path::from_request_parts(parts, state).await.map_err(|_| ApiError::NotFound("path"))?;
-        Ok(Self(segment))
+const COUNT: usize = {
+    let (mut count, mut endpoint) = (0, 0);
+    while endpoint < ALL.len() {
+        count += ALL[endpoint].routes.len();
+        endpoint += 1;
     }
-}
+    count
+};
 
 #[cfg(test)]
 mod tests {
-    use tower::ServiceExt;
+    use std::{collections::BTreeSet, time::Duration};
+
+    use boot::Grant;
+    use domain::{contact::ContactKind, session::State as SessionState};
+    use http::StatusCode;
+    use testing::contact;
 
     use super::*;
-    use crate::support::Api;
+    use crate::{api::state::Config, support::Api};
+
+    /// An app with a friend, a group and a login that no worker carries out.
+    async fn api() -> Api {
+        let api = Api::with(Config { worker_wait: Duration::ZERO, ..Config::default() }).await;
+        let group = contact("973e46d8", ContactKind::Group, "群");
+        api.contacts(vec![contact("1fee435b", ContactKind::Friend, "朋友"), group]).await;
+        api
+    }
 
     #[tokio::test]
-    async fn a_slash_that_has_no_route_is_taken_away() {
-        let ask = async |path: &str| {
-            let request = http::Request::post(path).body(axum::body::Body::empty()).unwrap();
-            let answer = finish(slashless(), std::sync::Arc::new(boot::OsIds), ()).oneshot(request).await.unwrap();
-            let to = answer.headers().get("location").map(|to| to.to_str().unwrap().to_owned());
-            (answer.status().as_u16(), to)
-        };
-        assert_eq!(ask("/send/?text=%E5%A5%BD").await, (308, Some("/send?text=%E5%A5%BD".to_owned())));
-        assert_eq!(ask("/members/973e46d8/").await, (308, Some("/members/973e46d8".to_owned())));
-        assert_eq!(ask("/nothing/").await, (404, None));
-        assert_eq!(ask("//example.com/").await, (404, None));
+    async fn every_sample_has_the_response_that_it_promises() {
+        let api = api().await;
+        for endpoint in ALL {
+            let state = if endpoint.sample.online { SessionState::Online } else { SessionState::Offline };
+            api.online().await;
+            api.session(|session| session.state = state).await;
+            let answer = api.sample(endpoint).await;
+            assert_eq!(answer.status, StatusCode::OK, "{}: {answer}", endpoint.binary);
+            assert!(endpoint.sample.promises(&answer.json), "{}: {answer}", endpoint.binary);
+        }
+    }
+
+    #[tokio::test]
+    async fn every_grant_is_used_by_the_sample_online_or_offline() {
+        for endpoint in ALL {
+            // A kept contact book would save the endpoint its query.
+            let api = api().await;
+            api.session(|session| session.state = SessionState::Offline).await;
+            let mut called = api.sample(endpoint).await.called;
+            api.online().await;
+            called.append(&mut api.sample(endpoint).await.called);
+            let granted: BTreeSet<Grant> = endpoint.grants.iter().copied().collect();
+            assert_eq!(called, granted, "{}", endpoint.binary);
+        }
     }
 
     #[tokio::test]

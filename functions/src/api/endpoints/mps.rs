@@ -1,15 +1,32 @@
 //! `GET /mps`: the official accounts (公众号) that the account follows, filtered, by pages.
 
-use axum::{Router, response::Response, routing::get};
+use axum::{response::Response, routing::on};
+use boot::{
+    Grant::Table,
+    TableOperation::{BatchGetItem, Query},
+};
 
 use crate::api::{
     auth::Caller,
-    endpoints::at,
+    endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
     error::ApiError,
     page,
     row_filter::{Field, Filter},
     state::AppState,
     view::contact::OfficialAccount,
+};
+
+pub const ENDPOINT: Endpoint = Endpoint {
+    binary: "mps",
+    title: Title { zh: "公众号", en: "Official accounts" },
+    routes: &[Route { method: Method::Get, path: "/mps", handler: |method| on(method, handle) }],
+    grants: &[Table(BatchGetItem), Table(Query)],
+    sample: Sample {
+        auth: SampleAuth::Signature,
+        online: true,
+        query: "",
+        fields: &["count", "next", "previous", "results"],
+    },
 };
 
 const FIELDS: [Field<OfficialAccount>; 6] = [
@@ -20,12 +37,6 @@ const FIELDS: [Field<OfficialAccount>; 6] = [
     ("province", |account| account.province.as_deref()),
     ("city", |account| account.city.as_deref()),
 ];
-
-pub const PATHS: &[&str] = &["/mps"];
-
-pub fn route() -> Router<AppState> {
-    at(PATHS, &get(handle))
-}
 
 async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
     let filter =
@@ -38,7 +49,9 @@ async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
 mod tests {
     use domain::contact::ContactKind;
 
-    use crate::support::{Api, contact};
+    use testing::contact;
+
+    use crate::support::Api;
 
     #[tokio::test]
     async fn an_official_account_is_shown_with_whose_it_is() {

@@ -1,10 +1,11 @@
 //! `POST /send`: sends into a chat, and `GET /send/<id>`: what became of it. The answer is the README's echo with the
 //! job's id and status; with `wait=<seconds>` it waits for the end. `Idempotency-Key` makes a retry safe.
 
-use axum::{
-    Router,
-    http::HeaderMap,
-    routing::{get, post},
+use axum::{http::HeaderMap, routing::on};
+use boot::{
+    Grant::{Commands, Table},
+    QueueOperation::SendMessage,
+    TableOperation::{BatchGetItem, GetItem, PutItem},
 };
 use domain::{
     contact::ContactKind,
@@ -18,14 +19,31 @@ use serde::Serialize;
 use crate::{
     api::{
         auth::Caller,
-        endpoints::{Segment, at},
+        endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
         error::ApiError,
         jobs,
         params::Params,
+        path_segment::PathSegment,
+        response::ApiResponse,
         state::AppState,
-        success::Success,
     },
     outgoing::{self, Unsendable},
+};
+
+pub const ENDPOINT: Endpoint = Endpoint {
+    binary: "send",
+    title: Title { zh: "发送消息、查询结果", en: "Send a message; its result" },
+    routes: &[
+        Route { method: Method::Post, path: "/send", handler: |method| on(method, handle) },
+        Route { method: Method::Get, path: "/send/{id}", handler: |method| on(method, look) },
+    ],
+    grants: &[Table(BatchGetItem), Table(GetItem), Table(PutItem), Commands(SendMessage)],
+    sample: Sample {
+        auth: SampleAuth::Signature,
+        online: true,
+        query: "msg_type=text&puid={friend}&text=666",
+        fields: &["id", "msg_type", "puid", "status", "text"],
+    },
 };
 
 /// The longest `Idempotency-Key`, in bytes.
@@ -71,15 +89,7 @@ impl From<&Job> for JobRow {
     }
 }
 
-const SEND: &str = "/send";
-const SENT: &str = "/send/{id}";
-pub const PATHS: &[&str] = &[SEND, SENT];
-
-pub fn route() -> Router<AppState> {
-    at(&[SEND], &post(handle)).merge(at(&[SENT], &get(look)))
-}
-
-async fn handle(state: AppState, headers: HeaderMap, caller: Caller) -> Result<Success<Sent>, ApiError> {
+async fn handle(state: AppState, headers: HeaderMap, caller: Caller) -> Result<ApiResponse<Sent>, ApiError> {
     let wanted = Wanted::of(&caller.params)?;
     let wait = state.wait(caller.params.wait()?);
     let key = key(&headers)?.map(|key| derived_id(&["send", &caller.app.id, key]));
@@ -96,13 +106,13 @@ async fn handle(state: AppState, headers: HeaderMap, caller: Caller) -> Result<S
         return Err(ApiError::IdempotencyConflict);
     }
     let job = JobRow::from(&state.follow(job, &wait).await?);
-    Ok(Success::new(Sent { msg_type: "text", puid: wanted.puid, group: wanted.group, text: wanted.text, job }))
+    Ok(ApiResponse::new(Sent { msg_type: "text", puid: wanted.puid, group: wanted.group, text: wanted.text, job }))
 }
 
-async fn look(state: AppState, Segment(id): Segment, caller: Caller) -> Result<Success<JobRow>, ApiError> {
+async fn look(state: AppState, PathSegment(id): PathSegment, caller: Caller) -> Result<ApiResponse<JobRow>, ApiError> {
     let job = state.job(&caller.app.id, &id).await?;
     match job.command {
-        Command::SendText { .. } => Ok(Success::new(JobRow::from(&job))),
+        Command::SendText { .. } => Ok(ApiResponse::new(JobRow::from(&job))),
         Command::Login | Command::Logout => Err(ApiError::NotFound("job")),
     }
 }
@@ -157,9 +167,10 @@ mod tests {
     use std::fmt::Write;
 
     use domain::job::JobState;
+    use testing::contact;
 
     use super::*;
-    use crate::support::{Answer, Api, contact};
+    use crate::support::{Answer, Api};
 
     const JSON: (&str, &str) = ("content-type", "application/json");
     const BODY: &str = r#"{"msg_type": "text", "puid": "1fee435b", "text": "666"}"#;

@@ -1,17 +1,47 @@
 //! `GET /session`: how the app's session stands, and what waits.
 
 use axum::{
-    Router,
     response::{IntoResponse, Response},
-    routing::get,
+    routing::on,
+};
+use boot::{
+    Grant::{Commands, Inbound, Table},
+    QueueOperation::GetQueueAttributes,
+    TableOperation::{BatchGetItem, GetItem, Query},
 };
 use domain::session::{Ending, Progress, Session};
 use futures_util::future::try_join;
 use serde::Serialize;
 
 use crate::{
-    api::{auth::Caller, endpoints::at, error::ApiError, state::AppState, success::Success, view::session::User},
+    api::{
+        auth::Caller,
+        endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
+        error::ApiError,
+        response::ApiResponse,
+        state::AppState,
+        view::session::User,
+    },
     times::Times,
+};
+
+pub const ENDPOINT: Endpoint = Endpoint {
+    binary: "session",
+    title: Title { zh: "会话", en: "Session" },
+    routes: &[Route { method: Method::Get, path: "/session", handler: |method| on(method, handle) }],
+    grants: &[
+        Table(BatchGetItem),
+        Table(GetItem),
+        Table(Query),
+        Inbound(GetQueueAttributes),
+        Commands(GetQueueAttributes),
+    ],
+    sample: Sample {
+        auth: SampleAuth::Signature,
+        online: true,
+        query: "",
+        fields: &["contacts", "ending", "last_error", "last_sync", "parked", "queues", "since", "state", "user"],
+    },
 };
 
 #[derive(Serialize)]
@@ -34,12 +64,6 @@ struct Standing<'a> {
 struct Depths {
     inbound: u64,
     commands: u64,
-}
-
-pub const PATHS: &[&str] = &["/session"];
-
-pub fn route() -> Router<AppState> {
-    at(PATHS, &get(handle))
 }
 
 async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
@@ -65,7 +89,7 @@ async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
         queues: Depths { inbound, commands },
         parked: parked.len(),
     };
-    Ok(Success::new(standing).into_response())
+    Ok(ApiResponse::new(standing).into_response())
 }
 
 #[cfg(test)]

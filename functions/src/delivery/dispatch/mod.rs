@@ -9,7 +9,13 @@ pub mod reply;
 
 use std::sync::Arc;
 
-use boot::{Relay, metrics};
+use boot::{
+    Grant::{self, Commands, Inbound, Table},
+    QueueOperation::{DeleteMessage, GetQueueAttributes, ReceiveMessage, SendMessage},
+    Relay,
+    TableOperation::{BatchGetItem, PutItem, Query, UpdateItem},
+    metrics,
+};
 use domain::{
     delivery::{self, Delivery, Parked, RetrySchedule},
     job::{Command, Job, Origin, derived_id},
@@ -29,6 +35,13 @@ use crate::{
     message_row::{MessageRow, TimeFormat},
     times::Times,
 };
+
+/// The AWS operations that the dispatcher may call, besides writing its log.
+pub const GRANTS: &[Grant] =
+    &[Table(BatchGetItem), Table(PutItem), Table(Query), Table(UpdateItem), Commands(SendMessage)];
+/// The operations that Lambda's event source mapping calls in the dispatcher's name.
+pub const EVENT_SOURCE_GRANTS: &[Grant] =
+    &[Inbound(DeleteMessage), Inbound(GetQueueAttributes), Inbound(ReceiveMessage)];
 
 /// The relay itself failed; the envelope must come again. A callback that fails is no error.
 #[derive(Debug, thiserror::Error)]

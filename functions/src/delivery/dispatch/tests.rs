@@ -5,12 +5,12 @@ use domain::{
     signature,
 };
 use http::{StatusCode, header};
-use testing::TOKEN;
+use testing::{TOKEN, message};
 
 use super::*;
 use crate::{
     delivery::callback::Policy,
-    support::{Deliveries, commands, message},
+    support::{Deliveries, commands},
 };
 
 fn text(command: &Command) -> &str {
@@ -72,8 +72,8 @@ async fn an_answer_goes_back_into_its_chat_once() {
     let test = Deliveries::start().await;
     test.answer(|_| r#"{"msg_type": "text", "text": "好"}"#);
     let envelope = test.append(1, "973e46d8").await;
-    assert_eq!(test.dispatcher.deliver(&envelope).await.unwrap(), Outcome::Received);
-    assert_eq!(test.dispatcher.deliver(&envelope).await.unwrap(), Outcome::Skipped);
+    assert_eq!(test.deliver_envelope(&envelope).await, Outcome::Received);
+    assert_eq!(test.deliver_envelope(&envelope).await, Outcome::Skipped);
     assert_eq!(test.taken().len(), 1);
     let jobs = commands(&test.fixture.relay, 1).await;
     let [job] = jobs.as_slice() else { panic!("{jobs:?}") };
@@ -172,7 +172,7 @@ async fn an_inner_address_is_not_called_by_number_nor_by_name() {
     let callback = test.app.callback.as_ref().unwrap().replace("127.0.0.1", "localhost");
     let change = store::AppChange { callback: Some(Some(callback)), ..store::AppChange::default() };
     store.update_app(&test.app.id, &change, test.fixture.relay.now()).await.unwrap();
-    let tried = test.dispatcher.try_once(&test.app.id, &Puid::new("1fee435b"), 1).await.unwrap();
+    let tried = test.try_once(1, "1fee435b").await;
     let Try::Failed(failure) = tried else { panic!("{tried:?}") };
     assert_eq!(failure.to_string(), "the callback URL is refused: localhost has no public address");
     assert!(test.taken().is_empty());
@@ -191,9 +191,9 @@ async fn an_endless_answer_is_no_reply() {
 async fn what_is_not_wanted_or_gone_is_skipped() {
     let test = Deliveries::start().await;
     let unwanted = test.append_message(Message { delivery: Delivery::Unwanted, ..message(1) }).await;
-    assert_eq!(test.dispatcher.deliver(&unwanted).await.unwrap(), Outcome::Skipped);
+    assert_eq!(test.deliver_envelope(&unwanted).await, Outcome::Skipped);
     let gone = InboundEnvelope { seq: 9, ..unwanted };
-    assert_eq!(test.dispatcher.deliver(&gone).await.unwrap(), Outcome::Skipped);
+    assert_eq!(test.deliver_envelope(&gone).await, Outcome::Skipped);
     assert!(test.taken().is_empty());
 }
 
@@ -217,7 +217,7 @@ async fn a_batch_is_delivered_in_order_and_poison_fails_alone() {
         records.push(Record { id: seq.to_string(), group, body, sent: None });
     }
     records.insert(1, Record { id: "poison".to_owned(), body: "{}".to_owned(), ..records[0].clone() });
-    assert_eq!(test.dispatcher.deliver_batch(records).await, ["poison"]);
+    assert_eq!(test.deliver_batch(records).await, ["poison"]);
     assert_eq!(test.taken_seqs(), [1, 2, 3]);
 }
 
@@ -237,7 +237,7 @@ async fn what_is_delivered_is_measured() {
         records.push(Record { id: seq.to_string(), group, body, sent: Some(sent) });
     }
     test.fixture.clock.advance_seconds(2);
-    test.dispatcher.deliver_batch(records).await;
+    test.deliver_batch(records).await;
 
     let mut documents = Vec::new();
     emf.write(sent, &mut documents);
@@ -249,4 +249,15 @@ async fn what_is_delivered_is_measured() {
     assert_eq!(own["delivery_latency_ms"], serde_json::json!([2_000.0]));
     assert_eq!(of_the_queue["queue"], "inbound");
     assert_eq!(of_the_queue["queue_age_seconds"], serde_json::json!([2.0, 2.0, 2.0]));
+}
+
+#[tokio::test]
+async fn every_grant_is_used() {
+    let test = Deliveries::start().await;
+    test.answer(|_| StatusCode::BAD_GATEWAY);
+    test.deliver(1, "aaaaaaaa").await;
+    test.deliver(2, "aaaaaaaa").await;
+    test.answer(|_| r#"{"msg_type": "text", "text": "好"}"#);
+    test.deliver(3, "bbbbbbbb").await;
+    assert_eq!(test.take_called(), GRANTS.iter().copied().collect());
 }

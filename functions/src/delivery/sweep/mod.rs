@@ -9,6 +9,11 @@ use std::{
     },
 };
 
+use boot::{
+    Grant::{self, Commands, DueIndex, Table},
+    QueueOperation::SendMessage,
+    TableOperation::{BatchGetItem, DeleteItem, GetItem, PutItem, Query, UpdateItem},
+};
 use domain::delivery::Parked;
 use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -16,6 +21,18 @@ use queue::CommandEnvelope;
 use store::Due;
 
 use crate::delivery::dispatch::{DispatchError, Dispatcher, Try};
+
+/// The AWS operations that the sweep may call, besides writing its log.
+pub const GRANTS: &[Grant] = &[
+    Table(BatchGetItem),
+    Table(DeleteItem),
+    Table(GetItem),
+    Table(PutItem),
+    Table(Query),
+    Table(UpdateItem),
+    DueIndex(Query),
+    Commands(SendMessage),
+];
 
 /// Due chats that are looked at in one round.
 const CHATS_A_ROUND: i32 = 256;

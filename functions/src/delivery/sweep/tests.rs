@@ -14,7 +14,7 @@ use crate::{
 
 /// Sweeps the one shard: messages delivered, chats postponed, jobs sent again.
 async fn swept(test: &Deliveries) -> (u64, u64, u64) {
-    let swept = sweep(&test.dispatcher, 0).await.unwrap();
+    let swept = test.sweep().await;
     (swept.delivered.into_inner(), swept.postponed.into_inner(), swept.jobs.into_inner())
 }
 
@@ -157,4 +157,21 @@ async fn a_job_that_should_have_ended_is_sent_again() {
     assert_eq!(swept(&test).await, (0, 0, 1));
     assert_eq!(commands(&test.fixture.relay, 1).await, [job]);
     assert_eq!(swept(&test).await, (0, 0, 0));
+}
+
+#[tokio::test]
+async fn every_grant_is_used() {
+    let test = Deliveries::start().await;
+    test.answer(|_| StatusCode::SERVICE_UNAVAILABLE);
+    for (seq, chat) in [(1, "aaaaaaaa"), (2, "bbbbbbbb")] {
+        test.deliver(seq, chat).await;
+    }
+    test.take_called();
+    test.fixture.clock.advance_seconds(6);
+    test.answer(|message| {
+        let fails = message["chat"] == "bbbbbbbb";
+        if fails { Err(StatusCode::BAD_REQUEST) } else { Ok(r#"{"msg_type": "text", "text": "好"}"#) }
+    });
+    assert_eq!(swept(&test).await, (1, 1, 0));
+    assert_eq!(test.take_called(), GRANTS.iter().copied().collect());
 }

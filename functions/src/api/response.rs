@@ -9,7 +9,7 @@ use serde::Serialize;
 
 /// A status of 200 or 202, and `body` with `"success": true` after its own fields.
 #[derive(Debug, Serialize)]
-pub struct Success<Body> {
+pub struct ApiResponse<Body> {
     #[serde(flatten)]
     body: Body,
     success: bool,
@@ -17,7 +17,7 @@ pub struct Success<Body> {
     status: StatusCode,
 }
 
-impl<Body> Success<Body> {
+impl<Body> ApiResponse<Body> {
     pub fn new(body: Body) -> Self {
         Self { body, success: true, status: StatusCode::OK }
     }
@@ -28,7 +28,7 @@ impl<Body> Success<Body> {
     }
 }
 
-impl<Body: Serialize> IntoResponse for Success<Body> {
+impl<Body: Serialize> IntoResponse for ApiResponse<Body> {
     fn into_response(self) -> Response {
         (self.status, Json(self)).into_response()
     }

@@ -1,10 +1,8 @@
-//! What the template says, as the code can be asked for it.
+//! The template's functions and roles.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use template::document::{Document, Yaml, at, entries, function, items, text};
-
-use crate::code::Grant;
 
 /// The resources of a type, by their names in the template.
 pub fn resources<'a>(document: &'a Document, kind: &str) -> BTreeMap<&'a str, &'a Yaml<'static>> {
@@ -16,7 +14,7 @@ pub fn resources<'a>(document: &'a Document, kind: &str) -> BTreeMap<&'a str, &'
 pub struct Function<'a> {
     pub binary: String,
     pub properties: &'a Yaml<'static>,
-    /// Whether it has what `Globals` gives to every function's environment.
+    /// Whether its environment has the variables of `Globals`.
     pub shares_environment: bool,
 }
 
@@ -47,7 +45,7 @@ impl<'a> Function<'a> {
         of_kind.map(|(_, event)| at(event, &["Properties"]).expect("properties")).collect()
     }
 
-    /// The paths that the API hands to it, with every method; `$default` for what no other has.
+    /// The paths that the API routes to it, each with every method; `$default` for the paths without a route.
     pub fn paths(&self) -> Vec<String> {
         let path = |event| match at(event, &["Path"]).and_then(text) {
             Ok(path) => {
@@ -59,22 +57,22 @@ impl<'a> Function<'a> {
         self.events("HttpApi").into_iter().map(path).collect()
     }
 
-    /// The names of its own variables.
+    /// The names of the variables that only it has.
     pub fn own_variables(&self) -> BTreeSet<String> {
         let variables = at(self.properties, &["Environment", "Variables"]).ok();
         variables.into_iter().flat_map(entries).map(|(name, _)| name.to_owned()).collect()
     }
 
-    /// What its role may.
-    pub fn grants(&self, document: &Document) -> BTreeSet<Grant> {
+    /// What its role allows.
+    pub fn grants(&self, document: &Document) -> BTreeSet<String> {
         let (_, role) = function(at(self.properties, &["Role"]).expect("a role")).expect("!GetAtt");
         let role = text(role).expect("a name");
         grants(document, role.strip_suffix(".Arn").expect("its ARN"))
     }
 }
 
-/// What a role may, by its own policies and by those that it shares.
-pub fn grants(document: &Document, role: &str) -> BTreeSet<Grant> {
+/// What a role allows, by its own and its managed policies, as `action on resource`.
+pub fn grants(document: &Document, role: &str) -> BTreeSet<String> {
     let role = at(document.entry("Resources", role).expect("the role"), &["Properties"]).expect("properties");
     let list = |name| at(role, &[name]).map(|list| items(list).expect("a list")).unwrap_or_default();
     let own = list("Policies").iter().map(|policy| at(policy, &["PolicyDocument"]).expect("a document"));
@@ -86,7 +84,7 @@ pub fn grants(document: &Document, role: &str) -> BTreeSet<Grant> {
     own.chain(shared).flat_map(statements).collect()
 }
 
-fn statements(policy: &Yaml<'_>) -> Vec<Grant> {
+fn statements(policy: &Yaml<'_>) -> Vec<String> {
     let mut grants = Vec::new();
     for statement in items(at(policy, &["Statement"]).expect("statements")).expect("a list") {
         let resource = at(statement, &["Resource"]).expect("a resource");
@@ -94,13 +92,13 @@ fn statements(policy: &Yaml<'_>) -> Vec<Grant> {
         let targets = targets(named.iter().map(name).collect());
         for action in items(at(statement, &["Action"]).expect("actions")).expect("a list") {
             let action = text(action).expect("an action");
-            grants.extend(targets.iter().map(|target| (action.clone(), target.clone())));
+            grants.extend(targets.iter().map(|target| format!("{action} on {target}")));
         }
     }
     grants
 }
 
-/// What a policy names, without the conditions that it is named under.
+/// The resource that a policy names, without the condition around it.
 fn name(resource: &Yaml<'_>) -> String {
     match function(resource) {
         Some(("If", given)) => name(&items(given).expect("a list")[1]),
@@ -109,7 +107,7 @@ fn name(resource: &Yaml<'_>) -> String {
     }
 }
 
-/// What lies behind names of resources, in the code's words: of the command queues, all or none.
+/// Names of resources as [`boot::Grant`] prints them; the command queues count only together.
 fn targets(mut names: Vec<String>) -> Vec<String> {
     let commands = ["Commands0.Arn", "Commands1.Arn", "Commands2.Arn", "Commands3.Arn"];
     if names.ends_with(&commands.map(str::to_owned)) {
