@@ -15,38 +15,41 @@ use std::{io, sync::Arc};
 
 use anyhow::{Context, anyhow};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use axum::Router;
 use boot::{OsIds, Relay, metrics::Emf};
 use domain::delivery::RetrySchedule;
 use lambda_runtime::{LambdaEvent, service_fn};
 
 use crate::{
-    Config, State,
-    batch::Record,
-    callback::{Client, Policy},
-    dispatch::{DispatchError, Dispatcher},
-    endpoints, sweep,
+    api::{
+        endpoint::Endpoint,
+        fallback, router,
+        state::{AppState, Config},
+    },
+    delivery::{
+        batch::Record,
+        callback::{Client, Policy},
+        dispatch::{DispatchError, Dispatcher},
+        sweep,
+    },
 };
 
 /// What is logged.
 const LOGS: &str = "info";
 
 /// Serves an endpoint on Lambda until the process is ended.
-pub async fn serve(route: Router<State>) -> anyhow::Result<()> {
+pub async fn serve(endpoint: &Endpoint) -> anyhow::Result<()> {
     boot::start_logs(LOGS, false);
-    let state = State::new(Relay::from_env().await?, Config::from_env()?);
-    lambda_http::run(endpoints::finish(route, Arc::clone(&state.relay.ids), state))
+    let state = AppState::new(Relay::from_env().await?, Config::from_env()?);
+    lambda_http::run(router::complete(endpoint.router(), Arc::clone(&state.relay.ids), state))
         .await
         .map_err(|error| anyhow!(error))
 }
 
 /// Answers requests for paths that have no function until the process is ended: with the path without its slash, or that
 /// there is none. Knows nothing of the deployment.
-pub async fn refuse() -> anyhow::Result<()> {
+pub async fn fallback() -> anyhow::Result<()> {
     boot::start_logs(LOGS, false);
-    lambda_http::run(endpoints::finish(endpoints::slashless(), Arc::new(OsIds), ()))
-        .await
-        .map_err(|error| anyhow!(error))
+    lambda_http::run(router::complete(fallback::router(), Arc::new(OsIds), ())).await.map_err(|error| anyhow!(error))
 }
 
 /// Delivers what the inbound queue hands over, until the process is ended. What failed is named in the answer, and

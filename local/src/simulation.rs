@@ -9,6 +9,7 @@ use std::{
 use anyhow::Context;
 use axum::{Json, Router, routing::post};
 use boot::Relay;
+use domain::{app::NewApp, channel::ChannelKind};
 use serde_json::{Value, json};
 use simulator::{AccountSpec, From, Group, Person, Simulator, World};
 use tokio::net::TcpListener;

@@ -1,9 +1,11 @@
-"""Walks every endpoint of a relay whose functions run elsewhere. Prints what was checked."""
+"""Calls every endpoint of a relay whose functions run elsewhere, through a login, messages in both directions and a
+logout. Prints each check that fails, and how many passed."""
 
 import hashlib
 import json
 import os
 import queue
+import re
 import shlex
 import subprocess
 import sys
@@ -16,8 +18,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 FUNCTIONS, SIMULATOR = os.environ["FUNCTIONS"], os.environ["SIMULATOR"]
 RELAY = shlex.split(os.environ["RELAY"])
+# The output of `cargo run -p functions --example endpoints`.
+with open(os.environ["ENDPOINTS"], encoding="utf-8") as file:
+    ENDPOINTS = json.load(file)
 TOKEN, UIN = "walk-token", 1500000001
 received = queue.Queue()
+# The paths that were requested from the functions.
+called = set()
 passed, failed = 0, 0
 
 
@@ -42,21 +49,28 @@ def create_signature(token: str, timestamp: str, reverse=False):
     return hashlib.sha1(key.encode()).hexdigest()
 
 
-def ask(address, method="GET", body=None, **headers):
+def request(address, method="GET", body=None, **headers):
+    """Status, body (decoded if it is JSON) and headers of the response."""
     data = None if body is None else json.dumps(body).encode()
     if data is not None:
         headers["content-type"] = "application/json"
-    request = urllib.request.Request(address, data=data, method=method, headers=headers)
     try:
-        answer = urllib.request.urlopen(request, timeout=120)
+        response = urllib.request.urlopen(
+            urllib.request.Request(address, data=data, method=method, headers=headers), timeout=120)
     except urllib.error.HTTPError as error:
-        answer = error
-    content, kind = answer.read(), answer.headers.get("content-type", "")
-    return answer.status, json.loads(content) if kind.startswith("application/json") else content, answer.headers
+        response = error
+    content, kind = response.read(), response.headers.get("content-type", "")
+    return response.status, json.loads(content) if kind.startswith("application/json") else content, response.headers
+
+
+def call(path, method="GET", body=None, **headers):
+    """A request to the functions."""
+    called.add(urllib.parse.urlsplit(path).path)
+    return request(FUNCTIONS + path, method, body, **headers)
 
 
 def control(path, body=None):
-    status, answer, _ = ask(f"{SIMULATOR}/_sim/{path}", "GET" if body is None else "POST", body)
+    status, answer, _ = request(f"{SIMULATOR}/_sim/{path}", "GET" if body is None else "POST", body)
     assert status < 300, (path, status, answer)
     return answer
 
@@ -71,6 +85,8 @@ def check(what, found, wanted):
 
 
 class Program:
+    """A program that calls the API for an app."""
+
     def __init__(self, app):
         self.credentials = {"app_id": app["app_id"], "app_secret": app["app_secret"]}
 
@@ -85,7 +101,30 @@ class Program:
     def send(self, path, method, params, more, body=None):
         headers = params.pop("headers", {})
         query = urllib.parse.urlencode(self.credentials | more | params)
-        return ask(f"{FUNCTIONS}{path}?{query}", method, body, **headers)
+        return call(f"{path}?{query}", method, body, **headers)
+
+    def samples(self, online, friend, group):
+        """Sends the sample of every endpoint that needs this state, and checks the fields of the response."""
+        for endpoint in ENDPOINTS:
+            sample = endpoint["sample"]
+            if sample["online"] != online:
+                continue
+            path = sample["path"].replace("{group}", group)
+            params = dict(urllib.parse.parse_qsl(sample["query"].replace("{friend}", friend)))
+            if sample["auth"] == "none":
+                status, answer, _ = call(path, sample["method"])
+            else:
+                status, answer, _ = getattr(self, sample["auth"])(path, sample["method"], **params)
+            check(f"sample of {endpoint['binary']}", (status, answer["success"], sorted(answer)),
+                  (200, True, sorted([*sample["fields"], "success"])))
+
+
+def never_called():
+    """The paths of the endpoints that match no request."""
+    for path in sorted(path for endpoint in ENDPOINTS for path in endpoint["paths"]):
+        pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))
+        if not any(re.fullmatch(f"{pattern}/?", one) for one in called):
+            yield path
 
 
 def main():
@@ -98,7 +137,16 @@ def main():
     control("accounts", {"uin": UIN, "nick_name": "我", "friends": 25, "groups": 1, "members_per_group": 4,
                          "official_accounts": 1, "named_friends": [{"nick_name": "小红"}]})
 
-    # From the code to the login, as a program, a browser and an image viewer see it.
+    # Without credentials.
+    status, root, _ = call("/")
+    check("/", (status, root["name"], root["console"]), (200, "wechat-relay", None))
+    status, page, headers = call(root["docs"].removeprefix(FUNCTIONS), accept="text/html")
+    check("/ links to its page", (status, headers["content-type"].split(";")[0], b"<html" in page),
+          (200, "text/html", True))
+    missing = [path for endpoint in ENDPOINTS for path in endpoint["paths"] if f" {path}</code>".encode() not in page]
+    check("endpoints that the page lacks", missing, [])
+
+    # From the QR code to the login, as a program, a browser and an image viewer see it.
     status, login, _ = program.secret("/login")
     check("/login", (status, login["status"]), (202, "0"))
     _, page, headers = program.secret("/login", headers={"accept": "text/html"})
@@ -115,23 +163,23 @@ def main():
     check("/check-login in the end", (status, standing["status"], standing["alive"]), (200, "200", True))
     control(f"accounts/{UIN}?wait=polling")
 
-    # Lists, by signature and by token.
+    # Lists, by signature and by access token.
     status, friends, _ = program.signed("/friends", page=2)
     check("/friends", (status, friends["count"], len(friends["results"])), (200, 27, 7))
     check("/friends links", friends["previous"].split("?")[0], f"{FUNCTIONS}/friends")
     status, token, _ = program.secret("/access-token")
     bearer = {"authorization": f"Bearer {token['access_token']}"}
     for path in ["/firends", "/friends/", "/groups", "/mps"]:
-        status, answer, _ = ask(FUNCTIONS + path, **bearer)
+        status, answer, _ = call(path, **bearer)
         check(path, (status, answer["success"]), (200, True))
-    group = ask(f"{FUNCTIONS}/groups", **bearer)[1]["results"][0]["puid"]
-    members = ask(f"{FUNCTIONS}/members/{group}", **bearer)
+    group = call("/groups", **bearer)[1]["results"][0]["puid"]
+    members = call(f"/members/{group}", **bearer)
     check("/members", (members[0], members[1]["count"]), (200, 4))
-    check("/members of nobody", ask(f"{FUNCTIONS}/members/00000000/", **bearer)[0], 404)
-    status, session, _ = ask(f"{FUNCTIONS}/session", **bearer)
+    check("/members of an unknown group", call("/members/00000000/", **bearer)[0], 404)
+    status, session, _ = call("/session", **bearer)
     check("/session", (status, session["state"], session["user"]["nick_name"]), (200, "online", "我"))
 
-    # In: to the callback by the dispatcher function, and its answer back into the chat.
+    # In: to the callback by the dispatcher, and its reply back into the chat.
     control("push", {"uin": UIN, "from": {"friend": "小红"}, "text": "你好"})
     headers, message = received.get(timeout=60)
     check("callback", (message["type"], message["content"]["text"]), ("Text", "你好"))
@@ -144,22 +192,25 @@ def main():
     text = {"msg_type": "text", "puid": puid, "text": "666"}
     status, job, _ = program.signed("/send", "POST", text, wait="20")
     check("/send", (status, job["status"], {name: job[name] for name in text}), (200, "sent", text))
-    check("/send/<id>", ask(f"{FUNCTIONS}/send/{job['id']}", **bearer)[1]["status"], "sent")
-    check("/send to nobody", program.signed("/send", "POST", text | {"puid": "00000000"})[0], 404)
-    status, history, _ = ask(f"{FUNCTIONS}/message?chat={puid}", **bearer)
+    check("/send/<id>", call(f"/send/{job['id']}", **bearer)[1]["status"], "sent")
+    check("/send to an unknown contact", program.signed("/send", "POST", text | {"puid": "00000000"})[0], 404)
+    status, history, _ = call(f"/message?chat={puid}", **bearer)
     check("/message", [row["content"]["text"] for row in history["results"]], ["666", "收到: 你好", "你好"])
-    check("/messages/", ask(f"{FUNCTIONS}/messages/?type=Text", **bearer)[1]["count"], 3)
+    check("/messages/", call("/messages/?type=Text", **bearer)[1]["count"], 3)
+    program.samples(True, puid, group)
 
-    # What is wrong is told as everywhere.
-    status, answer, headers = ask(f"{FUNCTIONS}/friends", "DELETE", **bearer)
+    # Errors.
+    status, answer, headers = call("/friends", "DELETE", **bearer)
     check("405", (status, answer["code"], headers["allow"]), (405, "method_not_allowed", "GET,HEAD"))
-    status, answer, _ = ask(f"{FUNCTIONS}/friends")
+    status, answer, _ = call("/friends")
     check("401", (status, answer["code"]), (401, "unauthorized"))
 
     status, answer, _ = program.signed("/logout", "POST")
     check("/logout", (status, answer["state"]), (200, "offline"))
     check("account at WeChat", control("accounts")["accounts"][0]["online"], False)
+    program.samples(False, puid, group)
     check("violations", control("violations?tolerated=false")["violations"], [])
+    check("paths that were never called", list(never_called()), [])
     print(f"{passed} passed, {failed} failed", flush=True)
     sys.exit(failed != 0)
 

@@ -31,6 +31,7 @@
 mod backoff;
 mod config;
 mod context;
+mod grants;
 mod monitor;
 mod pace;
 mod session;
@@ -38,6 +39,7 @@ mod shard;
 
 pub use config::Config;
 pub use context::Channels;
+pub use grants::GRANTS;
 pub use monitor::{Health, SessionCounts, Telemetry, Unhealthy, health_server};
 pub use pace::Pace;
 pub use shard::Worker;

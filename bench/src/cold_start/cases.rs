@@ -1,10 +1,15 @@
-//! What each function is asked: a request that it answers well.
+//! One event for each function, with a response of success.
 
 use domain::{
+    contact::ContactKind,
     id::{AppId, Seq},
     puid::Puid,
 };
-use queue::{Envelope, InboundEnvelope};
+use functions::api::{
+    endpoint::{Endpoint, SampleAuth},
+    endpoints::ALL,
+};
+use queue::{Envelope, InboundEnvelope, Received};
 use serde_json::{Value, json};
 
 use crate::stage::Stage;
@@ -13,9 +18,34 @@ use crate::stage::Stage;
 pub struct Case {
     pub binary: &'static str,
     pub event: Value,
+    expected: Expected,
 }
 
-/// A request as API Gateway hands it over (payload format 2.0).
+/// The response that the function must give.
+enum Expected {
+    Status(u16),
+    /// Status 200 and the body of the endpoint's sample.
+    Sample(&'static Endpoint),
+    /// No failed message.
+    WholeBatch,
+    Null,
+}
+
+impl Case {
+    pub fn is_answered_by(&self, response: &Value) -> bool {
+        match self.expected {
+            Expected::Status(status) => response["statusCode"] == status,
+            Expected::Sample(endpoint) => {
+                let body = response["body"].as_str().and_then(|body| serde_json::from_str(body).ok());
+                response["statusCode"] == 200 && body.is_some_and(|body| endpoint.sample.promises(&body))
+            }
+            Expected::WholeBatch => response["batchItemFailures"].as_array().is_some_and(Vec::is_empty),
+            Expected::Null => response.is_null(),
+        }
+    }
+}
+
+/// A request as API Gateway passes it to a function (payload format 2.0).
 fn request(method: &str, path: &str, query: &str) -> Value {
     json!({
         "version": "2.0",
@@ -40,56 +70,51 @@ fn request(method: &str, path: &str, query: &str) -> Value {
 
 /// The bare handler.
 pub fn bare() -> Case {
-    Case { binary: "bare", event: request("GET", "/", "") }
+    Case { binary: "bare", event: request("GET", "/", ""), expected: Expected::Status(200) }
 }
 
-/// Every function, asked about an app that is online and another that is not.
+/// Every function. The endpoints get their samples, from an app that is online or one that is offline.
 pub async fn all(stage: &Stage, online: &(AppId, String), offline: &(AppId, String)) -> anyhow::Result<Vec<Case>> {
-    let secret = |(app, secret): &(AppId, String)| format!("app_id={app}&app_secret={secret}");
-    let signed = |app| {
-        let timestamp = stage.relay.now().as_second().to_string();
-        let signature = domain::signature::sign(crate::stage::TOKEN, &timestamp);
-        format!("{}&timestamp={timestamp}&signature={signature}", secret(app))
-    };
     let contacts = stage.relay.store.contacts(&online.0).await?;
     let puid_of = |kind| contacts.iter().find(|contact| contact.kind == kind).map(|contact| contact.puid.clone());
-    let group = puid_of(domain::contact::ContactKind::Group).unwrap_or_else(|| Puid::new("none"));
-    let friend = puid_of(domain::contact::ContactKind::Friend).unwrap_or_else(|| Puid::new("none"));
+    let group = puid_of(ContactKind::Group).unwrap_or_else(|| Puid::new("none"));
+    let friend = puid_of(ContactKind::Friend).unwrap_or_else(|| Puid::new("none"));
+    let sample = |endpoint: &'static Endpoint| {
+        let (method, path, query) = endpoint.sample_request(friend.as_str(), group.as_str());
+        let app = if endpoint.sample.online { online } else { offline };
+        let parameters = [credentials(stage, app, endpoint.sample.auth), query];
+        let query = parameters.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("&");
+        let event = request(method.as_str(), &path, &query);
+        Case { binary: endpoint.binary, event, expected: Expected::Sample(endpoint) }
+    };
     let envelope = InboundEnvelope { app: online.0.clone(), chat: friend.clone(), seq: Seq::FIRST };
-    let record = json!({
-        "messageId": "1",
-        "receiptHandle": "1",
-        "body": serde_json::to_string(&envelope)?,
-        "attributes": { "MessageGroupId": envelope.group(), "SentTimestamp": "1578367545988" },
-        "messageAttributes": {},
-        "eventSource": "aws:sqs",
-    });
-    let get = |path: &str, query: String| request("GET", path, &query);
-    let case = |binary, event| Case { binary, event };
-    Ok(vec![
-        case("access-token", get("/access-token", secret(offline))),
-        case("check-login", get("/check-login", format!("{}&uuid=none", secret(offline)))),
-        case("dispatcher", json!({ "Records": [record] })),
-        case("fallback", get("/nothing", String::new())),
-        case("friends", get("/friends", signed(online))),
-        case("groups", get("/groups", signed(online))),
-        case("login", get("/login", secret(online))),
-        case("logout", request("POST", "/logout", &signed(offline))),
-        case("members", get(&format!("/members/{group}"), signed(online))),
-        case("messages", get("/messages", signed(online))),
-        case("mps", get("/mps", signed(online))),
-        case("send", request("POST", "/send", &format!("{}&msg_type=text&puid={friend}&text=666", signed(online)))),
-        case("session", get("/session", signed(online))),
-        case("sweep", json!({ "source": "aws.scheduler" })),
-    ])
+    let message = Received {
+        id: "1".to_owned(),
+        body: serde_json::to_string(&envelope)?,
+        receipt: "1".to_owned(),
+        group: Some(envelope.group()),
+        sent: Some("2020-01-07T03:25:45.988Z".parse()?),
+    };
+    let others = [
+        Case { binary: "dispatcher", event: queue::event(&[message]), expected: Expected::WholeBatch },
+        Case { binary: "fallback", event: request("GET", "/nothing", ""), expected: Expected::Status(404) },
+        Case { binary: "sweep", event: json!({ "source": "aws.scheduler" }), expected: Expected::Null },
+    ];
+    let mut cases: Vec<Case> = ALL.iter().map(sample).chain(others).collect();
+    cases.sort_by_key(|case| case.binary);
+    Ok(cases)
 }
 
-/// Whether the answer is one that the case wants.
-pub fn is_good(case: &Case, answer: &Value) -> bool {
-    match case.binary {
-        "dispatcher" => answer["batchItemFailures"].as_array().is_some_and(Vec::is_empty),
-        "sweep" => answer.is_null(),
-        "fallback" => answer["statusCode"] == 404,
-        _ => answer["statusCode"] == 200,
+/// The query parameters that authenticate a request of the app.
+fn credentials(stage: &Stage, (app, secret): &(AppId, String), auth: SampleAuth) -> String {
+    let by_secret = format!("app_id={app}&app_secret={secret}");
+    match auth {
+        SampleAuth::None => String::new(),
+        SampleAuth::AppSecret => by_secret,
+        SampleAuth::Signature => {
+            let timestamp = stage.relay.now().as_second().to_string();
+            let signature = domain::signature::sign(crate::stage::TOKEN, &timestamp);
+            format!("{by_secret}&timestamp={timestamp}&signature={signature}")
+        }
     }
 }

@@ -149,7 +149,7 @@ impl Functions {
 
     async fn next(&mut self, case: &Case) -> anyhow::Result<Instant> {
         let answer = self.runtime_api.answer().await.with_context(|| case.binary)?;
-        ensure!(cases::is_good(case, &answer.body), "{}: {}", case.binary, answer.body);
+        ensure!(case.is_answered_by(&answer.body), "{}: {}", case.binary, answer.body);
         Ok(answer.at)
     }
 }

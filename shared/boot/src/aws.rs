@@ -6,7 +6,7 @@ use aws_config::{
     BehaviorVersion, Region, SdkConfig, retry::RetryConfig, stalled_stream_protection::StalledStreamProtectionConfig,
     timeout::TimeoutConfig,
 };
-use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider, SharedHttpClient};
+use aws_sdk_dynamodb::config::{Credentials, Intercept, SharedCredentialsProvider, SharedHttpClient};
 use queue::{Queue, Queues, Sqs};
 use store::Store;
 
@@ -76,6 +76,13 @@ impl AwsClients {
             .build();
         let sqs = aws_sdk_sqs::config::Builder::from(&shared).endpoint_url(&endpoints.sqs);
         Self::of(dynamodb(&shared).endpoint_url(&endpoints.dynamodb), sqs)
+    }
+
+    /// Clients of the same services whose requests `interceptor` sees.
+    #[must_use]
+    pub fn intercepted(&self, interceptor: impl Intercept + Clone + 'static) -> Self {
+        let dynamodb = self.dynamodb.config().to_builder().interceptor(interceptor.clone());
+        Self::of(dynamodb, self.sqs.client().config().to_builder().interceptor(interceptor))
     }
 
     fn of(dynamodb: aws_sdk_dynamodb::config::Builder, sqs: aws_sdk_sqs::config::Builder) -> Self {

@@ -3,6 +3,7 @@
 //! the variable.
 
 mod aws;
+mod grant;
 mod logs;
 pub mod metrics;
 mod real;
@@ -16,6 +17,7 @@ use domain::{
     secret::Sealer,
     time::{Clock, Ids},
 };
+pub use grant::{Grant, QueueOperation, TableOperation};
 use jiff::{Timestamp, tz::TimeZone};
 pub use logs::{json_logs, start_logs};
 use queue::Queues;

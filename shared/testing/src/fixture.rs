@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use boot::Relay;
+use boot::{Relay, Settings};
 use domain::{
     app::{App, Binding, NewApp},
     channel::{AccountId, ChannelKind},
@@ -13,7 +13,7 @@ use domain::{
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use tokio::time::Instant;
 
-use crate::{CountedIds, FixedClock, START, Services};
+use crate::{CountedIds, FixedClock, Recorder, START, Services};
 
 /// The token of [`Fixture::app`].
 pub const TOKEN: &str = "test-token";
@@ -29,6 +29,7 @@ pub struct Fixture {
     pub relay: Relay,
     pub clock: Arc<FixedClock>,
     pub services: Services,
+    settings: Settings,
 }
 
 impl Fixture {
@@ -61,7 +62,15 @@ impl Fixture {
         relay.clock = Arc::clone(&clock) as Arc<dyn Clock>;
         relay.sealer = Sealer::new(&settings.sealing_key, Arc::clone(&ids));
         relay.ids = ids;
-        Self { relay, clock, services }
+        Self { relay, clock, services, settings }
+    }
+
+    /// The relay for the code under test: the same as [`relay`](Self::relay), but the recorder sees its AWS requests.
+    pub fn recorded(&self) -> (Relay, Recorder) {
+        let recorder = Recorder::new(&self.settings);
+        let clients = self.services.clients.intercepted(recorder.clone());
+        let Relay { store, queues, .. } = Relay::new(&clients, &self.settings);
+        (Relay { store, queues, ..self.relay.clone() }, recorder)
     }
 
     /// Creates an app with [`TOKEN`] and [`APP_SECRET`], bound to the account `e1d54615`.

@@ -3,12 +3,14 @@
 mod builders;
 mod callback;
 mod fixture;
+mod recorder;
 mod services;
 
 pub use builders::{contact, message};
 pub use callback::{Callback, Delivered};
 pub use domain::doubles::{CountedIds, FixedClock};
 pub use fixture::{APP_SECRET, Fixture, TOKEN};
+pub use recorder::Recorder;
 pub use services::Services;
 
 /// When the test clock starts: the second the predecessor's README was written in.

@@ -1,6 +1,7 @@
 //! The worker between a simulated WeChat and the embedded services.
 
 mod contacts;
+mod grants;
 mod health;
 mod jobs;
 mod logins;

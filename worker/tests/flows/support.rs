@@ -1,7 +1,13 @@
 //! What every flow starts from.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    future::Future,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
+use boot::Grant;
 use domain::{
     app::{App, NewApp},
     channel::ChannelKind,
@@ -13,7 +19,7 @@ use domain::{
 };
 use queue::{CommandEnvelope, InboundEnvelope};
 use simulator::{AccountSpec, Group, Member, Person, Simulator, World};
-use testing::Fixture;
+use testing::{Fixture, Recorder};
 use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
 use url::Url;
 use wechat::{Hosts, WebWeChat};
@@ -29,6 +35,16 @@ pub struct Stage {
     pub fixture: Fixture,
     pub simulator: Simulator,
     pub world: World,
+    recorders: Mutex<Vec<Recorder>>,
+}
+
+/// Fails the test if a worker called an AWS operation that its grants lack.
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.called();
+        }
+    }
 }
 
 /// A worker that runs.
@@ -84,7 +100,7 @@ impl Stage {
         let simulator = Simulator::start("127.0.0.1:0").await.expect("the simulator listens");
         let world = simulator.world();
         world.account(account(UIN));
-        Self { fixture, simulator, world }
+        Self { fixture, simulator, world, recorders: Mutex::default() }
     }
 
     pub fn channel(&self) -> WebWeChat {
@@ -103,7 +119,18 @@ impl Stage {
     }
 
     pub fn new_worker(&self, config: Config) -> Worker {
-        Worker::new(self.fixture.relay.clone(), Channels { web: Arc::new(self.channel()) }, config)
+        let (relay, recorder) = self.fixture.recorded();
+        self.recorders.lock().expect("no panic with the lock").push(recorder);
+        Worker::new(relay, Channels { web: Arc::new(self.channel()) }, config)
+    }
+
+    /// The grants that the workers needed since this was last called.
+    ///
+    /// # Panics
+    /// When the worker has not declared one of them.
+    pub fn called(&self) -> BTreeSet<Grant> {
+        let recorders = self.recorders.lock().expect("no panic with the lock");
+        recorders.iter().flat_map(|recorder| recorder.take_within(worker::GRANTS, "the worker")).collect()
     }
 
     pub fn run(worker: Worker) -> Running {

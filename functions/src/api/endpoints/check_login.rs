@@ -1,0 +1,171 @@
+//! `GET /check-login?uuid=`: how a login stands. With `wait=<seconds>` and `seen=<status>` the answer waits until the
+//! status is another than the one seen.
+
+use axum::routing::on;
+use boot::{
+    Grant::Table,
+    TableOperation::{BatchGetItem, GetItem},
+};
+use domain::session::{EndReason, Session, SessionState};
+use serde::Serialize;
+
+use crate::api::{
+    auth::SecretCaller,
+    endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
+    error::ApiError,
+    response::ApiResponse,
+    state::AppState,
+    view::session::{LoginStatus, User},
+};
+
+pub const ENDPOINT: Endpoint = Endpoint {
+    binary: "check-login",
+    title: Title { zh: "登录状态", en: "Login status" },
+    routes: &[Route { method: Method::Get, path: "/check-login", handler: |method| on(method, handle) }],
+    grants: &[Table(BatchGetItem), Table(GetItem)],
+    sample: Sample {
+        auth: SampleAuth::AppSecret,
+        online: false,
+        query: "uuid=none",
+        fields: &["alive", "avatar", "status", "user"],
+    },
+};
+
+#[derive(Serialize)]
+struct Standing {
+    status: &'static str,
+    /// Whether the app is online; null while a login is under way.
+    alive: Option<bool>,
+    /// The picture of who scanned, a data URI.
+    avatar: Option<String>,
+    user: Option<serde_json::Value>,
+}
+
+async fn handle(state: AppState, caller: SecretCaller) -> Result<ApiResponse<Standing>, ApiError> {
+    let (uuid, seen) = (caller.params.required("uuid")?, caller.params.get("seen"));
+    let wait = state.wait(caller.params.wait()?);
+    loop {
+        let session = state.relay.store.session(&caller.app.id).await?;
+        let session = session.unwrap_or_else(|| Session::offline(state.relay.now()));
+        let status = LoginStatus::of(&session, uuid);
+        if seen == Some(status.as_str()) && wait.again().await {
+            continue;
+        }
+        let latest = session.login.as_ref().is_some_and(|login| login.uuid == uuid);
+        if latest && status == LoginStatus::Over && session.ending == Some(EndReason::AccountMismatch) {
+            return Err(ApiError::AccountMismatch);
+        }
+        return standing(&session, status).map(ApiResponse::new);
+    }
+}
+
+fn standing(session: &Session, status: LoginStatus) -> Result<Standing, ApiError> {
+    let user = session.user.as_ref().filter(|_| status == LoginStatus::LoggedIn).map(User::from);
+    let user = user.map(serde_json::to_value).transpose().map_err(|error| ApiError::Internal(error.to_string()))?;
+    let shown = matches!(status, LoginStatus::Scanned | LoginStatus::LoggedIn);
+    Ok(Standing {
+        status: status.as_str(),
+        alive: match session.state {
+            SessionState::Online => Some(true),
+            SessionState::Offline => Some(false),
+            SessionState::Starting | SessionState::Waiting | SessionState::Scanned => None,
+        },
+        avatar: session.login.as_ref().filter(|_| shown).and_then(|login| login.avatar().map(str::to_owned)),
+        user,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{
+        channel::{LoginStep, Ticket},
+        session,
+    };
+
+    use super::*;
+    use crate::support::Api;
+
+    const PATH: &str = "/check-login?uuid=Ab12==";
+
+    #[tokio::test]
+    async fn a_login_is_followed_to_its_end() {
+        let api = Api::start().await;
+        assert_eq!(api.secret(PATH).await.json["status"], "400", "nobody has begun a login");
+        api.waiting().await;
+        insta::assert_snapshot!(api.secret(PATH).await, @r#"
+        200 OK
+        {
+          "alive": null,
+          "avatar": null,
+          "status": "408",
+          "success": true,
+          "user": null
+        }
+        "#);
+        api.session(|session| {
+            session.state = session::SessionState::Scanned;
+            let step = LoginStep::ConfirmOnPhone { avatar: Some("data:img/jpg;base64,AA==".to_owned()) };
+            session.login.as_mut().unwrap().proceed(Ticket::default(), step);
+        })
+        .await;
+        insta::assert_snapshot!(api.secret(PATH).await, @r#"
+        200 OK
+        {
+          "alive": null,
+          "avatar": "data:img/jpg;base64,AA==",
+          "status": "201",
+          "success": true,
+          "user": null
+        }
+        "#);
+        api.online().await;
+        insta::assert_snapshot!(api.secret(PATH).await, @r#"
+        200 OK
+        {
+          "alive": true,
+          "avatar": "data:img/jpg;base64,AA==",
+          "status": "200",
+          "success": true,
+          "user": {
+            "avatar": "/media/image/avatar/e1d54615.jpg",
+            "name": "我",
+            "nick_name": "我",
+            "puid": "e1d54615",
+            "user_name": "@e1d54615"
+          }
+        }
+        "#);
+        assert_eq!(api.secret("/check-login/?uuid=another").await.json["status"], "400");
+        api.session(|session| session.state = session::SessionState::Offline).await;
+        let over = api.secret(PATH).await.json;
+        assert_eq!((&over["status"], &over["alive"]), (&"400".into(), &false.into()));
+    }
+
+    #[tokio::test]
+    async fn a_waiting_request_is_told_of_a_change() {
+        let api = Api::start().await;
+        api.waiting().await;
+        let (answer, ()) = tokio::join!(api.secret("/check-login?uuid=Ab12==&seen=408&wait=20"), api.online());
+        assert_eq!(answer.json["status"], "200");
+    }
+
+    #[tokio::test]
+    async fn another_account_is_turned_away() {
+        let api = Api::start().await;
+        api.waiting().await;
+        api.session(|session| {
+            session.state = session::SessionState::Offline;
+            session.ending = Some(EndReason::AccountMismatch);
+        })
+        .await;
+        insta::assert_snapshot!(api.secret(PATH).await, @r#"
+        409 Conflict
+        {
+          "code": "account_mismatch",
+          "errmsg": "The app is bound to another account; an administrator can unbind it.",
+          "success": false
+        }
+        "#);
+        assert_eq!(api.secret("/check-login").await.json["fields"]["uuid"], "is required");
+    }
+}

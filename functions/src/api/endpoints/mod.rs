@@ -1,0 +1,161 @@
+//! The endpoints: one file and one line in [`ALL`] each.
+
+pub mod access_token;
+pub mod check_login;
+pub mod friends;
+pub mod groups;
+pub mod login;
+pub mod logout;
+pub mod members;
+pub mod messages;
+pub mod mps;
+pub mod root;
+pub mod send;
+pub mod session;
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::api::{
+    endpoint::{Endpoint, Method, Title},
+    router,
+    state::AppState,
+};
+
+/// Every endpoint. Routes, the cold-start bench and the walk of `tests/watch` come from this list; a test checks
+/// `template.yaml`, the binaries and the router of `cargo lambda watch` against it.
+pub const ALL: &[Endpoint] = &[
+    access_token::ENDPOINT,
+    check_login::ENDPOINT,
+    friends::ENDPOINT,
+    groups::ENDPOINT,
+    login::ENDPOINT,
+    logout::ENDPOINT,
+    members::ENDPOINT,
+    messages::ENDPOINT,
+    mps::ENDPOINT,
+    root::ENDPOINT,
+    send::ENDPOINT,
+    session::ENDPOINT,
+];
+
+/// Every endpoint, ready to serve.
+pub fn router(state: AppState) -> Router {
+    let routes = ALL.iter().fold(Router::new(), |routes, endpoint| routes.merge(endpoint.router()));
+    router::complete(routes, Arc::clone(&state.relay.ids), state)
+}
+
+/// A route without the code behind it.
+#[derive(Debug, Clone, Copy)]
+pub struct ListedRoute {
+    pub method: Method,
+    pub path: &'static str,
+    pub title: Title,
+}
+
+/// The routes of [`ALL`]. A function that uses `ALL` links the code of every endpoint; one that uses this does not.
+pub static ROUTES: &[ListedRoute] = &LISTED;
+
+const LISTED: [ListedRoute; COUNT] = {
+    let none = ListedRoute { method: Method::Get, path: "", title: Title { zh: "", en: "" } };
+    let (mut listed, mut next, mut endpoint) = ([none; COUNT], 0, 0);
+    while endpoint < ALL.len() {
+        let (routes, title, mut route) = (ALL[endpoint].routes, ALL[endpoint].title, 0);
+        while route < routes.len() {
+            listed[next] = ListedRoute { method: routes[route].method, path: routes[route].path, title };
+            next += 1;
+            route += 1;
+        }
+        endpoint += 1;
+    }
+    listed
+};
+
+const COUNT: usize = {
+    let (mut count, mut endpoint) = (0, 0);
+    while endpoint < ALL.len() {
+        count += ALL[endpoint].routes.len();
+        endpoint += 1;
+    }
+    count
+};
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, time::Duration};
+
+    use boot::Grant;
+    use domain::{contact::ContactKind, session::State as SessionState};
+    use http::StatusCode;
+    use testing::contact;
+
+    use super::*;
+    use crate::{api::state::Config, support::Api};
+
+    /// An app with a friend, a group and a login that no worker carries out.
+    async fn api() -> Api {
+        let api = Api::with(Config { worker_wait: Duration::ZERO, ..Config::default() }).await;
+        let group = contact("973e46d8", ContactKind::Group, "群");
+        api.contacts(vec![contact("1fee435b", ContactKind::Friend, "朋友"), group]).await;
+        api
+    }
+
+    #[tokio::test]
+    async fn every_sample_has_the_response_that_it_promises() {
+        let api = api().await;
+        for endpoint in ALL {
+            let state = if endpoint.sample.online { SessionState::Online } else { SessionState::Offline };
+            api.online().await;
+            api.session(|session| session.state = state).await;
+            let answer = api.sample(endpoint).await;
+            assert_eq!(answer.status, StatusCode::OK, "{}: {answer}", endpoint.binary);
+            assert!(endpoint.sample.promises(&answer.json), "{}: {answer}", endpoint.binary);
+        }
+    }
+
+    #[tokio::test]
+    async fn every_grant_is_used_by_the_sample_online_or_offline() {
+        for endpoint in ALL {
+            // A kept contact book would save the endpoint its query.
+            let api = api().await;
+            api.session(|session| session.state = SessionState::Offline).await;
+            let mut called = api.sample(endpoint).await.called;
+            api.online().await;
+            called.append(&mut api.sample(endpoint).await.called);
+            let granted: BTreeSet<Grant> = endpoint.grants.iter().copied().collect();
+            assert_eq!(called, granted, "{}", endpoint.binary);
+        }
+    }
+
+    #[tokio::test]
+    async fn unknown_paths_and_methods_answer_as_json() {
+        let api = Api::start().await;
+        insta::assert_snapshot!(api.get("/nothing").await, @r#"
+        404 Not Found
+        {
+          "code": "not_found",
+          "errmsg": "There is no such path.",
+          "success": false
+        }
+        "#);
+        let answer = api.request(http::Request::delete("/friends/")).await;
+        insta::assert_snapshot!(answer, @r#"
+        405 Method Not Allowed
+        {
+          "code": "method_not_allowed",
+          "errmsg": "This method is not allowed here.",
+          "success": false
+        }
+        "#);
+        assert_eq!(answer.header("allow"), Some("GET,HEAD"));
+        insta::assert_snapshot!(api.get("/members/%FF").await, @r#"
+        404 Not Found
+        {
+          "code": "not_found",
+          "errmsg": "There is no such path.",
+          "success": false
+        }
+        "#);
+    }
+}

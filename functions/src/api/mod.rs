@@ -1,0 +1,25 @@
+//! The HTTP API.
+
+mod accept;
+pub mod auth;
+pub mod book;
+pub mod endpoint;
+pub mod endpoints;
+pub mod error;
+pub mod fallback;
+mod html;
+mod jobs;
+mod login_page;
+mod message_filter;
+pub mod page;
+pub mod params;
+mod path_segment;
+mod qr;
+pub mod request_id;
+mod request_url;
+pub mod response;
+pub mod router;
+mod row_filter;
+pub mod state;
+pub mod view;
+mod wait;

@@ -1,0 +1,68 @@
+//! The address of a request, as its caller knows it.
+
+use http::request::Parts;
+use url::{Host, Url};
+
+/// The request's address with the host that the caller used, as the proxies before us tell it.
+pub(crate) fn of(parts: &Parts, public: Option<&Url>) -> Url {
+    let told = |name: &str| {
+        let value = parts.headers.get(name)?.to_str().ok()?;
+        value.split(',').next().map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned)
+    };
+    let host = told("x-forwarded-host").or_else(|| told("host"));
+    let host = host.or_else(|| parts.uri.authority().map(ToString::to_string)).unwrap_or_default();
+    let mut url = Url::parse(&format!("http://{host}/"))
+        .unwrap_or_else(|_| Url::parse("http://localhost/").expect("this is a URL"));
+    // Lambda's runtime takes every request for one over TLS unless a proxy tells otherwise; `cargo lambda watch` is none.
+    let scheme = told("x-forwarded-proto")
+        .or_else(|| parts.uri.scheme_str().filter(|_| !is_this_machine(&url)).map(str::to_owned));
+    if scheme.is_some_and(|scheme| scheme == "https") {
+        url.set_scheme("https").expect("http and https are alike");
+    }
+    let mut url = public.cloned().unwrap_or(url);
+    let path = format!("{}{}", url.path().trim_end_matches('/'), parts.uri.path());
+    url.set_path(&path);
+    url.set_query(parts.uri.query());
+    url
+}
+
+fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_follow_the_address_that_the_caller_used() {
+        let url = |headers: &[(&str, &str)], public: Option<&str>| {
+            let request = headers.iter().fold(http::Request::get("/friends/?a=%E6%9D%8E&page=2"), |request, header| {
+                request.header(header.0, header.1)
+            });
+            let (parts, ()) = request.body(()).unwrap().into_parts();
+            of(&parts, public.map(|url| Url::parse(url).unwrap()).as_ref()).to_string()
+        };
+        assert_eq!(url(&[("host", "127.0.0.1:9000")], None), "http://127.0.0.1:9000/friends/?a=%E6%9D%8E&page=2");
+        let proxied = [("host", "inner"), ("x-forwarded-proto", "https,http"), ("x-forwarded-host", "relay.example")];
+        assert_eq!(url(&proxied, None), "https://relay.example/friends/?a=%E6%9D%8E&page=2");
+        assert_eq!(url(&proxied, Some("https://a.b/c/")), "https://a.b/c/friends/?a=%E6%9D%8E&page=2");
+        assert_eq!(url(&[("host", "nonsense/?")], None), "http://nonsense/friends/?a=%E6%9D%8E&page=2");
+        assert_eq!(url(&[], None), "http://localhost/friends/?a=%E6%9D%8E&page=2");
+
+        // As Lambda's runtime builds requests.
+        let on_lambda = |host: &str| {
+            let request = http::Request::get(format!("https://{host}/mps")).header("host", host);
+            of(&request.body(()).unwrap().into_parts().0, None).to_string()
+        };
+        assert_eq!(on_lambda("relay.example"), "https://relay.example/mps");
+        for host in ["127.0.0.1:9000", "[::1]:9000", "localhost:9000"] {
+            assert_eq!(on_lambda(host), format!("http://{host}/mps"));
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The AWS operations that the worker may call.
+
+use boot::{
+    Grant::{self, Commands, DueIndex, Inbound, Table},
+    QueueOperation::{ChangeMessageVisibility, DeleteMessage, ReceiveMessage, SendMessage},
+    TableOperation::{BatchWriteItem, GetItem, PutItem, Query, UpdateItem},
+};
+
+/// The worker's role in `template.yaml` allows exactly these.
+pub const GRANTS: &[Grant] = &[
+    Table(BatchWriteItem),
+    Table(GetItem),
+    Table(PutItem),
+    Table(Query),
+    Table(UpdateItem),
+    DueIndex(Query),
+    Inbound(SendMessage),
+    Commands(ChangeMessageVisibility),
+    Commands(DeleteMessage),
+    Commands(ReceiveMessage),
+];
