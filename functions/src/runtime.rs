@@ -21,20 +21,25 @@ use domain::delivery::RetrySchedule;
 use lambda_runtime::{LambdaEvent, service_fn};
 
 use crate::{
-    Config, State,
-    batch::Record,
-    callback::{Client, Policy},
-    dispatch::{DispatchError, Dispatcher},
-    endpoints, sweep,
+    api::{
+        endpoints,
+        state::{AppState, Config},
+    },
+    delivery::{
+        batch::Record,
+        callback::{Client, Policy},
+        dispatch::{DispatchError, Dispatcher},
+        sweep,
+    },
 };
 
 /// What is logged.
 const LOGS: &str = "info";
 
 /// Serves an endpoint on Lambda until the process is ended.
-pub async fn serve(route: Router<State>) -> anyhow::Result<()> {
+pub async fn serve(route: Router<AppState>) -> anyhow::Result<()> {
     boot::start_logs(LOGS, false);
-    let state = State::new(Relay::from_env().await?, Config::from_env()?);
+    let state = AppState::new(Relay::from_env().await?, Config::from_env()?);
     lambda_http::run(endpoints::finish(route, Arc::clone(&state.relay.ids), state))
         .await
         .map_err(|error| anyhow!(error))
@@ -42,7 +47,7 @@ pub async fn serve(route: Router<State>) -> anyhow::Result<()> {
 
 /// Answers requests for paths that have no function until the process is ended: with the path without its slash, or that
 /// there is none. Knows nothing of the deployment.
-pub async fn refuse() -> anyhow::Result<()> {
+pub async fn fallback() -> anyhow::Result<()> {
     boot::start_logs(LOGS, false);
     lambda_http::run(endpoints::finish(endpoints::slashless(), Arc::new(OsIds), ()))
         .await

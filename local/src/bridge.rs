@@ -6,7 +6,7 @@ use std::{collections::HashSet, future::Future, sync::Arc, time::Duration};
 use anyhow::Context;
 use boot::Relay;
 use domain::delivery::RetrySchedule;
-use functions::{
+use functions::delivery::{
     batch::Record,
     callback::{Client, Policy},
     dispatch::Dispatcher,

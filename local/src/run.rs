@@ -3,7 +3,10 @@
 use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use functions::State;
+use functions::api::{
+    endpoints,
+    state::{AppState, Config},
+};
 use simulator::Simulator;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use wechat::{Hosts, WebWeChat};
@@ -82,7 +85,7 @@ impl Running {
             format!("cannot listen on {address}; is another relay running? `--port` takes another port")
         })?;
         self.api = Some(format!("http://{}", listener.local_addr()?));
-        let router = functions::router(State::new(self.home.relay.clone(), functions::Config::from_env()?));
+        let router = endpoints::router(AppState::new(self.home.relay.clone(), Config::from_env()?));
         let stopped = stopped(&self.stop);
         self.tasks.spawn(async move {
             if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {

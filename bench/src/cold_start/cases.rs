@@ -1,7 +1,7 @@
 //! What each function is asked: a request that it answers well.
 
 use domain::{app::AppId, puid::Puid};
-use queue::{Envelope, InboundEnvelope};
+use queue::{Envelope, InboundEnvelope, Received};
 use serde_json::{Value, json};
 
 use crate::stage::Stage;
@@ -53,20 +53,19 @@ pub async fn all(stage: &Stage, online: &(AppId, String), offline: &(AppId, Stri
     let group = puid_of(domain::contact::ContactKind::Group).unwrap_or_else(|| Puid::new("none"));
     let friend = puid_of(domain::contact::ContactKind::Friend).unwrap_or_else(|| Puid::new("none"));
     let envelope = InboundEnvelope { app: online.0.clone(), chat: friend.clone(), seq: 1 };
-    let record = json!({
-        "messageId": "1",
-        "receiptHandle": "1",
-        "body": serde_json::to_string(&envelope)?,
-        "attributes": { "MessageGroupId": envelope.group(), "SentTimestamp": "1578367545988" },
-        "messageAttributes": {},
-        "eventSource": "aws:sqs",
-    });
+    let received = Received {
+        id: "1".to_owned(),
+        body: serde_json::to_string(&envelope)?,
+        receipt: "1".to_owned(),
+        group: Some(envelope.group()),
+        sent: Some(stage.relay.now()),
+    };
     let get = |path: &str, query: String| request("GET", path, &query);
     let case = |binary, event| Case { binary, event };
     Ok(vec![
         case("access-token", get("/access-token", secret(offline))),
         case("check-login", get("/check-login", format!("{}&uuid=none", secret(offline)))),
-        case("dispatcher", json!({ "Records": [record] })),
+        case("dispatcher", queue::event(&[received])),
         case("fallback", get("/nothing", String::new())),
         case("friends", get("/friends", signed(online))),
         case("groups", get("/groups", signed(online))),

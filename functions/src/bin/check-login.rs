@@ -1,4 +1,4 @@
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    functions::runtime::serve(functions::endpoints::check_login::route()).await
+    functions::runtime::serve(functions::api::endpoints::check_login::route()).await
 }

@@ -1,4 +1,4 @@
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    functions::runtime::refuse().await
+    functions::runtime::fallback().await
 }

@@ -1,4 +1,4 @@
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    functions::runtime::serve(functions::endpoints::friends::route()).await
+    functions::runtime::serve(functions::api::endpoints::friends::route()).await
 }

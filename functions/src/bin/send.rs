@@ -1,4 +1,4 @@
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    functions::runtime::serve(functions::endpoints::send::route()).await
+    functions::runtime::serve(functions::api::endpoints::send::route()).await
 }

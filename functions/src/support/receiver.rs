@@ -22,7 +22,7 @@ use serde_json::Value;
 use testing::Fixture;
 
 use super::message;
-use crate::{
+use crate::delivery::{
     callback::{Client, Policy},
     dispatch::{Dispatcher, Outcome},
 };

@@ -16,7 +16,7 @@ use std::{
 
 use boot::metrics;
 use code::{Code, Grant};
-use functions::endpoints;
+use functions::api::endpoints;
 use queue::QueueSpec;
 use serde_json::Value;
 use template::{
@@ -112,9 +112,9 @@ fn every_binary_is_a_function_and_serves_what_it_is_named_after() {
     for endpoint in endpoints::ALL {
         let module = endpoint.binary.replace('-', "_");
         let main = code::main_of(endpoint.binary);
-        assert!(main.contains(&format!("endpoints::{module}::route()")), "{main}");
+        assert!(main.contains(&format!("api::endpoints::{module}::route()")), "{main}");
     }
-    for (binary, entry) in [("dispatcher", "dispatch"), ("sweep", "sweep"), ("fallback", "refuse")] {
+    for (binary, entry) in [("dispatcher", "dispatch"), ("sweep", "sweep"), ("fallback", "fallback")] {
         assert!(code::main_of(binary).contains(&format!("runtime::{entry}()")), "{binary}");
     }
 }

@@ -1,0 +1,156 @@
+//! `GET /check-login?uuid=`: how a login stands. With `wait=<seconds>` and `seen=<status>` the answer waits until the
+//! status is another than the one seen.
+
+use axum::{Router, routing::get};
+use domain::session::{Ending, Session, State as SessionState};
+use serde::Serialize;
+
+use crate::api::{
+    auth::SecretCaller,
+    endpoints::at,
+    error::ApiError,
+    state::AppState,
+    success::Success,
+    view::session::{LoginStatus, User},
+};
+
+#[derive(Serialize)]
+struct Standing {
+    status: &'static str,
+    /// Whether the app is online; null while a login is under way.
+    alive: Option<bool>,
+    /// The picture of who scanned, a data URI.
+    avatar: Option<String>,
+    user: Option<serde_json::Value>,
+}
+
+pub const PATHS: &[&str] = &["/check-login"];
+
+pub fn route() -> Router<AppState> {
+    at(PATHS, &get(handle))
+}
+
+async fn handle(state: AppState, caller: SecretCaller) -> Result<Success<Standing>, ApiError> {
+    let (uuid, seen) = (caller.params.required("uuid")?, caller.params.get("seen"));
+    let wait = state.wait(caller.params.wait()?);
+    loop {
+        let session = state.relay.store.session(&caller.app.id).await?;
+        let session = session.unwrap_or_else(|| Session::offline(state.relay.now()));
+        let status = LoginStatus::of(&session, uuid);
+        if seen == Some(status.as_str()) && wait.again().await {
+            continue;
+        }
+        let latest = session.login.as_ref().is_some_and(|login| login.uuid == uuid);
+        if latest && status == LoginStatus::Over && session.ending == Some(Ending::AccountMismatch) {
+            return Err(ApiError::AccountMismatch);
+        }
+        return standing(&session, status).map(Success::new);
+    }
+}
+
+fn standing(session: &Session, status: LoginStatus) -> Result<Standing, ApiError> {
+    let user = session.user.as_ref().filter(|_| status == LoginStatus::LoggedIn).map(User::from);
+    let user = user.map(serde_json::to_value).transpose().map_err(|error| ApiError::Internal(error.to_string()))?;
+    let shown = matches!(status, LoginStatus::Scanned | LoginStatus::LoggedIn);
+    Ok(Standing {
+        status: status.as_str(),
+        alive: match session.state {
+            SessionState::Online => Some(true),
+            SessionState::Offline => Some(false),
+            SessionState::Starting | SessionState::Waiting | SessionState::Scanned => None,
+        },
+        avatar: session.login.as_ref().filter(|_| shown).and_then(|login| login.avatar.clone()),
+        user,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::session;
+
+    use super::*;
+    use crate::support::Api;
+
+    const PATH: &str = "/check-login?uuid=Ab12==";
+
+    #[tokio::test]
+    async fn a_login_is_followed_to_its_end() {
+        let api = Api::start().await;
+        assert_eq!(api.secret(PATH).await.json["status"], "400", "nobody has begun a login");
+        api.waiting().await;
+        insta::assert_snapshot!(api.secret(PATH).await, @r#"
+        200 OK
+        {
+          "alive": null,
+          "avatar": null,
+          "status": "408",
+          "success": true,
+          "user": null
+        }
+        "#);
+        api.session(|session| {
+            session.state = session::State::Scanned;
+            session.login.as_mut().unwrap().avatar = Some("data:img/jpg;base64,AA==".to_owned());
+        })
+        .await;
+        insta::assert_snapshot!(api.secret(PATH).await, @r#"
+        200 OK
+        {
+          "alive": null,
+          "avatar": "data:img/jpg;base64,AA==",
+          "status": "201",
+          "success": true,
+          "user": null
+        }
+        "#);
+        api.online().await;
+        insta::assert_snapshot!(api.secret(PATH).await, @r#"
+        200 OK
+        {
+          "alive": true,
+          "avatar": "data:img/jpg;base64,AA==",
+          "status": "200",
+          "success": true,
+          "user": {
+            "avatar": "/media/image/avatar/e1d54615.jpg",
+            "name": "我",
+            "nick_name": "我",
+            "puid": "e1d54615",
+            "user_name": "@e1d54615"
+          }
+        }
+        "#);
+        assert_eq!(api.secret("/check-login/?uuid=another").await.json["status"], "400");
+        api.session(|session| session.state = session::State::Offline).await;
+        let over = api.secret(PATH).await.json;
+        assert_eq!((&over["status"], &over["alive"]), (&"400".into(), &false.into()));
+    }
+
+    #[tokio::test]
+    async fn a_waiting_request_is_told_of_a_change() {
+        let api = Api::start().await;
+        api.waiting().await;
+        let (answer, ()) = tokio::join!(api.secret("/check-login?uuid=Ab12==&seen=408&wait=20"), api.online());
+        assert_eq!(answer.json["status"], "200");
+    }
+
+    #[tokio::test]
+    async fn another_account_is_turned_away() {
+        let api = Api::start().await;
+        api.waiting().await;
+        api.session(|session| {
+            session.state = session::State::Offline;
+            session.ending = Some(Ending::AccountMismatch);
+        })
+        .await;
+        insta::assert_snapshot!(api.secret(PATH).await, @r#"
+        409 Conflict
+        {
+          "code": "account_mismatch",
+          "errmsg": "The app is bound to another account; an administrator can unbind it.",
+          "success": false
+        }
+        "#);
+        assert_eq!(api.secret("/check-login").await.json["fields"]["uuid"], "is required");
+    }
+}

@@ -1,0 +1,181 @@
+//! `GET /friends`, also as the README spells it, `/firends`: the account itself and its friends, filtered, by pages.
+
+use axum::{Router, response::Response, routing::get};
+
+use crate::api::{
+    auth::{Caller, Mode},
+    endpoints::at,
+    error::ApiError,
+    page,
+    row_filter::{Field, Filter},
+    state::AppState,
+    view::contact::Person,
+};
+
+const FIELDS: [Field<Person>; 8] = [
+    ("puid", |person| Some(person.puid.as_str())),
+    ("name", |person| person.name.as_deref()),
+    ("nick_name", |person| person.nick_name.as_deref()),
+    ("user_name", |person| person.user_name.as_deref()),
+    ("remark_name", |person| person.remark_name.as_deref()),
+    ("sex", |person| sex(person.sex)),
+    ("province", |person| person.province.as_deref()),
+    ("city", |person| person.city.as_deref()),
+];
+/// In signature mode `signature` is the request's own.
+const SIGNATURE: Field<Person> = ("signature", |person| person.signature.as_deref());
+
+pub const PATHS: &[&str] = &["/friends", "/firends"];
+
+pub fn route() -> Router<AppState> {
+    at(PATHS, &get(handle))
+}
+
+async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
+    if caller.params.get("sex").is_some_and(|sex| !matches!(sex, "0" | "1" | "2")) {
+        return Err(ApiError::field("sex", "must be 1 (male) or 2 (female)"));
+    }
+    let mut fields = FIELDS.to_vec();
+    if caller.mode != Mode::Signature {
+        fields.push(SIGNATURE);
+    }
+    let filter = Filter::of(&caller.params, &fields, |person| {
+        [person.name.as_deref(), person.nick_name.as_deref(), person.remark_name.as_deref()]
+    });
+    let book = state.book(&caller.app, caller.book_version).await?;
+    page::cut(&caller.params, &caller.url, book.friends.iter().filter(|person| filter.matches(person)))
+}
+
+fn sex(sex: Option<u8>) -> Option<&'static str> {
+    match sex? {
+        1 => Some("1"),
+        2 => Some("2"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::contact::ContactKind;
+
+    use crate::support::{Api, contact};
+
+    async fn with_friends() -> Api {
+        let api = Api::start().await;
+        let mut myself = contact("e1d54615", ContactKind::Myself, "我");
+        myself.insert_time = "2020-01-08T00:00:00Z".parse().unwrap();
+        let mut friend = contact("12ed2cd6", ContactKind::Friend, "多吃点苹果🍏");
+        friend.remark_name = Some("Apple".to_owned());
+        friend.signature = Some("想念从前\n时光".to_owned());
+        (friend.sex, friend.province, friend.city) = (Some(1), Some("广东".to_owned()), Some(String::new()));
+        let mut gone = contact("90000000", ContactKind::Friend, "gone");
+        gone.present = false;
+        let group = contact("973e46d8", ContactKind::Group, "测试群1");
+        let others = (0..4).map(|n| contact(&format!("0000000{n}"), ContactKind::Friend, &format!("朋友{n}")));
+        api.contacts(others.chain([myself, friend, gone, group]).collect()).await;
+        api
+    }
+
+    #[tokio::test]
+    async fn a_friend_is_shown_as_in_the_readme() {
+        let api = with_friends().await;
+        insta::assert_snapshot!(api.signed("/firends?puid=12ed2cd6").await, @r#"
+        200 OK
+        {
+          "count": 1,
+          "next": null,
+          "previous": null,
+          "results": [
+            {
+              "avatar": "/media/image/avatar/12ed2cd6.jpg",
+              "city": null,
+              "friend": true,
+              "insert_time": "2020-01-07T11:25:45.988020",
+              "is_friend": true,
+              "name": "Apple",
+              "nick_name": "多吃点苹果🍏",
+              "owner": "e1d54615",
+              "province": "广东",
+              "puid": "12ed2cd6",
+              "remark_name": "Apple",
+              "sex": 1,
+              "signature": "想念从前\n时光",
+              "update_time": "2020-01-07T11:25:45.988020",
+              "user_name": "@12ed2cd6"
+            }
+          ],
+          "success": true
+        }
+        "#);
+    }
+
+    #[tokio::test]
+    async fn pages_link_to_each_other_with_the_callers_query() {
+        let api = with_friends().await;
+        let token = api.token().await;
+        let ask = async |query: &str| api.get(&format!("/friends/?access_token={token}&page_size=2{query}")).await;
+        let first = ask("").await;
+        assert_eq!(first.puids(), ["e1d54615", "00000000"], "the account itself comes first");
+        assert_eq!(first.json["count"], 6);
+        assert_eq!(first.json["previous"], serde_json::Value::Null);
+        let second = api.get(first.json["next"].as_str().unwrap().strip_prefix("http://relay.test").unwrap()).await;
+        assert_eq!(second.puids(), ["00000001", "00000002"]);
+        let base = format!("http://relay.test/friends/?access_token={token}&page_size=2");
+        assert_eq!(second.json["previous"], base);
+        assert_eq!(second.json["next"], format!("{base}&page=3"));
+        assert_eq!(ask("&page=3").await.json["next"], serde_json::Value::Null);
+        insta::assert_snapshot!(ask("&page=4").await, @r#"
+        404 Not Found
+        {
+          "code": "invalid_page",
+          "errmsg": "There is no such page.",
+          "success": false
+        }
+        "#);
+        assert_eq!(ask("&page=x").await.json["code"], "invalid_page");
+    }
+
+    #[tokio::test]
+    async fn filters_are_exact_and_search_is_not() {
+        let api = with_friends().await;
+        let token = api.token().await;
+        let ask = async |query: &str| api.get(&format!("/friends?access_token={token}&{query}")).await;
+        for query in [
+            "nick_name=多吃点苹果🍏",
+            "name=Apple",
+            "remark_name=Apple",
+            "user_name=@12ed2cd6",
+            "sex=1",
+            "province=广东",
+            "search=aPPLE",
+            "search=吃点",
+            "signature=想念从前%0A时光",
+            "name=Apple&sex=1",
+        ] {
+            assert_eq!(ask(query).await.puids(), ["12ed2cd6"], "{query}");
+        }
+        assert_eq!(ask("search=朋友&city=").await.json["count"], 4);
+        assert!(ask("name=Appl").await.puids().is_empty());
+        assert!(ask("name=Apple&sex=2").await.puids().is_empty());
+        insta::assert_snapshot!(ask("sex=x").await, @r#"
+        400 Bad Request
+        {
+          "code": "invalid_parameter",
+          "errmsg": "A parameter is missing or malformed.",
+          "fields": {
+            "sex": "must be 1 (male) or 2 (female)"
+          },
+          "success": false
+        }
+        "#);
+        assert_eq!(api.signed("/friends").await.json["count"], 6, "its signature filters nothing");
+    }
+
+    #[tokio::test]
+    async fn a_change_of_the_book_is_seen_at_once() {
+        let api = with_friends().await;
+        assert_eq!(api.signed("/friends").await.json["count"], 6);
+        api.contacts(vec![contact("aaaaaaaa", ContactKind::Friend, "new")]).await;
+        assert_eq!(api.signed("/friends").await.json["count"], 7);
+    }
+}

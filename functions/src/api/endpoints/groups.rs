@@ -1,0 +1,72 @@
+//! `GET /groups`: the account's groups, filtered, by pages.
+
+use axum::{Router, response::Response, routing::get};
+
+use crate::api::{
+    auth::Caller,
+    endpoints::at,
+    error::ApiError,
+    page,
+    row_filter::{Field, Filter},
+    state::AppState,
+    view::contact::Group,
+};
+
+const FIELDS: [Field<Group>; 4] = [
+    ("puid", |group| Some(group.puid.as_str())),
+    ("name", |group| group.name.as_deref()),
+    ("nick_name", |group| group.nick_name.as_deref()),
+    ("user_name", |group| group.user_name.as_deref()),
+];
+
+pub const PATHS: &[&str] = &["/groups"];
+
+pub fn route() -> Router<AppState> {
+    at(PATHS, &get(handle))
+}
+
+async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
+    let filter = Filter::of(&caller.params, &FIELDS, |group| [group.name.as_deref(), group.nick_name.as_deref(), None]);
+    let book = state.book(&caller.app, caller.book_version).await?;
+    page::cut(&caller.params, &caller.url, book.groups.iter().filter(|group| filter.matches(group)))
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::contact::ContactKind;
+
+    use crate::support::{Api, contact};
+
+    #[tokio::test]
+    async fn a_group_is_shown_as_in_the_readme() {
+        let api = Api::start().await;
+        let mut group = contact("973e46d8", ContactKind::Group, "测试群1");
+        group.member_count = 3;
+        let other = contact("00000001", ContactKind::Group, "别的");
+        api.contacts(vec![group, other, contact("12ed2cd6", ContactKind::Friend, "测试")]).await;
+        insta::assert_snapshot!(api.signed("/groups?search=测试").await, @r#"
+        200 OK
+        {
+          "count": 1,
+          "next": null,
+          "previous": null,
+          "results": [
+            {
+              "avatar": "/media/image/avatar/973e46d8.jpg",
+              "insert_time": "2020-01-07T11:25:45.988020",
+              "member_count": 3,
+              "name": "测试群1",
+              "nick_name": "测试群1",
+              "owner": "e1d54615",
+              "puid": "973e46d8",
+              "update_time": "2020-01-07T11:25:45.988020",
+              "user_name": "@973e46d8"
+            }
+          ],
+          "success": true
+        }
+        "#);
+        assert_eq!(api.signed("/groups?user_name=@973e46d8").await.puids(), ["973e46d8"]);
+        assert_eq!(api.signed("/groups/?nick_name=别的").await.puids(), ["00000001"]);
+    }
+}

@@ -1,0 +1,249 @@
+//! `GET /login`: begins a QR login of the app, or joins the one under way, and shows its code: as a page that follows
+//! the login to its end, as a picture, or as JSON. An app that is online answers with who it is.
+
+use axum::{
+    Router,
+    http::{HeaderMap, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use domain::{
+    app::App,
+    job::{Command, JobState, derived_id},
+    session::{Login, Session, State as SessionState},
+};
+use serde::Serialize;
+
+use crate::api::{
+    auth::SecretCaller, endpoints::at, error::ApiError, jobs, login_page, qr, state::AppState, success::Success,
+    view::session::User,
+};
+
+/// Requests within so many seconds share a job.
+const SHARED: i64 = 10;
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum LoginView<'a> {
+    Code {
+        uuid: &'a str,
+        status: &'static str,
+        qrcode: &'a str,
+        login_url: &'a str,
+        qrcode_image: Option<String>,
+        /// Seconds.
+        expires_in: i64,
+    },
+    Online {
+        status: &'static str,
+        user: Option<User<'a>>,
+    },
+}
+
+pub const PATHS: &[&str] = &["/login"];
+
+pub fn route() -> Router<AppState> {
+    at(PATHS, &get(handle))
+}
+
+async fn handle(state: AppState, headers: HeaderMap, caller: SecretCaller) -> Result<Response, ApiError> {
+    let session = current(&state, &caller.app).await?;
+    let view = view(&state, &session);
+    let content = code(&state, &session).and_then(|(_, content)| qr::png(content));
+    match (wanted(&headers), content) {
+        (Wanted::Page, _) => login_page::respond(&view, &state.relay.ids.hex()),
+        (Wanted::Picture, Some(png)) => Ok(([(header::CONTENT_TYPE, "image/png"), NO_STORE], png).into_response()),
+        (_, Some(_)) => Ok(([NO_STORE], Success::accepted(view)).into_response()),
+        (_, None) => Ok(([NO_STORE], Success::new(view)).into_response()),
+    }
+}
+
+/// A code is good for minutes, and whoever scans it is the app's account.
+const NO_STORE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "no-store");
+
+enum Wanted {
+    Page,
+    Picture,
+    Json,
+}
+
+/// The first kind of the `Accept` header that we have.
+fn wanted(headers: &HeaderMap) -> Wanted {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let mut kinds = accept.split(',').map(|kind| kind.split(';').next().unwrap_or_default().trim());
+    let found = kinds.find_map(|kind| match kind {
+        "text/html" => Some(Wanted::Page),
+        "application/json" | "*/*" => Some(Wanted::Json),
+        _ => kind.starts_with("image/").then_some(Wanted::Picture),
+    });
+    found.unwrap_or(Wanted::Json)
+}
+
+/// The login that can be shown, with what its code says. A push login has no code.
+fn code<'a>(state: &AppState, session: &'a Session) -> Option<(&'a Login, &'a str)> {
+    let login = session.login.as_ref().filter(|login| login.expires > state.relay.now())?;
+    let content = login.qr_content.as_deref()?;
+    matches!(session.state, SessionState::Waiting | SessionState::Scanned).then_some((login, content))
+}
+
+/// The session, online or with a code to show; begins a login where there is neither.
+async fn current(state: &AppState, app: &App) -> Result<Session, ApiError> {
+    let (store, now) = (&state.relay.store, state.relay.now());
+    let ready = |session: &Session| session.state == SessionState::Online || code(state, session).is_some();
+    let before = store.session(&app.id).await?;
+    if let Some(session) = before.as_ref().filter(|session| ready(session)) {
+        return Ok(session.clone());
+    }
+    let since = before.map(|session| session.since.to_string()).unwrap_or_default();
+    let id = derived_id(&["login", &app.id, &since, &(now.as_second() / SHARED).to_string()]);
+    let (mut job, wait) = (state.ask(app, id, Command::Login).await?, state.wait(state.config.worker_wait));
+    while wait.again().await {
+        if let Some(session) = store.session(&app.id).await?.filter(ready) {
+            return Ok(session);
+        }
+        job = state.job(&app.id, &job.id).await?;
+        if let (JobState::Failed { .. }, (_, Some(why))) = (&job.state, jobs::result(&job.state)) {
+            return Err(ApiError::LoginFailed(why.to_owned()));
+        }
+    }
+    Err(ApiError::WorkerUnavailable)
+}
+
+fn view<'a>(state: &AppState, session: &'a Session) -> LoginView<'a> {
+    match code(state, session) {
+        Some((login, content)) => LoginView::Code {
+            uuid: &login.uuid,
+            status: "0",
+            qrcode: &login.qr_url,
+            login_url: content,
+            qrcode_image: qr::data_uri(content),
+            expires_in: login.expires.duration_since(state.relay.now()).as_secs(),
+        },
+        None => LoginView::Online { status: "200", user: session.user.as_ref().map(User::from) },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::http::StatusCode;
+    use domain::job::JobState;
+
+    use super::*;
+    use crate::{api::state::Config, support::Api};
+
+    async fn accepting(api: &Api, accept: &str) -> crate::support::Answer {
+        let path = format!("/login?app_id={}&app_secret={}", api.app.id, testing::APP_SECRET);
+        api.request(http::Request::get(path).header("accept", accept)).await
+    }
+
+    #[tokio::test]
+    async fn a_login_is_begun_and_answered_once_its_code_is_there() {
+        let api = Api::start().await;
+        let worker = async {
+            let jobs = api.commands(1).await;
+            assert_eq!(jobs.iter().map(|job| &job.command).collect::<Vec<_>>(), [&Command::Login]);
+            api.waiting().await;
+            api.finish(&jobs[0], JobState::Sent { message_id: None }).await;
+        };
+        let (mut answer, ()) = tokio::join!(api.secret("/login"), worker);
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        let image = answer.json["qrcode_image"].take();
+        assert!(image.as_str().unwrap().starts_with("data:image/png;base64,iVBORw0KGgo"));
+        insta::assert_snapshot!(answer, @r#"
+        202 Accepted
+        {
+          "expires_in": 300,
+          "login_url": "https://login.weixin.qq.com/l/Ab12==",
+          "qrcode": "https://login.weixin.qq.com/qrcode/Ab12==",
+          "qrcode_image": null,
+          "status": "0",
+          "success": true,
+          "uuid": "Ab12=="
+        }
+        "#);
+    }
+
+    #[tokio::test]
+    async fn a_login_under_way_is_joined_as_json_picture_or_page() {
+        let api = Api::start().await;
+        api.waiting().await;
+        assert_eq!(api.secret("/login/").await.json["uuid"], "Ab12==");
+        let picture = accepting(&api, "image/avif,image/webp,*/*;q=0.8").await;
+        assert_eq!((picture.status, picture.header("content-type")), (StatusCode::OK, Some("image/png")));
+        assert!(picture.body.starts_with(b"\x89PNG"));
+        let page = accepting(&api, "text/html,application/xhtml+xml,image/png,*/*;q=0.8").await;
+        assert_eq!((page.status, page.header("content-type")), (StatusCode::OK, Some("text/html; charset=utf-8")));
+        assert!(page.text().contains(r#""uuid":"Ab12==""#) && !page.text().contains("{{"));
+        assert!(page.header("content-security-policy").unwrap().starts_with("default-src 'none'"));
+        assert_eq!(accepting(&api, "application/json, image/png").await.json["status"], "0");
+    }
+
+    #[tokio::test]
+    async fn an_app_that_is_online_says_who_it_is() {
+        let api = Api::start().await;
+        api.waiting().await;
+        api.online().await;
+        insta::assert_snapshot!(api.secret("/login").await, @r#"
+        200 OK
+        {
+          "status": "200",
+          "success": true,
+          "user": {
+            "avatar": "/media/image/avatar/e1d54615.jpg",
+            "name": "我",
+            "nick_name": "我",
+            "puid": "e1d54615",
+            "user_name": "@e1d54615"
+          }
+        }
+        "#);
+        assert!(accepting(&api, "text/html").await.text().contains(r#""status":"200""#));
+        assert_eq!(accepting(&api, "image/png").await.json["status"], "200");
+    }
+
+    #[tokio::test]
+    async fn without_a_worker_the_caller_is_told_to_come_back() {
+        let api = Api::with(Config { worker_wait: Duration::ZERO, ..Config::default() }).await;
+        let answer = api.secret("/login").await;
+        assert_eq!(answer.header("retry-after"), Some("5"));
+        insta::assert_snapshot!(answer, @r#"
+        503 Service Unavailable
+        {
+          "code": "worker_unavailable",
+          "errmsg": "The worker did not answer in time; try again soon.",
+          "success": false
+        }
+        "#);
+        api.secret("/login").await;
+        // Impatience makes no second job.
+        api.commands(1).await;
+    }
+
+    #[tokio::test]
+    async fn a_login_that_wechat_refuses_says_why() {
+        let api = Api::start().await;
+        let worker = async {
+            let jobs = api.commands(1).await;
+            api.finish(&jobs[0], JobState::Failed { why: "not allowed to log in here".to_owned() }).await;
+        };
+        let (answer, ()) = tokio::join!(api.secret("/login"), worker);
+        insta::assert_snapshot!(answer, @r#"
+        503 Service Unavailable
+        {
+          "code": "login_failed",
+          "errmsg": "WeChat did not let the login begin: not allowed to log in here.",
+          "success": false
+        }
+        "#);
+    }
+
+    #[tokio::test]
+    async fn a_code_that_is_over_is_not_shown() {
+        let api = Api::with(Config { worker_wait: Duration::ZERO, ..Config::default() }).await;
+        api.waiting().await;
+        api.fixture.clock.advance_seconds(301);
+        assert_eq!(api.secret("/login").await.json["code"], "worker_unavailable");
+    }
+}

@@ -1,0 +1,68 @@
+//! `POST /logout`: ends the session, or the login under way, at WeChat and here. Nothing to end is a success too.
+
+use axum::{Router, routing::post};
+use domain::{job::Command, session::State as SessionState};
+use serde::Serialize;
+
+use crate::api::{auth::Caller, endpoints::at, error::ApiError, state::AppState, success::Success};
+
+#[derive(Serialize)]
+struct LoggedOut {
+    state: &'static str,
+}
+
+pub const PATHS: &[&str] = &["/logout"];
+
+pub fn route() -> Router<AppState> {
+    at(PATHS, &post(handle))
+}
+
+async fn handle(state: AppState, caller: Caller) -> Result<Success<LoggedOut>, ApiError> {
+    let session = state.relay.store.session(&caller.app.id).await?;
+    if session.is_some_and(|session| session.state != SessionState::Offline) {
+        let job = state.ask(&caller.app, state.relay.ids.hex(), Command::Logout).await?;
+        let job = state.follow(job, &state.wait(state.config.worker_wait)).await?;
+        if !job.state.is_final() {
+            return Err(ApiError::WorkerUnavailable);
+        }
+    }
+    Ok(Success::new(LoggedOut { state: SessionState::Offline.as_str() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use domain::job::JobState;
+
+    use super::*;
+    use crate::{api::state::Config, support::Api};
+
+    #[tokio::test]
+    async fn a_session_is_ended_by_the_worker() {
+        let api = Api::start().await;
+        assert_eq!(api.post("/logout", &[], "").await.json["success"], true, "nothing to end");
+        api.online().await;
+        let worker = async {
+            let jobs = api.commands(1).await;
+            assert_eq!(jobs[0].command, Command::Logout);
+            api.finish(&jobs[0], JobState::Sent { message_id: None }).await;
+        };
+        let (answer, ()) = tokio::join!(api.post("/logout/", &[], ""), worker);
+        insta::assert_snapshot!(answer, @r#"
+        200 OK
+        {
+          "state": "offline",
+          "success": true
+        }
+        "#);
+    }
+
+    #[tokio::test]
+    async fn without_a_worker_nothing_is_claimed_to_have_ended() {
+        let api = Api::with(Config { worker_wait: Duration::ZERO, ..Config::default() }).await;
+        api.online().await;
+        assert_eq!(api.post("/logout", &[], "").await.json["code"], "worker_unavailable");
+        assert_eq!(api.signed("/logout").await.header("allow"), Some("POST"));
+    }
+}

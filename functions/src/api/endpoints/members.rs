@@ -1,0 +1,110 @@
+//! `GET /members/<group_puid>`: the people of a group, by pages; 404 for an unknown group.
+
+use axum::{Router, response::Response, routing::get};
+use domain::{contact::ContactKind, puid::Puid};
+
+use crate::{
+    api::{
+        auth::Caller,
+        endpoints::{Segment, at},
+        error::ApiError,
+        page,
+        state::AppState,
+        view::contact::MemberRow,
+    },
+    times::Times,
+};
+
+pub const PATHS: &[&str] = &["/members/{group}"];
+
+pub fn route() -> Router<AppState> {
+    at(PATHS, &get(handle))
+}
+
+async fn handle(state: AppState, Segment(group): Segment, caller: Caller) -> Result<Response, ApiError> {
+    let book = state.book(&caller.app, caller.book_version).await?;
+    if book.kind(&group) != Some(ContactKind::Group) {
+        return Err(ApiError::NotFound("group"));
+    }
+    let members = state.relay.store.members(&caller.app.id, &Puid::new(group)).await?.unwrap_or_default();
+    let owner = caller.app.bound.as_ref().map(|bound| bound.puid.as_str().into());
+    let request = page::requested(&caller.params)?;
+    let from = usize::try_from(request.offset()).unwrap_or(usize::MAX);
+    let rows = members.iter().skip(from).take(request.size as usize).map(|member| {
+        let friend = book.friend(&member.contact.puid);
+        MemberRow::of(member, friend, owner.clone(), Times(&state.relay.zone))
+    });
+    page::respond(request, &caller.url, members.len() as u64, rows.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{
+        contact::{ContactKind, Member},
+        puid::Puid,
+    };
+
+    use crate::support::{Api, contact};
+
+    #[tokio::test]
+    async fn members_are_shown_as_in_the_readme_and_friends_among_them_as_friends() {
+        let api = Api::start().await;
+        let mut friend = contact("12ed2cd6", ContactKind::Friend, "朋友");
+        friend.remark_name = Some("备注".to_owned());
+        api.contacts(vec![contact("973e46d8", ContactKind::Group, "群"), friend]).await;
+        let member = |puid: &str, display: Option<&str>| Member {
+            contact: contact(puid, ContactKind::Stranger, "群员"),
+            display_name: display.map(str::to_owned),
+        };
+        let members = vec![member("c9c27d87", Some("群里的名字")), member("12ed2cd6", None)];
+        api.fixture.relay.store.put_members(&api.app.id, &[(Puid::new("973e46d8"), members)]).await.unwrap();
+
+        insta::assert_snapshot!(api.signed("/members/973e46d8?page_size=1").await, @r#"
+        200 OK
+        {
+          "count": 2,
+          "next": "http://relay.test/members/973e46d8?page_size=1&app_id=00000000000000000000000000000001&app_secret=5ec2e700000000000000000000000000&timestamp=1578367545&signature=6df8a25928e7a6f7adfe44074198c9d05abbe0b3&page=2",
+          "previous": null,
+          "results": [
+            {
+              "avatar": "/media/image/avatar/c9c27d87.jpg",
+              "city": null,
+              "display_name": "群里的名字",
+              "friend": false,
+              "insert_time": "2020-01-07T11:25:45.988020",
+              "is_friend": false,
+              "name": "群员",
+              "nick_name": "群员",
+              "owner": "e1d54615",
+              "province": null,
+              "puid": "c9c27d87",
+              "remark_name": null,
+              "sex": null,
+              "signature": null,
+              "update_time": "2020-01-07T11:25:45.988020",
+              "user_name": "@c9c27d87"
+            }
+          ],
+          "success": true
+        }
+        "#);
+        let second = api.signed("/members/973e46d8/?page_size=1&page=2").await;
+        assert_eq!(second.json["results"][0]["name"], "备注");
+        assert_eq!(second.json["results"][0]["is_friend"], true);
+    }
+
+    #[tokio::test]
+    async fn only_a_group_has_members() {
+        let api = Api::start().await;
+        api.contacts(vec![contact("12ed2cd6", ContactKind::Friend, "朋友")]).await;
+        insta::assert_snapshot!(api.signed("/members/12ed2cd6").await, @r#"
+        404 Not Found
+        {
+          "code": "not_found",
+          "errmsg": "There is no such group.",
+          "success": false
+        }
+        "#);
+        assert_eq!(api.signed(&format!("/members/{}", "0".repeat(5000))).await.status, 404);
+    }
+}

@@ -1,0 +1,223 @@
+//! `GET /message`, also `/messages`: the history, newest first, filtered, by pages; or, with `after`, what came since,
+//! oldest first, waiting for it where asked.
+
+use axum::{
+    Router,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use domain::message::Message;
+use serde::Serialize;
+use store::Filter;
+
+use crate::{
+    api::{auth::Caller, endpoints::at, error::ApiError, message_filter, page, state::AppState, success::Success},
+    message_row::{MessageRow, TimeFormat},
+    times::Times,
+};
+
+#[derive(Serialize)]
+struct News<'a> {
+    results: Vec<MessageRow<'a>>,
+    /// What `after` takes to go on from here.
+    cursor: String,
+}
+
+pub const PATHS: &[&str] = &["/message", "/messages"];
+
+pub fn route() -> Router<AppState> {
+    at(PATHS, &get(handle))
+}
+
+async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
+    let filter = message_filter::of(&caller.params, &state.relay.zone)?;
+    if let Some(after) = caller.params.get("after") {
+        let after = after.parse().map_err(|_| ApiError::field("after", "must be a cursor from an earlier answer"))?;
+        return news(&state, &caller, &filter, after).await;
+    }
+    let request = page::requested(&caller.params)?;
+    let history = state.relay.store.history(&caller.app.id, &filter, request).await?;
+    let history = history.ok_or(ApiError::InvalidPage)?;
+    page::respond(request, &caller.url, history.count, rows(&state, &history.rows))
+}
+
+fn rows<'a>(state: &AppState, messages: &'a [Message]) -> Vec<MessageRow<'a>> {
+    messages.iter().map(|message| MessageRow::of(message, TimeFormat::History, Times(&state.relay.zone))).collect()
+}
+
+async fn news(state: &AppState, caller: &Caller, filter: &Filter, mut after: u64) -> Result<Response, ApiError> {
+    let (limit, wait) = (page::size(&caller.params), state.wait(caller.params.wait()?));
+    let mut found = look(state, &caller.app.id, filter, &mut after, limit).await?;
+    while found.is_empty() && wait.again().await {
+        found = look(state, &caller.app.id, filter, &mut after, limit).await?;
+    }
+    Ok(Success::new(News { results: rows(state, &found), cursor: after.to_string() }).into_response())
+}
+
+/// What came after row `after`, which is moved past all that was looked at, whether it matches or not.
+async fn look(
+    state: &AppState,
+    app: &str,
+    filter: &Filter,
+    after: &mut u64,
+    limit: u32,
+) -> Result<Vec<Message>, ApiError> {
+    let head = state.relay.store.head(app).await?;
+    if head <= *after {
+        return Ok(Vec::new());
+    }
+    let found = state.relay.store.after(app, filter, *after, limit).await?;
+    let last = found.last().map_or(0, |message| message.seq);
+    // Only a full page ends before the head.
+    *after = if found.len() < limit as usize { last.max(head) } else { last };
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use domain::message::{Content, Direction};
+
+    use crate::support::{Api, message};
+
+    #[tokio::test]
+    async fn a_message_is_shown_as_in_the_readme() {
+        let api = Api::start().await;
+        api.append(message(1)).await;
+        insta::assert_snapshot!(api.signed("/message").await, @r#"
+        200 OK
+        {
+          "count": 1,
+          "next": null,
+          "previous": null,
+          "results": [
+            {
+              "chat": "1fee435b",
+              "content": {
+                "id": 1,
+                "insert_time": "2020-01-07T11:25:45.988020",
+                "message": 6050338562629220245,
+                "text": "测试",
+                "update_time": "2020-01-07T11:25:45.988020"
+              },
+              "create_time": "2020-01-07 11:32:48",
+              "direction": "in",
+              "id": 6050338562629220245,
+              "id_str": "6050338562629220245",
+              "insert_time": "2020-01-07T11:25:45.988020",
+              "is_at": null,
+              "maps": null,
+              "owner": "e1d54615",
+              "receive_time": "2020-01-07 11:25:45",
+              "receiver": "e1d54615",
+              "receiver_group": null,
+              "send_group": null,
+              "send_user": "1fee435b",
+              "type": "Text",
+              "update_time": "2020-01-07T11:25:45.988020"
+            }
+          ],
+          "success": true
+        }
+        "#);
+    }
+
+    #[tokio::test]
+    async fn the_newest_comes_first_and_pages_follow() {
+        let api = Api::start().await;
+        insta::assert_snapshot!(api.signed("/message").await, @r#"
+        200 OK
+        {
+          "count": 0,
+          "next": null,
+          "previous": null,
+          "results": [],
+          "success": true
+        }
+        "#);
+        for seq in 1..=5 {
+            api.append(message(seq)).await;
+        }
+        assert_eq!(api.signed("/messages?page_size=2").await.seqs(), [5, 4]);
+        let last = api.signed("/messages/?page_size=2&page=3").await;
+        assert_eq!((last.seqs(), &last.json["next"]), (vec![1], &serde_json::Value::Null));
+        assert_eq!(api.signed("/message?page_size=2&page=4").await.json["code"], "invalid_page");
+    }
+
+    #[tokio::test]
+    async fn every_filter_narrows_the_history() {
+        let api = Api::start().await;
+        let mut out = message(2);
+        (out.direction, out.send_user, out.receiver) = (Direction::Out, Some(out.owner.clone()), out.send_user.clone());
+        out.content = Content::System { text: String::new() };
+        api.append(message(1)).await;
+        api.append(out).await;
+        for (query, found) in [
+            ("send_user=1fee435b", vec![1]),
+            ("receiver=1fee435b", vec![2]),
+            ("chat=1fee435b", vec![2, 1]),
+            ("type=System", vec![2]),
+            ("send_group=973e46d8", vec![]),
+            ("type=Text&create_time=2020-01-07 11:32:48", vec![1]),
+            ("create_time=2020-01-07 11:32:49", vec![]),
+            ("receive_time=2020-01-07T11:25:45", vec![2, 1]),
+            ("receive_time__gte=2020-01-07 11:25:45", vec![2, 1]),
+            ("receive_time__gt=2020-01-07 11:25:45", vec![]),
+            ("receive_time__lte=2020-01-07 11:25:45", vec![2, 1]),
+            ("receive_time__lt=2020-01-07 11:25:45", vec![]),
+            ("receive_time__gt=2020-01-07T11:25:45.988019", vec![2, 1]),
+            ("receive_time__gt=2020-01-07T11:25:45.988020", vec![]),
+            ("receive_time__gte=2020-01-07&receive_time__lt=2020-01-08", vec![2, 1]),
+        ] {
+            assert_eq!(api.signed(&format!("/message?{query}")).await.seqs(), found, "{query}");
+        }
+        insta::assert_snapshot!(api.signed("/message?type=Smoke&create_time__lt=soon").await, @r#"
+        400 Bad Request
+        {
+          "code": "invalid_parameter",
+          "errmsg": "A parameter is missing or malformed.",
+          "fields": {
+            "create_time__lt": "must be a time such as 2020-01-07 11:32:48",
+            "type": "must be one of Text, Map, Card, Note, Sharing, Picture, Recording, Attachment, Video, Friends, System"
+          },
+          "success": false
+        }
+        "#);
+    }
+
+    #[tokio::test]
+    async fn news_come_oldest_first_with_a_cursor_past_what_does_not_match() {
+        let api = Api::start().await;
+        for seq in 1..=3 {
+            api.append(message(seq)).await;
+        }
+        let first = api.signed("/message?after=0&page_size=2").await;
+        assert_eq!((first.seqs(), &first.json["cursor"]), (vec![1, 2], &"2".into()));
+        let second = api.signed("/message?after=2&page_size=2").await;
+        assert_eq!((second.seqs(), &second.json["cursor"]), (vec![3], &"3".into()));
+        insta::assert_snapshot!(api.signed("/message?after=0&type=Map").await, @r#"
+        200 OK
+        {
+          "cursor": "3",
+          "results": [],
+          "success": true
+        }
+        "#);
+        assert_eq!(api.signed("/message?after=9").await.json["cursor"], "9");
+        assert_eq!(api.signed("/message?after=x").await.json["code"], "invalid_parameter");
+        assert_eq!(api.signed("/message?after=1&wait=21").await.json["code"], "invalid_parameter");
+    }
+
+    #[tokio::test]
+    async fn a_waiting_request_is_told_of_a_new_message() {
+        let api = Api::start().await;
+        api.append(message(1)).await;
+        let later = async {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            api.append(message(2)).await;
+        };
+        let (answer, ()) = tokio::join!(api.signed("/message?after=1&wait=20"), later);
+        assert_eq!(answer.seqs(), [2]);
+    }
+}

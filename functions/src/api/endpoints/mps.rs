@@ -1,0 +1,74 @@
+//! `GET /mps`: the official accounts (公众号) that the account follows, filtered, by pages.
+
+use axum::{Router, response::Response, routing::get};
+
+use crate::api::{
+    auth::Caller,
+    endpoints::at,
+    error::ApiError,
+    page,
+    row_filter::{Field, Filter},
+    state::AppState,
+    view::contact::OfficialAccount,
+};
+
+const FIELDS: [Field<OfficialAccount>; 6] = [
+    ("puid", |account| Some(account.puid.as_str())),
+    ("name", |account| account.name.as_deref()),
+    ("nick_name", |account| account.nick_name.as_deref()),
+    ("user_name", |account| account.user_name.as_deref()),
+    ("province", |account| account.province.as_deref()),
+    ("city", |account| account.city.as_deref()),
+];
+
+pub const PATHS: &[&str] = &["/mps"];
+
+pub fn route() -> Router<AppState> {
+    at(PATHS, &get(handle))
+}
+
+async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
+    let filter =
+        Filter::of(&caller.params, &FIELDS, |account| [account.name.as_deref(), account.nick_name.as_deref(), None]);
+    let book = state.book(&caller.app, caller.book_version).await?;
+    page::cut(&caller.params, &caller.url, book.official_accounts.iter().filter(|account| filter.matches(account)))
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::contact::ContactKind;
+
+    use crate::support::{Api, contact};
+
+    #[tokio::test]
+    async fn an_official_account_is_shown_with_whose_it_is() {
+        let api = Api::start().await;
+        let mut account = contact("0badcafe", ContactKind::OfficialAccount, "新闻");
+        (account.province, account.signature) = (Some("北京".to_owned()), Some("每日新闻".to_owned()));
+        api.contacts(vec![account, contact("12ed2cd6", ContactKind::Friend, "测试")]).await;
+        insta::assert_snapshot!(api.signed("/mps?province=北京").await, @r#"
+        200 OK
+        {
+          "count": 1,
+          "next": null,
+          "previous": null,
+          "results": [
+            {
+              "avatar": "/media/image/avatar/0badcafe.jpg",
+              "city": null,
+              "insert_time": "2020-01-07T11:25:45.988020",
+              "name": "新闻",
+              "nick_name": "新闻",
+              "owner": "e1d54615",
+              "province": "北京",
+              "puid": "0badcafe",
+              "signature": "每日新闻",
+              "update_time": "2020-01-07T11:25:45.988020",
+              "user_name": "@0badcafe"
+            }
+          ],
+          "success": true
+        }
+        "#);
+    }
+}

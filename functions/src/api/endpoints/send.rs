@@ -1,0 +1,322 @@
+//! `POST /send`: sends into a chat, and `GET /send/<id>`: what became of it. The answer is the README's echo with the
+//! job's id and status; with `wait=<seconds>` it waits for the end. `Idempotency-Key` makes a retry safe.
+
+use axum::{
+    Router,
+    http::HeaderMap,
+    routing::{get, post},
+};
+use domain::{
+    contact::ContactKind,
+    job::{Command, Job, JobId, derived_id},
+    puid::Puid,
+    session::State as SessionState,
+};
+use futures_util::future::try_join;
+use serde::Serialize;
+
+use crate::{
+    api::{
+        auth::Caller,
+        endpoints::{Segment, at},
+        error::ApiError,
+        jobs,
+        params::Params,
+        state::AppState,
+        success::Success,
+    },
+    outgoing::{self, Unsendable},
+};
+
+/// The longest `Idempotency-Key`, in bytes.
+const MAX_KEY: usize = 255;
+/// No puid has so many bytes, and the ledger takes no key that is much longer.
+const MAX_PUID: usize = 255;
+
+#[derive(Serialize)]
+struct Sent {
+    msg_type: &'static str,
+    puid: Puid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<bool>,
+    text: String,
+    #[serde(flatten)]
+    job: JobRow,
+}
+
+#[derive(Serialize)]
+struct JobRow {
+    id: JobId,
+    status: &'static str,
+    /// WeChat's number for the message, once it was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_id: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_id_str: Option<String>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+}
+
+impl From<&Job> for JobRow {
+    fn from(job: &Job) -> Self {
+        let (message_id, why) = jobs::result(&job.state);
+        Self {
+            id: job.id.clone(),
+            status: job.state.as_str(),
+            message_id,
+            message_id_str: message_id.map(|id| id.to_string()),
+            why: why.map(str::to_owned),
+        }
+    }
+}
+
+const SEND: &str = "/send";
+const SENT: &str = "/send/{id}";
+pub const PATHS: &[&str] = &[SEND, SENT];
+
+pub fn route() -> Router<AppState> {
+    at(&[SEND], &post(handle)).merge(at(&[SENT], &get(look)))
+}
+
+async fn handle(state: AppState, headers: HeaderMap, caller: Caller) -> Result<Success<Sent>, ApiError> {
+    let wanted = Wanted::of(&caller.params)?;
+    let wait = state.wait(caller.params.wait()?);
+    let key = key(&headers)?.map(|key| derived_id(&["send", &caller.app.id, key]));
+    let command = Command::SendText { to: wanted.puid.clone(), text: wanted.text.clone() };
+    let known = match &key {
+        Some(id) => state.relay.store.job(&caller.app.id, id).await?,
+        None => None,
+    };
+    if known.is_none() {
+        wanted.can_be_sent(&state, &caller).await?;
+    }
+    let job = state.ask(&caller.app, key.unwrap_or_else(|| state.relay.ids.hex()), command.clone()).await?;
+    if job.command != command {
+        return Err(ApiError::IdempotencyConflict);
+    }
+    let job = JobRow::from(&state.follow(job, &wait).await?);
+    Ok(Success::new(Sent { msg_type: "text", puid: wanted.puid, group: wanted.group, text: wanted.text, job }))
+}
+
+async fn look(state: AppState, Segment(id): Segment, caller: Caller) -> Result<Success<JobRow>, ApiError> {
+    let job = state.job(&caller.app.id, &id).await?;
+    match job.command {
+        Command::SendText { .. } => Ok(Success::new(JobRow::from(&job))),
+        Command::Login | Command::Logout => Err(ApiError::NotFound("job")),
+    }
+}
+
+/// What is to be sent, and to whom.
+struct Wanted {
+    puid: Puid,
+    /// Whether the caller takes it for a group.
+    group: Option<bool>,
+    text: String,
+}
+
+impl Wanted {
+    fn of(params: &Params) -> Result<Self, ApiError> {
+        let text = outgoing::text(params.get("msg_type"), params.get("text")).map_err(|why| match why {
+            Unsendable::Missing(name) => ApiError::field(name, "is required"),
+            Unsendable::Kind if matches!(params.get("msg_type"), Some("image" | "file" | "video")) => {
+                ApiError::UnsupportedMsgType
+            }
+            Unsendable::Kind => ApiError::field("msg_type", "must be text, image, file or video"),
+            Unsendable::TooLong => ApiError::TooLarge("a text may have 16 KiB"),
+        })?;
+        let puid = Puid::new(params.required("puid")?);
+        Ok(Self { puid, group: params.boolean("group")?, text: text.to_owned() })
+    }
+
+    /// Whether there is such a contact, and a session to send it with.
+    async fn can_be_sent(&self, state: &AppState, caller: &Caller) -> Result<(), ApiError> {
+        // Of the book, this row alone: a function that has just started would have to read all of it.
+        if self.puid.as_str().len() > MAX_PUID {
+            return Err(ApiError::NotFound("contact"));
+        }
+        let (store, app) = (&state.relay.store, &caller.app.id);
+        let (contact, session) = try_join(store.contact(app, &self.puid), store.session(app)).await?;
+        let contact = contact.filter(|contact| contact.present).ok_or(ApiError::NotFound("contact"))?;
+        if self.group.is_some_and(|group| group != (contact.kind == ContactKind::Group)) {
+            return Err(ApiError::NotFound("contact"));
+        }
+        let online = session.is_some_and(|session| session.state == SessionState::Online);
+        if online { Ok(()) } else { Err(ApiError::SessionOffline) }
+    }
+}
+
+fn key(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
+    let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = key.to_str().ok().filter(|key| (1..=MAX_KEY).contains(&key.len()));
+    key.map(Some).ok_or_else(|| ApiError::field("Idempotency-Key", "must be 1 to 255 printable ASCII characters"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use domain::job::JobState;
+
+    use super::*;
+    use crate::support::{Answer, Api, contact};
+
+    const JSON: (&str, &str) = ("content-type", "application/json");
+    const BODY: &str = r#"{"msg_type": "text", "puid": "1fee435b", "text": "666"}"#;
+
+    async fn online() -> Api {
+        let api = Api::start().await;
+        let group = contact("973e46d8", ContactKind::Group, "群");
+        api.contacts(vec![contact("1fee435b", ContactKind::Friend, "朋友"), group]).await;
+        api.online().await;
+        api
+    }
+
+    async fn send(api: &Api, body: &'static str) -> Answer {
+        api.post("/send", &[JSON], body).await
+    }
+
+    #[tokio::test]
+    async fn a_text_becomes_a_command_by_json_form_or_query() {
+        let api = online().await;
+        let answer = send(&api, BODY).await;
+        insta::assert_snapshot!(answer, @r#"
+        200 OK
+        {
+          "id": "00000000000000000000000000000009",
+          "msg_type": "text",
+          "puid": "1fee435b",
+          "status": "queued",
+          "success": true,
+          "text": "666"
+        }
+        "#);
+        let form = ("content-type", "application/x-www-form-urlencoded");
+        let form = api.post("/send", &[form], "msg_type=text&puid=973e46d8&group=True&text=%E5%A5%BD").await;
+        assert_eq!((&form.json["text"], &form.json["group"]), (&"好".into(), &true.into()));
+        assert_eq!(api.post("/send/?msg_type=text&puid=1fee435b&text=三", &[], "").await.json["text"], "三");
+        let sent = api.commands(3).await;
+        assert_eq!(sent[0].id, answer.json["id"].as_str().unwrap());
+        assert_eq!(sent[0].request_id(), Some("request-1"));
+        assert_eq!(sent[1].command, Command::SendText { to: Puid::new("973e46d8"), text: "好".to_owned() });
+    }
+
+    #[tokio::test]
+    async fn a_repeated_key_sends_once() {
+        let api = online().await;
+        let key = ("Idempotency-Key", "order 17");
+        let ask = async |body| api.post("/send", &[JSON, key], body).await;
+        let first = ask(BODY).await;
+        api.session(|session| session.state = SessionState::Offline).await;
+        assert_eq!(ask(BODY).await, first, "also when it could not be sent now");
+        let other = ask(r#"{"msg_type": "text", "puid": "1fee435b", "text": "777"}"#).await;
+        insta::assert_snapshot!(other, @r#"
+        422 Unprocessable Entity
+        {
+          "code": "idempotency_conflict",
+          "errmsg": "This Idempotency-Key was used for another message.",
+          "success": false
+        }
+        "#);
+        api.commands(1).await;
+        let long = "k".repeat(256);
+        let refused = api.post("/send", &[JSON, ("idempotency-key", &long)], BODY).await;
+        assert_eq!(refused.json["code"], "invalid_parameter");
+    }
+
+    #[tokio::test]
+    async fn a_waiting_request_is_told_what_became_of_it() {
+        let api = online().await;
+        let worker = async |state| {
+            let jobs = api.commands(1).await;
+            api.finish(&jobs[0], state).await;
+        };
+        let sent = worker(JobState::Sent { message_id: Some(6_050_338_562_629_220_245) });
+        let (answer, ()) = tokio::join!(api.post("/send?wait=20", &[JSON], BODY), sent);
+        insta::assert_snapshot!(answer, @r#"
+        200 OK
+        {
+          "id": "00000000000000000000000000000009",
+          "message_id": 6050338562629220245,
+          "message_id_str": "6050338562629220245",
+          "msg_type": "text",
+          "puid": "1fee435b",
+          "status": "sent",
+          "success": true,
+          "text": "666"
+        }
+        "#);
+        let id = answer.json["id"].as_str().unwrap();
+        assert_eq!(api.signed(&format!("/send/{id}")).await.json["message_id_str"], "6050338562629220245");
+
+        let failed = worker(JobState::Failed { why: "the session is offline".to_owned() });
+        let (answer, ()) = tokio::join!(api.post("/send?wait=20", &[JSON], BODY), failed);
+        let id = answer.json["id"].as_str().unwrap();
+        insta::assert_snapshot!(api.signed(&format!("/send/{id}/")).await, @r#"
+        200 OK
+        {
+          "id": "0000000000000000000000000000000a",
+          "status": "failed",
+          "success": true,
+          "why": "the session is offline"
+        }
+        "#);
+        for unknown in ["0".repeat(32), "é".repeat(1200)] {
+            assert_eq!(api.signed(&format!("/send/{unknown}")).await.json["code"], "not_found");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_sent_is_refused_with_its_reason() {
+        let api = online().await;
+        let mut refusals = String::new();
+        for body in [
+            "{",
+            r#"{"puid": "1fee435b", "text": "x"}"#,
+            r#"{"msg_type": "text", "puid": "1fee435b", "text": ""}"#,
+            r#"{"msg_type": "text", "text": "x"}"#,
+            r#"{"msg_type": "poem", "puid": "1fee435b", "text": "x"}"#,
+            r#"{"msg_type": "image", "puid": "1fee435b", "url": "http://a.example/b.png"}"#,
+            r#"{"msg_type": "text", "puid": "1fee435b", "text": "x", "group": "perhaps"}"#,
+            r#"{"msg_type": "text", "puid": "1fee435b", "text": "x", "group": true}"#,
+            r#"{"msg_type": "text", "puid": "973e46d8", "text": "x", "group": false}"#,
+            r#"{"msg_type": "text", "puid": "00000000", "text": "x"}"#,
+        ] {
+            let answer = send(&api, body).await;
+            let (code, fields) = (&answer.json["code"], &answer.json["fields"]);
+            writeln!(refusals, "{} {code} {fields}", answer.status.as_u16()).unwrap();
+        }
+        insta::assert_snapshot!(refusals, @r#"
+        400 "invalid_body" null
+        400 "invalid_parameter" {"msg_type":"is required"}
+        400 "invalid_parameter" {"text":"is required"}
+        400 "invalid_parameter" {"puid":"is required"}
+        400 "invalid_parameter" {"msg_type":"must be text, image, file or video"}
+        400 "unsupported_msg_type" null
+        400 "invalid_parameter" {"group":"must be true or false"}
+        404 "not_found" null
+        404 "not_found" null
+        404 "not_found" null
+        "#);
+        let nobody = format!("/send?msg_type=text&text=x&puid={}", "é".repeat(1_200));
+        assert_eq!(api.post(&nobody, &[], "").await.status, 404);
+        let long = format!("/send?msg_type=text&puid=1fee435b&text={}", "x".repeat(outgoing::MAX_TEXT + 1));
+        assert_eq!(api.post(&long, &[], "").await.status, 413);
+        let body: &'static str = Box::leak("x".repeat(300_000).into_boxed_str());
+        assert_eq!(api.post("/send", &[JSON], body).await.json["code"], "too_large");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_sent_while_the_app_is_offline() {
+        let api = online().await;
+        api.session(|session| session.state = SessionState::Waiting).await;
+        insta::assert_snapshot!(send(&api, BODY).await, @r#"
+        409 Conflict
+        {
+          "code": "session_offline",
+          "errmsg": "The app is not online: log in first.",
+          "success": false
+        }
+        "#);
+    }
+}

@@ -1,0 +1,155 @@
+//! `GET /session`: how the app's session stands, and what waits.
+
+use axum::{
+    Router,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use domain::session::{Ending, Progress, Session};
+use futures_util::future::try_join;
+use serde::Serialize;
+
+use crate::{
+    api::{auth::Caller, endpoints::at, error::ApiError, state::AppState, success::Success, view::session::User},
+    times::Times,
+};
+
+#[derive(Serialize)]
+struct Standing<'a> {
+    state: &'static str,
+    since: String,
+    user: Option<User<'a>>,
+    /// Why the last session or login ended.
+    ending: Option<&'a Ending>,
+    last_error: Option<&'a str>,
+    last_sync: Option<String>,
+    contacts: Progress,
+    queues: Depths,
+    /// Chats whose delivery waits for another attempt.
+    parked: usize,
+}
+
+/// Messages in the queues that serve the app, others' among them.
+#[derive(Serialize)]
+struct Depths {
+    inbound: u64,
+    commands: u64,
+}
+
+pub const PATHS: &[&str] = &["/session"];
+
+pub fn route() -> Router<AppState> {
+    at(PATHS, &get(handle))
+}
+
+async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
+    let (relay, app) = (&state.relay, &caller.app);
+    let commands = relay.queues.commands.get(usize::from(app.shard));
+    let commands = commands.ok_or_else(|| ApiError::Internal(format!("no queue for shard {}", app.shard)))?;
+    let stored = async {
+        let both = try_join(relay.store.session(&app.id), relay.store.parked_chats(&app.id));
+        Ok::<_, ApiError>(both.await?)
+    };
+    let queued = async { Ok(try_join(relay.queues.inbound.depth(), commands.depth()).await?) };
+    let ((session, parked), (inbound, commands)) = try_join(Box::pin(stored), Box::pin(queued)).await?;
+    let session = session.unwrap_or_else(|| Session::offline(app.created));
+    let (times, online) = (Times(&relay.zone), session.state == domain::session::State::Online);
+    let standing = Standing {
+        state: session.state.as_str(),
+        since: times.iso(session.since),
+        user: session.user.as_ref().filter(|_| online).map(User::from),
+        ending: session.ending.as_ref(),
+        last_error: session.last_error.as_deref(),
+        last_sync: session.last_sync.map(|at| times.iso(at)),
+        contacts: session.contacts,
+        queues: Depths { inbound, commands },
+        parked: parked.len(),
+    };
+    Ok(Success::new(standing).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{delivery::Parked, puid::Puid};
+
+    use super::*;
+    use crate::support::Api;
+
+    #[tokio::test]
+    async fn a_session_tells_who_since_when_and_what_waits() {
+        let api = Api::start().await;
+        insta::assert_snapshot!(api.signed("/session").await, @r#"
+        200 OK
+        {
+          "contacts": {
+            "done": 0,
+            "total": 0
+          },
+          "ending": null,
+          "last_error": null,
+          "last_sync": null,
+          "parked": 0,
+          "queues": {
+            "commands": 0,
+            "inbound": 0
+          },
+          "since": "2020-01-07T11:25:45.988020",
+          "state": "offline",
+          "success": true,
+          "user": null
+        }
+        "#);
+        api.online().await;
+        let now = api.fixture.relay.now();
+        api.session(|session| {
+            session.contacts = Progress { done: 7, total: 313 };
+            session.last_error = Some("the connection was closed".to_owned());
+            session.last_sync = Some(now);
+        })
+        .await;
+        let parked = Parked {
+            chat: Puid::new("1fee435b"),
+            attempts: 0,
+            due: now,
+            since: now,
+            last_seq: 1,
+            last_error: "the callback answered 500".to_owned(),
+        };
+        api.fixture.relay.store.park(&api.app.id, 0, &parked).await.unwrap();
+        insta::assert_snapshot!(api.signed("/session/").await, @r#"
+        200 OK
+        {
+          "contacts": {
+            "done": 7,
+            "total": 313
+          },
+          "ending": null,
+          "last_error": "the connection was closed",
+          "last_sync": "2020-01-07T11:25:45.988020",
+          "parked": 1,
+          "queues": {
+            "commands": 0,
+            "inbound": 0
+          },
+          "since": "2020-01-07T11:25:45.988020",
+          "state": "online",
+          "success": true,
+          "user": {
+            "avatar": "/media/image/avatar/e1d54615.jpg",
+            "name": "我",
+            "nick_name": "我",
+            "puid": "e1d54615",
+            "user_name": "@e1d54615"
+          }
+        }
+        "#);
+        api.session(|session| {
+            session.state = domain::session::State::Offline;
+            session.ending = Some(Ending::EndedByWeChat { code: 1101 });
+        })
+        .await;
+        let ended = api.signed("/session").await.json;
+        assert_eq!(ended["ending"], serde_json::json!({ "why": "ended_by_we_chat", "code": 1101 }));
+        assert_eq!(ended["user"], serde_json::Value::Null);
+    }
+}

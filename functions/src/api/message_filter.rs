@@ -1,0 +1,77 @@
+//! The history's filters.
+//!
+//! A time given in whole seconds stands for that second, one with a fraction for that microsecond: so a row's own
+//! `receive_time`, which shows seconds, finds the row, and `__lte` and `__gt` agree with it.
+
+use domain::{message::Kind, puid::Puid, time};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use store::Filter;
+
+use crate::api::{
+    error::{ApiError, Fields},
+    params::Params,
+};
+
+const KINDS: [Kind; 11] = [
+    Kind::Text,
+    Kind::Map,
+    Kind::Card,
+    Kind::Note,
+    Kind::Sharing,
+    Kind::Picture,
+    Kind::Recording,
+    Kind::Attachment,
+    Kind::Video,
+    Kind::Friends,
+    Kind::System,
+];
+
+/// The filter that a request asks for. Every parameter at fault is named.
+pub fn of(params: &Params, zone: &TimeZone) -> Result<Filter, ApiError> {
+    let mut faults = Fields::new();
+    let puid = |name| params.get(name).map(Puid::new);
+    let kind = params.get("type").map(|name| KINDS.into_iter().find(|kind| kind.as_str() == name));
+    if kind == Some(None) {
+        faults.insert("type", format!("must be one of {}", KINDS.map(Kind::as_str).join(", ")));
+    }
+    let mut times = |names: [&'static str; 5]| {
+        let mut read = |name: &'static str| {
+            let span = span(params.get(name)?, zone);
+            if span.is_none() {
+                faults.insert(name, "must be a time such as 2020-01-07 11:32:48".to_owned());
+            }
+            span
+        };
+        let [exact, gte, gt, lte, lt] = names.map(&mut read);
+        let from = [exact.map(|at| at.0), gte.map(|at| at.0), gt.map(|at| at.1)].into_iter().flatten().max();
+        let to = [exact.map(|at| at.1), lte.map(|at| at.1), lt.map(|at| at.0)].into_iter().flatten().min();
+        (from, to)
+    };
+    let (create_from, create_to) =
+        times(["create_time", "create_time__gte", "create_time__gt", "create_time__lte", "create_time__lt"]);
+    let (receive_from, receive_to) =
+        times(["receive_time", "receive_time__gte", "receive_time__gt", "receive_time__lte", "receive_time__lt"]);
+    if !faults.is_empty() {
+        return Err(ApiError::Invalid(faults));
+    }
+    Ok(Filter {
+        kind: kind.flatten(),
+        send_user: puid("send_user"),
+        send_group: puid("send_group"),
+        maps: puid("maps"),
+        receiver: puid("receiver"),
+        receiver_group: puid("receiver_group"),
+        chat: puid("chat"),
+        create_from,
+        create_to,
+        receive_from,
+        receive_to,
+    })
+}
+
+/// The first instant that `text` stands for, and the first after it.
+fn span(text: &str, zone: &TimeZone) -> Option<(Timestamp, Timestamp)> {
+    let from = time::parse_local(text, zone)?;
+    let length = if text.contains('.') { SignedDuration::from_micros(1) } else { SignedDuration::from_secs(1) };
+    Some((from, from.checked_add(length).ok()?))
+}

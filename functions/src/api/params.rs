@@ -1,0 +1,134 @@
+//! Parameters of a request, from wherever the contract lets them come: the query, and for POST also a form or a JSON
+//! object in the body.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, header};
+use serde_json::Value;
+
+use crate::api::error::ApiError;
+
+/// The longest wait a caller may ask for.
+const MAX_WAIT: u64 = 20;
+
+/// Names and values in the order they came, the query first. An empty value counts as absent, and the last of several
+/// counts, as in Django.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Params(Vec<(String, String)>);
+
+impl Params {
+    pub fn of_query(query: Option<&str>) -> Self {
+        Self(url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect())
+    }
+
+    /// Adds those of a body. Without a content type the body must be empty.
+    pub fn add_body(&mut self, headers: &HeaderMap, body: &Bytes) -> Result<(), ApiError> {
+        if body.is_empty() {
+            return Ok(());
+        }
+        let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        match kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+            "application/json" => self.add_json(body),
+            "application/x-www-form-urlencoded" => {
+                self.0.extend(url::form_urlencoded::parse(body).into_owned());
+                Ok(())
+            }
+            _ => Err(ApiError::Malformed("send JSON or a form, and say which in Content-Type".to_owned())),
+        }
+    }
+
+    fn add_json(&mut self, body: &[u8]) -> Result<(), ApiError> {
+        let value: Value = serde_json::from_slice(body).map_err(|error| ApiError::Malformed(error.to_string()))?;
+        let Value::Object(object) = value else {
+            return Err(ApiError::Malformed("it must be a JSON object".to_owned()));
+        };
+        for (name, value) in object {
+            match value {
+                Value::Null => {}
+                Value::String(text) => self.0.push((name, text)),
+                Value::Bool(_) | Value::Number(_) => self.0.push((name, value.to_string())),
+                Value::Array(_) | Value::Object(_) => {
+                    return Err(ApiError::Malformed("values must be strings, numbers or booleans".to_owned()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.0.iter().rev().find(|(key, _)| key == name)?;
+        Some(value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    pub fn required(&self, name: &'static str) -> Result<&str, ApiError> {
+        self.get(name).ok_or_else(|| ApiError::field(name, "is required"))
+    }
+
+    /// `true`, `1`, `yes`, `on` and their opposites, in any case.
+    pub fn boolean(&self, name: &'static str) -> Result<Option<bool>, ApiError> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        match value.to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => Ok(Some(true)),
+            "false" | "0" | "no" | "off" => Ok(Some(false)),
+            _ => Err(ApiError::field(name, "must be true or false")),
+        }
+    }
+
+    /// `wait`, in seconds; zero where it is not given.
+    pub fn wait(&self) -> Result<Duration, ApiError> {
+        let Some(value) = self.get("wait") else { return Ok(Duration::ZERO) };
+        match value.parse() {
+            Ok(seconds) if seconds <= MAX_WAIT => Ok(Duration::from_secs(seconds)),
+            _ => Err(ApiError::field("wait", "must be a whole number of seconds from 0 to 20")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn with_body(kind: &'static str, body: &'static str) -> Result<Params, ApiError> {
+        let mut params = Params::of_query(Some("a=query&b=query"));
+        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(kind))]);
+        params.add_body(&headers, &Bytes::from_static(body.as_bytes()))?;
+        Ok(params)
+    }
+
+    #[test]
+    fn the_body_comes_after_the_query_and_the_last_counts() {
+        let form = with_body("application/x-www-form-urlencoded; charset=utf-8", "a=%E6%B5%8B&a=%E8%AF%95").unwrap();
+        assert_eq!((form.get("a"), form.get("b"), form.get("c")), (Some("试"), Some("query"), None));
+        let json = with_body("application/json", r#"{"a": true, "b": null, "c": 5, "d": ""}"#).unwrap();
+        assert_eq!((json.get("a"), json.get("b"), json.get("c")), (Some("true"), Some("query"), Some("5")));
+        assert_eq!(json.get("d"), None);
+    }
+
+    #[test]
+    fn other_bodies_are_refused() {
+        for (kind, body) in [
+            ("application/json", "{"),
+            ("application/json", "[]"),
+            ("application/json", r#"{"a": {"b": 1}}"#),
+            ("text/plain", "a=1"),
+        ] {
+            assert!(matches!(with_body(kind, body), Err(ApiError::Malformed(_))), "{kind} {body}");
+        }
+    }
+
+    #[test]
+    fn booleans_and_waits_are_read_strictly() {
+        let params = Params::of_query(Some("yes=True&no=0&odd=maybe&wait=20"));
+        assert_eq!(params.boolean("yes").unwrap(), Some(true));
+        assert_eq!(params.boolean("no").unwrap(), Some(false));
+        assert_eq!(params.boolean("absent").unwrap(), None);
+        assert!(params.boolean("odd").is_err());
+        assert_eq!(params.wait().unwrap(), Duration::from_secs(20));
+        for wrong in ["wait=21", "wait=-1", "wait=x", "wait=1.5"] {
+            assert!(Params::of_query(Some(wrong)).wait().is_err(), "{wrong}");
+        }
+    }
+}

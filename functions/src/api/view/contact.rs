@@ -1,0 +1,134 @@
+//! Friends, members, groups and official accounts.
+
+use std::sync::Arc;
+
+use domain::{
+    contact::{Contact, Member},
+    puid::Puid,
+};
+use serde::Serialize;
+
+use super::filled;
+use crate::times::Times;
+
+/// A friend, or a member of a group.
+#[derive(Debug, Clone, Serialize)]
+pub struct Person {
+    pub puid: Puid,
+    pub insert_time: String,
+    pub update_time: String,
+    pub name: Option<String>,
+    pub nick_name: Option<String>,
+    pub user_name: Option<String>,
+    pub remark_name: Option<String>,
+    pub avatar: String,
+    pub signature: Option<String>,
+    pub sex: Option<u8>,
+    pub province: Option<String>,
+    pub city: Option<String>,
+    pub is_friend: bool,
+    /// The same as `is_friend`; the predecessor shows both.
+    pub friend: bool,
+    pub owner: Option<Arc<str>>,
+}
+
+impl Person {
+    pub fn of(contact: &Contact, is_friend: bool, owner: Option<Arc<str>>, times: Times<'_>) -> Self {
+        Self {
+            puid: contact.puid.clone(),
+            insert_time: times.iso(contact.insert_time),
+            update_time: times.iso(contact.update_time),
+            name: filled(Some(contact.name())),
+            nick_name: filled(Some(&contact.nick_name)),
+            user_name: filled(Some(&contact.user_name)),
+            remark_name: filled(contact.remark_name.as_deref()),
+            avatar: contact.avatar(),
+            signature: filled(contact.signature.as_deref()),
+            sex: contact.sex,
+            province: filled(contact.province.as_deref()),
+            city: filled(contact.city.as_deref()),
+            is_friend,
+            friend: is_friend,
+            owner,
+        }
+    }
+}
+
+/// A person with what the group calls them.
+#[derive(Debug, Serialize)]
+pub struct MemberRow {
+    #[serde(flatten)]
+    pub person: Person,
+    pub display_name: Option<String>,
+}
+
+impl MemberRow {
+    /// `friend` is the person's own row where they are a friend, which knows more than the group does.
+    pub fn of(member: &Member, friend: Option<&Person>, owner: Option<Arc<str>>, times: Times<'_>) -> Self {
+        let person = friend.cloned().unwrap_or_else(|| Person::of(&member.contact, false, owner, times));
+        Self { person, display_name: filled(member.display_name.as_deref()) }
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub struct Group {
+    pub puid: Puid,
+    pub member_count: u32,
+    pub insert_time: String,
+    pub update_time: String,
+    pub name: Option<String>,
+    pub nick_name: Option<String>,
+    pub user_name: Option<String>,
+    pub avatar: String,
+    pub owner: Option<Arc<str>>,
+}
+
+impl Group {
+    pub fn of(contact: &Contact, owner: Option<Arc<str>>, times: Times<'_>) -> Self {
+        Self {
+            puid: contact.puid.clone(),
+            member_count: contact.member_count,
+            insert_time: times.iso(contact.insert_time),
+            update_time: times.iso(contact.update_time),
+            name: filled(Some(contact.name())),
+            nick_name: filled(Some(&contact.nick_name)),
+            user_name: filled(Some(&contact.user_name)),
+            avatar: contact.avatar(),
+            owner,
+        }
+    }
+}
+
+/// 公众号.
+#[derive(Debug, Serialize)]
+pub struct OfficialAccount {
+    pub puid: Puid,
+    pub insert_time: String,
+    pub update_time: String,
+    pub name: Option<String>,
+    pub nick_name: Option<String>,
+    pub user_name: Option<String>,
+    pub avatar: String,
+    pub province: Option<String>,
+    pub city: Option<String>,
+    pub signature: Option<String>,
+    pub owner: Option<Arc<str>>,
+}
+
+impl OfficialAccount {
+    pub fn of(contact: &Contact, owner: Option<Arc<str>>, times: Times<'_>) -> Self {
+        Self {
+            puid: contact.puid.clone(),
+            insert_time: times.iso(contact.insert_time),
+            update_time: times.iso(contact.update_time),
+            name: filled(Some(contact.name())),
+            nick_name: filled(Some(&contact.nick_name)),
+            user_name: filled(Some(&contact.user_name)),
+            avatar: contact.avatar(),
+            province: filled(contact.province.as_deref()),
+            city: filled(contact.city.as_deref()),
+            signature: filled(contact.signature.as_deref()),
+            owner,
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! From an inbound envelope to the callback and back: POST the message, turn the answer into jobs, note it as
+//! delivered. In this order, so that a crash in between repeats a step and loses none; the jobs' ids derive from the
+//! message, so that repeating them makes no second.
+//!
+//! A callback that fails is tried again a few times, then its chat is parked in the ledger for [`crate::sweep`]; what
+//! comes later in that chat lines up behind. Other chats go on.
+
+pub mod reply;
+
+use std::sync::Arc;
+
+use boot::{Relay, metrics};
+use domain::{
+    delivery::{self, Delivery, Parked, RetrySchedule},
+    job::{Command, Job, Origin, derived_id},
+    puid::Puid,
+    secret::CannotOpen,
+};
+use jiff::{SignedDuration, Timestamp};
+use queue::{CommandEnvelope, InboundEnvelope, QueueError};
+use store::{Envelope, StoreError};
+use tokio::time::Instant;
+
+use crate::{
+    delivery::{
+        batch::{self, Record},
+        callback::{Client, Failure, Post, Taken},
+    },
+    message_row::{MessageRow, TimeFormat},
+    times::Times,
+};
+
+/// The relay itself failed; the envelope must come again. A callback that fails is no error.
+#[derive(Debug, thiserror::Error)]
+pub enum DispatchError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    #[error(transparent)]
+    Sealed(#[from] CannotOpen),
+    #[error("the message cannot be written as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// What became of an envelope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The callback has the message.
+    Received,
+    /// It waits in the ledger for a later attempt.
+    Parked,
+    /// Nothing to deliver: delivered before, never wanted, or gone.
+    Skipped,
+}
+
+/// What became of one try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Try {
+    Received,
+    Skipped,
+    Failed(Failure),
+}
+
+/// Delivers messages to callbacks; cheap to clone.
+#[derive(Clone)]
+pub struct Dispatcher {
+    pub(crate) relay: Relay,
+    client: Client,
+    schedule: Arc<RetrySchedule>,
+}
+
+impl Dispatcher {
+    pub fn new(relay: Relay, client: Client, schedule: RetrySchedule) -> Self {
+        Self { relay, client, schedule: Arc::new(schedule) }
+    }
+
+    /// Delivers what a queue handed over: group by group, the groups side by side. The ids of those that must come
+    /// again.
+    pub async fn deliver_batch(&self, records: Vec<Record>) -> Vec<String> {
+        for sent in records.iter().filter_map(|record| record.sent) {
+            metrics::QUEUE_AGE.record_of("inbound", self.relay.since(sent).as_secs_f64());
+        }
+        batch::in_groups(records, |envelope: InboundEnvelope| async move { self.deliver(&envelope).await }).await
+    }
+
+    /// Delivers the message, or parks it.
+    #[tracing::instrument(skip_all, fields(delivery.id = %delivery::id(&envelope.app, envelope.seq)))]
+    pub async fn deliver(&self, envelope: &InboundEnvelope) -> Result<Outcome, DispatchError> {
+        let store = &self.relay.store;
+        let Some(found) = store.envelope(&envelope.app, envelope.seq, &envelope.chat).await? else {
+            return Ok(Outcome::Skipped);
+        };
+        if found.message.delivery != Delivery::Pending {
+            return Ok(Outcome::Skipped);
+        }
+        if found.parked.is_some() && store.park_behind(&envelope.app, &envelope.chat, envelope.seq).await? {
+            metrics::PARKED.add(1);
+            tracing::info!("a message lines up in its parked chat");
+            return Ok(Outcome::Parked);
+        }
+        match self.tries(&found).await? {
+            None => {
+                if found.app.parked {
+                    store.wake(&envelope.app, self.relay.now()).await?;
+                }
+                Ok(Outcome::Received)
+            }
+            Some(failure) => self.park(&found, &failure).await.map(|()| Outcome::Parked),
+        }
+    }
+
+    /// One try, for the sweep.
+    #[tracing::instrument(skip_all, fields(delivery.id = %delivery::id(app, seq)))]
+    pub async fn try_once(&self, app: &str, chat: &Puid, seq: u64) -> Result<Try, DispatchError> {
+        match self.relay.store.envelope(app, seq, chat).await? {
+            Some(found) if found.message.delivery == Delivery::Pending => {
+                Ok(self.attempt(&found, 1).await?.map_or(Try::Received, Try::Failed))
+            }
+            _ => Ok(Try::Skipped),
+        }
+    }
+
+    /// The quick tries; one only while something of the app is parked already, as its callback is probably down.
+    /// The last failure, or `None` once the callback has the message.
+    async fn tries(&self, found: &Envelope) -> Result<Option<Failure>, DispatchError> {
+        let mut failure = self.attempt(found, 1).await?;
+        for (attempt, pause) in (2..).zip(&self.schedule.quick) {
+            if found.app.parked || !failure.as_ref().is_some_and(Failure::is_passing) {
+                break;
+            }
+            tokio::time::sleep(*pause).await;
+            failure = self.attempt(found, attempt).await?;
+        }
+        Ok(failure)
+    }
+
+    /// Posts once, for the `attempt`th time in a row, and does what the answer says. A message of an app that has no
+    /// callback any more counts as delivered: it is in the history.
+    async fn attempt(&self, found: &Envelope, attempt: u32) -> Result<Option<Failure>, DispatchError> {
+        if let Some(url) = &found.app.callback {
+            let post = self.post(found, url)?;
+            match self.timed_post(&post, found, attempt).await {
+                Ok(answer) => self.answered(found, &answer.body).await?,
+                Err(failure) => return Ok(Some(failure)),
+            }
+        }
+        self.relay.store.delivered(&found.app.id, found.message.seq, self.relay.now()).await?;
+        Ok(None)
+    }
+
+    /// Posts, measures, and tells.
+    async fn timed_post(&self, post: &Post, found: &Envelope, attempt: u32) -> Result<Taken, Failure> {
+        let begun = Instant::now();
+        let outcome = self.client.post(post, self.relay.now()).await;
+        let duration = begun.elapsed().as_secs_f64() * 1e3;
+        metrics::DELIVERY_ATTEMPTS.add(1);
+        match &outcome {
+            Ok(taken) => {
+                let latency = self.relay.since(found.message.receive_time).as_secs_f64() * 1e3;
+                metrics::DELIVERIES.add(1);
+                metrics::DELIVERY_LATENCY.record(latency);
+                tracing::info!(
+                    delivery.id = post.id,
+                    message.id = found.message.id,
+                    attempt,
+                    http.status = taken.status.as_u16(),
+                    duration_ms = duration,
+                    latency_ms = latency,
+                    "delivered"
+                );
+            }
+            Err(failure) => {
+                metrics::DELIVERY_FAILURES.add(1);
+                tracing::info!(
+                    delivery.id = post.id,
+                    message.id = found.message.id,
+                    attempt,
+                    http.status = failure.status(),
+                    duration_ms = duration,
+                    error = %failure,
+                    "a try failed"
+                );
+            }
+        }
+        outcome
+    }
+
+    fn post(&self, found: &Envelope, url: &str) -> Result<Post, DispatchError> {
+        let Envelope { app, message, .. } = found;
+        let row = MessageRow::of(message, TimeFormat::Callback, Times(&self.relay.zone));
+        Ok(Post {
+            url: url.to_owned(),
+            id: delivery::id(&app.id, message.seq),
+            token: app.open_token(&self.relay.sealer)?,
+            signing_secret: app.open_signing_secret(&self.relay.sealer)?,
+            body: serde_json::to_vec(&row)?.into(),
+        })
+    }
+
+    /// Makes a job of every reply, in their order.
+    async fn answered(&self, found: &Envelope, answer: &[u8]) -> Result<(), DispatchError> {
+        let Envelope { app, message, .. } = found;
+        for (index, reply) in reply::parse(answer).into_iter().enumerate() {
+            let text = match reply {
+                Ok(text) => text,
+                Err(why) => {
+                    tracing::warn!(reply.index = index, %why, "a reply cannot be sent");
+                    continue;
+                }
+            };
+            let id = derived_id(&["reply", &app.id, &message.seq.to_string(), &index.to_string()]);
+            let command = Command::SendText { to: message.chat.clone(), text };
+            let job = Job::queued(id.clone(), app.id.clone(), app.shard, command, self.relay.now())
+                .made_for(Some(Origin::Delivery(message.seq)));
+            self.relay.store.put_job(&job).await?;
+            tracing::info!(delivery.id = job.delivery_id(), job.id = id, reply.index = index, "a reply is to be sent");
+            self.relay.queues.command(app.shard, &CommandEnvelope { app: app.id.clone(), job: id }).await?;
+        }
+        Ok(())
+    }
+
+    async fn park(&self, found: &Envelope, failure: &Failure) -> Result<(), DispatchError> {
+        let now = self.relay.now();
+        metrics::PARKED.add(1);
+        let id = delivery::id(&found.app.id, found.message.seq);
+        tracing::warn!(delivery.id = id, error = %failure, "a delivery failed and is parked");
+        let parked = Parked {
+            chat: found.message.chat.clone(),
+            attempts: 0,
+            due: self.next_attempt(0, now),
+            since: now,
+            last_seq: found.message.seq,
+            last_error: failure.to_string(),
+        };
+        Ok(self.relay.store.park(&found.app.id, found.app.shard, &parked).await?)
+    }
+
+    /// When a chat is tried again after `attempts` sweeps have failed.
+    pub(crate) fn next_attempt(&self, attempts: u32, now: Timestamp) -> Timestamp {
+        let delay = self.schedule.delay(attempts, self.relay.ids.random()[15]);
+        now.checked_add(SignedDuration::try_from(delay).unwrap_or(SignedDuration::MAX)).unwrap_or(Timestamp::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+//! Messages: the same row in the history and in a callback, but for the form of two times.
+
+use domain::{
+    message::{Direction, Message},
+    puid::Puid,
+};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::times::Times;
+
+/// Where a row is format, which decides the form of `create_time` and `receive_time`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeFormat {
+    /// `YYYY-MM-DD HH:MM:SS`.
+    History,
+    /// ISO 8601 with microseconds.
+    Callback,
+}
+
+#[derive(Debug, Serialize)]
+pub struct MessageRow<'a> {
+    id: i64,
+    /// The same as `id`, for languages whose numbers have 53 bits.
+    id_str: String,
+    content: ContentRow,
+    insert_time: String,
+    update_time: String,
+    r#type: &'static str,
+    create_time: String,
+    receive_time: String,
+    is_at: Option<bool>,
+    send_user: Option<&'a Puid>,
+    send_group: Option<&'a Puid>,
+    maps: Option<&'a Puid>,
+    receiver: Option<&'a Puid>,
+    receiver_group: Option<&'a Puid>,
+    owner: &'a Puid,
+    direction: Direction,
+    /// The friend, group or official account the conversation is with: what `/send` takes as `puid`.
+    chat: &'a Puid,
+}
+
+#[derive(Debug, Serialize)]
+struct ContentRow {
+    /// The message's place in the app's log, which `after` of the history takes.
+    id: u64,
+    insert_time: String,
+    update_time: String,
+    #[serde(flatten)]
+    fields: Map<String, Value>,
+    message: i64,
+}
+
+impl<'a> MessageRow<'a> {
+    pub fn of(message: &'a Message, format: TimeFormat, times: Times<'_>) -> Self {
+        let (insert_time, update_time) = (times.iso(message.receive_time), times.iso(message.update_time));
+        let when = |at| match format {
+            TimeFormat::History => times.plain(at),
+            TimeFormat::Callback => times.iso(at),
+        };
+        Self {
+            id: message.id,
+            id_str: message.id.to_string(),
+            content: ContentRow {
+                id: message.seq,
+                insert_time: insert_time.clone(),
+                update_time: update_time.clone(),
+                fields: fields(message),
+                message: message.id,
+            },
+            insert_time,
+            update_time,
+            r#type: message.content.kind().as_str(),
+            create_time: when(message.create_time),
+            receive_time: when(message.receive_time),
+            is_at: message.is_at,
+            send_user: message.send_user.as_ref(),
+            send_group: message.send_group.as_ref(),
+            maps: message.maps.as_ref(),
+            receiver: message.receiver.as_ref(),
+            receiver_group: message.receiver_group.as_ref(),
+            owner: &message.owner,
+            direction: message.direction,
+            chat: &message.chat,
+        }
+    }
+}
+
+/// The content's own fields, without its type, which stands beside it.
+fn fields(message: &Message) -> Map<String, Value> {
+    let mut fields = match serde_json::to_value(&message.content) {
+        Ok(Value::Object(fields)) => fields,
+        // Content is a struct of plain values, which always is an object.
+        _ => Map::new(),
+    };
+    fields.remove("type");
+    fields
+}

@@ -1,0 +1,262 @@
+//! What the endpoints' tests share: an app on embedded services, behind the router.
+
+mod receiver;
+
+use std::{fmt, time::Duration};
+
+use axum::{Router, body::Body};
+use boot::Relay;
+use domain::{
+    app::App,
+    contact::{Card, Contact, ContactKind},
+    delivery::Delivery,
+    job::{Job, JobState},
+    message::{Content, Direction, Message},
+    puid::Puid,
+    session::{self, Login, Session, User},
+    signature,
+};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, request::Builder};
+use http_body_util::BodyExt;
+use jiff::SignedDuration;
+use queue::CommandEnvelope;
+use serde_json::Value;
+use store::Lease;
+use testing::{APP_SECRET, Fixture, START, TOKEN};
+use tower::ServiceExt;
+
+pub use receiver::Deliveries;
+
+use crate::api::{
+    endpoints,
+    state::{AppState, Config},
+};
+
+/// An answer of the router. Prints as its status and its body.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    pub status: StatusCode,
+    headers: HeaderMap,
+    pub body: Vec<u8>,
+    /// `Null` for a body that is no JSON.
+    pub json: Value,
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.status)?;
+        f.write_str(&serde_json::to_string_pretty(&self.json).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    /// `puid` of every row.
+    pub fn puids(&self) -> Vec<&str> {
+        self.rows().map(|row| row["puid"].as_str().unwrap()).collect()
+    }
+
+    /// `content.id` of every row.
+    pub fn seqs(&self) -> Vec<u64> {
+        self.rows().map(|row| row["content"]["id"].as_u64().unwrap()).collect()
+    }
+
+    fn rows(&self) -> impl Iterator<Item = &Value> {
+        self.json["results"].as_array().expect("the answer has rows").iter()
+    }
+}
+
+pub struct Api {
+    pub fixture: Fixture,
+    pub app: App,
+    router: Router,
+}
+
+impl Api {
+    pub async fn start() -> Self {
+        Self::with(Config { poll: Duration::from_millis(1), ..Config::default() }).await
+    }
+
+    pub async fn with(config: Config) -> Self {
+        let fixture = Fixture::start().await;
+        let app = fixture.app(None).await;
+        let router = endpoints::router(AppState::new(fixture.relay.clone(), config));
+        Self { fixture, app, router }
+    }
+
+    pub async fn send(&self, mut request: Request<Body>) -> Answer {
+        // One of its own would be an id more that a test counts.
+        request.headers_mut().entry("x-request-id").or_insert(HeaderValue::from_static("request-1"));
+        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        let json = serde_json::from_slice(&body).unwrap_or_default();
+        Answer { status: parts.status, headers: parts.headers, body, json }
+    }
+
+    pub async fn request(&self, request: Builder) -> Answer {
+        self.send(request.header("host", "relay.test").body(Body::empty()).unwrap()).await
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.request(Request::get(encode(path))).await
+    }
+
+    pub async fn bearer(&self, path: &str, token: &str) -> Answer {
+        self.request(Request::get(encode(path)).header("authorization", format!("Bearer {token}"))).await
+    }
+
+    /// With the app secret.
+    pub async fn secret(&self, path: &str) -> Answer {
+        self.get(&join(path, &format!("app_id={}&app_secret={APP_SECRET}", self.app.id))).await
+    }
+
+    /// Signed as the README does.
+    pub async fn signed(&self, path: &str) -> Answer {
+        self.get(&self.sign(path)).await
+    }
+
+    pub async fn post(&self, path: &str, headers: &[(&str, &str)], body: &'static str) -> Answer {
+        let request = Request::post(encode(&self.sign(path)));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        self.send(request.body(Body::from(body)).unwrap()).await
+    }
+
+    pub fn sign(&self, path: &str) -> String {
+        let now = self.fixture.relay.now().as_second().to_string();
+        let signature = signature::sign(TOKEN, &now);
+        let query = format!("app_id={}&app_secret={APP_SECRET}&timestamp={now}&signature={signature}", self.app.id);
+        join(path, &query)
+    }
+
+    /// A fresh access token.
+    pub async fn token(&self) -> String {
+        self.secret("/access-token").await.json["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// Puts contacts, as the worker does.
+    pub async fn contacts(&self, contacts: Vec<Contact>) {
+        let store = &self.fixture.relay.store;
+        store.put_contacts(&self.app.id, &contacts).await.unwrap();
+        store.book_changed(&self.app.id).await.unwrap();
+    }
+
+    pub async fn append(&self, message: Message) {
+        self.fixture.relay.store.append(&self.app.id, &message, None).await.unwrap();
+    }
+}
+
+fn join(path: &str, query: &str) -> String {
+    format!("{path}{}{query}", if path.contains('?') { '&' } else { '?' })
+}
+
+/// Percent-encodes what cannot stand in a request line, so that tests can be read.
+fn encode(path: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'!'..=b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    path.bytes().map(encode).collect()
+}
+
+pub fn contact(puid: &str, kind: ContactKind, nick_name: &str) -> Contact {
+    let mut card = Card::bare(format!("@{puid}"), kind);
+    nick_name.clone_into(&mut card.nick_name);
+    Contact::of(&card, Puid::new(puid), START.parse().unwrap())
+}
+
+/// The README's message, as row `seq`, to be delivered.
+pub fn message(seq: u64) -> Message {
+    let received = START.parse().unwrap();
+    Message {
+        seq,
+        id: 6_050_338_562_629_220_244 + i64::try_from(seq).unwrap(),
+        direction: Direction::In,
+        chat: Puid::new("1fee435b"),
+        send_user: Some(Puid::new("1fee435b")),
+        send_group: None,
+        maps: None,
+        receiver: Some(Puid::new("e1d54615")),
+        receiver_group: None,
+        owner: Puid::new("e1d54615"),
+        is_at: None,
+        create_time: "2020-01-07T03:32:48Z".parse().unwrap(),
+        receive_time: received,
+        update_time: received,
+        content: Content::Text { text: "测试".to_owned() },
+        delivery: Delivery::Pending,
+    }
+}
+
+impl Api {
+    /// Changes the session as a worker does.
+    pub async fn session(&self, change: impl FnOnce(&mut Session)) {
+        let store = &self.fixture.relay.store;
+        let kept = store.session(&self.app.id).await.unwrap();
+        let mut session = kept.unwrap_or_else(|| Session::offline(self.fixture.relay.now()));
+        change(&mut session);
+        let lease = Lease { shard: 0, owner: Some("worker".to_owned()), epoch: 1, beat: 0 };
+        store.put_session(&self.app.id, &session, &lease).await.unwrap();
+    }
+
+    /// A QR code waits to be scanned.
+    pub async fn waiting(&self) {
+        let expires = self.fixture.relay.now() + SignedDuration::from_mins(5);
+        self.session(|session| {
+            session.state = session::State::Waiting;
+            session.login = Some(Login {
+                uuid: "Ab12==".to_owned(),
+                qr_content: Some("https://login.weixin.qq.com/l/Ab12==".to_owned()),
+                qr_url: "https://login.weixin.qq.com/qrcode/Ab12==".to_owned(),
+                avatar: None,
+                expires,
+            });
+        })
+        .await;
+    }
+
+    /// The account is logged in.
+    pub async fn online(&self) {
+        self.session(|session| {
+            session.state = session::State::Online;
+            session.user = Some(User {
+                uin: 1_234_567_890,
+                puid: Puid::new("e1d54615"),
+                user_name: "@e1d54615".to_owned(),
+                nick_name: "我".to_owned(),
+            });
+        })
+        .await;
+    }
+
+    /// The next `count` commands, as a worker takes them.
+    pub async fn commands(&self, count: usize) -> Vec<Job> {
+        commands(&self.fixture.relay, count).await
+    }
+
+    /// Ends a job as a worker does.
+    pub async fn finish(&self, job: &Job, state: JobState) {
+        assert!(self.fixture.relay.store.finish_job(job, state, self.fixture.relay.now()).await.unwrap());
+    }
+}
+
+/// The next `count` commands, taken out of the queue, which holds no others.
+pub async fn commands(relay: &Relay, count: usize) -> Vec<Job> {
+    let queue = &relay.queues.commands[0];
+    let mut jobs = Vec::new();
+    while jobs.len() < count {
+        for received in queue.receive(Duration::from_secs(20)).await.unwrap() {
+            queue.delete(&[&received.receipt]).await.unwrap();
+            let envelope: CommandEnvelope = serde_json::from_str(&received.body).unwrap();
+            jobs.push(relay.store.job(&envelope.app, &envelope.job).await.unwrap().expect("the job was put first"));
+        }
+    }
+    assert_eq!((jobs.len(), queue.depth().await.unwrap()), (count, 0));
+    jobs
+}
