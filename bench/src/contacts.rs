@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use domain::{
     contact::{Card, Contact, ContactKind},
+    id::AppId,
     puid::Puid,
 };
 use simulator::{AccountSpec, Uin};
@@ -84,6 +85,6 @@ async fn ledger_only(stage: &Stage, n: u32) -> anyhow::Result<f64> {
     };
     let contacts: Vec<Contact> = (0..FRIENDS + GROUPS).map(contact).collect();
     let begun = Instant::now();
-    stage.relay.store.put_contacts(&format!("floor{n}"), &contacts).await?;
+    stage.relay.store.put_contacts(&AppId::trusted(format!("floor{n}")), &contacts).await?;
     Ok(begun.elapsed().as_secs_f64())
 }

@@ -7,7 +7,10 @@ use std::{
 
 use anyhow::{Context, ensure};
 use boot::Relay;
-use domain::{app::AppId, message::Message};
+use domain::{
+    id::{AppId, Seq},
+    message::Message,
+};
 use hdrhistogram::Histogram;
 
 use crate::{stage::Stage, table::Spread};
@@ -40,7 +43,7 @@ impl Bare {
             callback: stage.receiver.callback(),
             body: stage.receiver.last().await?,
             relay: stage.relay.clone(),
-            message: stage.relay.store.message(app, 1).await?.context("the log has a row")?,
+            message: stage.relay.store.message(app, Seq::FIRST).await?.context("the log has a row")?,
         })
     }
 
@@ -53,8 +56,8 @@ impl Bare {
 
     /// A conditional put of the same row into the same table.
     async fn put(&self) -> anyhow::Result<()> {
-        let message = Message { seq: ROWS.fetch_add(1, Ordering::Relaxed), ..self.message.clone() };
-        Ok(self.relay.store.append("floor", &message, None).await?)
+        let message = Message { seq: Seq::new(ROWS.fetch_add(1, Ordering::Relaxed)), ..self.message.clone() };
+        Ok(self.relay.store.append(&AppId::trusted("floor"), &message, None).await?)
     }
 
     /// Median and 99th percentile, in milliseconds, of a POST, and of a put followed by a POST.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use anyhow::bail;
 use boot::Relay;
 use domain::{
-    app::{App, AppId},
+    app::App,
+    id::{AppId, JobId},
     job::{Command, Job},
 };
 use local::{apps, home::Home};
@@ -88,7 +89,7 @@ impl Stage {
 
     /// Creates the job that logs an app in, as `GET /login` does.
     pub async fn start_login(&self, app: &AppId) -> anyhow::Result<()> {
-        let job = Job::queued(self.relay.ids.hex(), app.clone(), 0, Command::Login, self.relay.now());
+        let job = Job::queued(JobId::generate(&*self.relay.ids), app.clone(), 0, Command::Login, self.relay.now());
         self.relay.store.put_job(&job).await?;
         Ok(self.relay.queues.command(0, &CommandEnvelope { app: app.clone(), job: job.id }).await?)
     }

@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use boot::Relay;
 use domain::{
     app::{App, NewApp},
+    id::AppId,
     secret,
 };
 use serde_json::{Value, json};
@@ -21,27 +22,28 @@ pub async fn command(command: &AppCommand, relay: &Relay, out: &mut impl Write) 
         }
         AppCommand::List { json } => list(relay, *json, out).await,
         AppCommand::Show { app_id, json } => {
-            let app = relay.store.app(app_id).await?.with_context(|| unknown(app_id))?;
+            let app = relay.store.app(&id(app_id)?).await?.with_context(|| unknown(app_id))?;
             print(&describe(&app), *json, out)
         }
         AppCommand::Update { app_id, name, token, callback, no_callback } => {
             if let Some(url) = callback {
                 check_callback(url)?;
             }
+            let id = id(app_id)?;
             let change = AppChange {
                 name: name.clone(),
-                token: token.as_deref().map(|token| App::seal_token(app_id, token, &relay.sealer)),
+                token: token.as_deref().map(|token| App::seal_token(&id, token, &relay.sealer)),
                 callback: if *no_callback { Some(None) } else { callback.clone().map(Some) },
                 ..AppChange::default()
             };
-            let app = relay.store.update_app(app_id, &change, relay.now()).await?.with_context(|| unknown(app_id))?;
+            let app = relay.store.update_app(&id, &change, relay.now()).await?.with_context(|| unknown(app_id))?;
             print(&describe(&app), false, out)
         }
         AppCommand::Rotate { app_id, json } => rotate(relay, app_id, *json, out).await,
         AppCommand::Unbind { app_id } => {
-            done(relay.store.unbind(app_id).await?, app_id, "unbound: the next account that logs in owns it", out)
+            done(relay.store.unbind(&id(app_id)?).await?, app_id, "unbound: the next account that logs in owns it", out)
         }
-        AppCommand::Delete { app_id } => done(relay.store.delete_app(app_id).await?, app_id, "deleted", out),
+        AppCommand::Delete { app_id } => done(relay.store.delete_app(&id(app_id)?).await?, app_id, "deleted", out),
     }
 }
 
@@ -112,8 +114,13 @@ async fn list(relay: &Relay, json: bool, out: &mut impl Write) -> anyhow::Result
 async fn rotate(relay: &Relay, app_id: &str, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
     let app_secret = relay.ids.hex();
     let change = AppChange { secret_hash: Some(secret::hash(&app_secret)), ..AppChange::default() };
-    relay.store.update_app(app_id, &change, relay.now()).await?.with_context(|| unknown(app_id))?;
+    relay.store.update_app(&id(app_id)?, &change, relay.now()).await?.with_context(|| unknown(app_id))?;
     print(&json!({ "app_id": app_id, "app_secret": app_secret }), json, out)
+}
+
+/// The id that an argument names; text in another form names no app.
+fn id(app_id: &str) -> anyhow::Result<AppId> {
+    app_id.parse().ok().with_context(|| unknown(app_id))
 }
 
 fn unknown(app_id: &str) -> String {

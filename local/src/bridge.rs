@@ -5,7 +5,7 @@ use std::{collections::HashSet, future::Future, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use boot::Relay;
-use domain::delivery::RetrySchedule;
+use domain::{delivery::RetrySchedule, error::chain};
 use functions::delivery::{
     batch::Record,
     callback::{Client, Policy},
@@ -130,7 +130,7 @@ async fn deliver_inbound(relay: Relay, target: Target, stopped: impl Future<Outp
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "cannot receive from the inbound queue");
+                tracing::warn!(error = %chain(&error), "cannot receive from the inbound queue");
                 tokio::time::sleep(PAUSE).await;
             }
         }
@@ -149,7 +149,7 @@ async fn delete_delivered(relay: Relay, mut delivered: mpsc::UnboundedReceiver<S
     while delivered.recv_many(&mut receipts, BATCH).await > 0 {
         let all: Vec<&str> = receipts.iter().map(String::as_str).collect();
         if let Err(error) = relay.queues.inbound.delete(&all).await {
-            tracing::warn!(%error, "cannot delete delivered messages; they will be received again");
+            tracing::warn!(error = %chain(&error), "cannot delete delivered messages; they will be received again");
         }
         receipts.clear();
     }
@@ -160,7 +160,7 @@ async fn deliver_batch(relay: &Relay, target: &Target, batch: Vec<Received>, don
     let failed: HashSet<String> = match target.deliver(&batch).await {
         Ok(failed) => failed.into_iter().collect(),
         Err(error) => {
-            tracing::warn!(%error, "invocation of the dispatcher failed");
+            tracing::warn!(error = %chain(&*error), "invocation of the dispatcher failed");
             batch.iter().map(|message| message.id.clone()).collect()
         }
     };
@@ -169,7 +169,7 @@ async fn deliver_batch(relay: &Relay, target: &Target, batch: Vec<Received>, don
             // The receiver lives until the last delivery has ended.
             drop(done.send(message.receipt));
         } else if let Err(error) = relay.queues.inbound.give_back(&message.receipt, PAUSE).await {
-            tracing::warn!(%error, "cannot return a failed message; it stays invisible until its time-out");
+            tracing::warn!(error = %chain(&error), "cannot return a failed message; it stays invisible until its time-out");
         }
     }
 }
@@ -188,7 +188,7 @@ async fn sweep_regularly(target: Target, shard: u16, stopped: impl Future<Output
             let target = target.clone();
             sweeps.spawn(async move {
                 if let Err(error) = target.sweep(shard).await {
-                    tracing::warn!(%error, shard, "sweep failed");
+                    tracing::warn!(error = %chain(&*error), shard, "sweep failed");
                 }
             });
         }

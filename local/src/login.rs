@@ -5,8 +5,9 @@ use std::{io::Write, time::Duration};
 use anyhow::{Context, bail};
 use boot::Relay;
 use domain::{
+    id::{InvalidId, JobId},
     job::{Command, Job},
-    session::{Session, State},
+    session::{Session, SessionState},
 };
 use queue::CommandEnvelope;
 
@@ -19,24 +20,28 @@ const WORKER_START: Duration = Duration::from_secs(15);
 
 /// Logs an app's account in. Returns when it is online; fails when the code expires or the login is refused.
 pub async fn login(app_id: &str, relay: &Relay, out: &mut impl Write) -> anyhow::Result<()> {
-    let app = relay.store.app(app_id).await?.with_context(|| format!("there is no app {app_id}"))?;
-    if let Some(session) = relay.store.session(app_id).await?
-        && session.state == State::Online
+    let app = match app_id.parse() {
+        Ok(id) => relay.store.app(&id).await?,
+        Err(InvalidId) => None,
+    };
+    let app = app.with_context(|| format!("there is no app {app_id}"))?;
+    if let Some(session) = relay.store.session(&app.id).await?
+        && session.state == SessionState::Online
     {
         return print_online(&session, out);
     }
-    let job = Job::queued(relay.ids.hex(), app.id.clone(), app.shard, Command::Login, relay.now());
+    let job = Job::queued(JobId::generate(&*relay.ids), app.id.clone(), app.shard, Command::Login, relay.now());
     relay.store.put_job(&job).await?;
     relay.queues.command(app.shard, &CommandEnvelope { app: app.id.clone(), job: job.id.clone() }).await?;
     let started = tokio::time::timeout(WORKER_START, wait_for_job(relay, &job)).await;
     started.context("no worker took the login up; is one running?")??;
     let mut shown = None;
     loop {
-        let session = relay.store.session(app_id).await?.context("the login left no session")?;
+        let session = relay.store.session(&app.id).await?.context("the login left no session")?;
         match (session.state, &session.login) {
-            (State::Online, _) => return print_online(&session, out),
-            (State::Offline, _) => bail!("the login ended: {}", describe_end(&session)),
-            (State::Waiting, Some(login)) if shown.as_ref() != Some(&login.uuid) => {
+            (SessionState::Online, _) => return print_online(&session, out),
+            (SessionState::Offline, _) => bail!("the login ended: {}", describe_end(&session)),
+            (SessionState::Waiting, Some(login)) if shown.as_ref() != Some(&login.uuid) => {
                 shown = Some(login.uuid.clone());
                 if let Some(content) = &login.qr_content {
                     writeln!(out, "{}", terminal::qr(content).unwrap_or_default())?;
@@ -70,13 +75,13 @@ fn print_online(session: &Session, out: &mut impl Write) -> anyhow::Result<()> {
 }
 
 fn describe_end(session: &Session) -> String {
-    use domain::session::Ending;
+    use domain::session::EndReason;
     match &session.ending {
-        Some(Ending::Expired) => "the code expired, or was refused on the phone".to_owned(),
-        Some(Ending::AccountMismatch) => "the app is bound to another account (`app unbind` frees it)".to_owned(),
-        Some(Ending::Refused { reason } | Ending::Failed { reason }) => reason.clone(),
-        Some(Ending::LoggedOut) => "logged out".to_owned(),
-        Some(Ending::EndedByWeChat { code }) => format!("WeChat ended it (code {code})"),
+        Some(EndReason::Expired) => "the code expired, or was refused on the phone".to_owned(),
+        Some(EndReason::AccountMismatch) => "the app is bound to another account (`app unbind` frees it)".to_owned(),
+        Some(EndReason::Refused { reason } | EndReason::Failed { reason }) => reason.clone(),
+        Some(EndReason::LoggedOut) => "logged out".to_owned(),
+        Some(EndReason::EndedByWeChat { code }) => format!("WeChat ended it (code {code})"),
         None => "without a reason".to_owned(),
     }
 }

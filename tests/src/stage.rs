@@ -70,7 +70,7 @@ impl Stage {
     pub async fn program(&self, callback: Option<&str>) -> Program {
         let (app, app_secret) =
             apps::create_app(self.relay(), "e2e", Program::TOKEN, callback).await.expect("a new app");
-        Program { app_id: app.id, app_secret, api: self.api() }
+        Program { app_id: app.id.to_string(), app_secret, api: self.api() }
     }
 
     /// The API's URL.

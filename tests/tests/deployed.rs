@@ -7,6 +7,7 @@ use boot::{AwsClients, Relay};
 use domain::{
     app::{App, NewApp},
     delivery::Delivery,
+    id::Seq,
     message::{Content, Message},
     puid::Puid,
 };
@@ -41,7 +42,7 @@ impl Deployed {
         let content = Content::Text { text: text.to_owned() };
         let message = Message { chat: chat.clone(), send_user: Some(chat.clone()), content, ..testing::message(seq) };
         self.relay.store.append(&self.app.id, &message, None).await.expect("a new row");
-        let envelope = InboundEnvelope { app: self.app.id.clone(), chat, seq };
+        let envelope = InboundEnvelope { app: self.app.id.clone(), chat, seq: Seq::new(seq) };
         self.relay.queues.inbound.send(&envelope).await.expect("the envelope is sent");
     }
 
@@ -57,7 +58,7 @@ impl Deployed {
         let change = change.attributes("RedrivePolicy".into(), redrive.to_string());
         change.send().await.expect("the queue accepts it");
         let message = sqs.send_message().queue_url(url).message_group_id("poison").message_body("{");
-        message.message_deduplication_id(&self.app.id).send().await.expect("the queue accepts it");
+        message.message_deduplication_id(self.app.id.as_str()).send().await.expect("the queue accepts it");
     }
 
     async fn depth(&self) -> u64 {
@@ -65,7 +66,8 @@ impl Deployed {
     }
 
     async fn delivery(&self, seq: u64) -> Delivery {
-        self.relay.store.rows(&self.app.id, seq..=seq).await.expect("the ledger responds")[0].delivery
+        let seq = Seq::new(seq);
+        self.relay.store.messages(&self.app.id, seq..=seq).await.expect("the ledger responds")[0].delivery
     }
 }
 

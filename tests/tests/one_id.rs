@@ -7,7 +7,10 @@ use std::{
 };
 
 use axum::Json;
-use domain::delivery;
+use domain::{
+    delivery,
+    id::{AppId, Seq},
+};
 use e2e::{Program, Stage};
 use serde_json::{Value, json};
 use simulator::From;
@@ -65,10 +68,10 @@ async fn one_id_finds_a_message_from_sync_to_reply() {
     let text = json!({ "msg_type": "text", "puid": puid, "text": "再见", "wait": 20 });
     let answer = program.post("/send", &text).await.1;
     assert_eq!(answer["status"], "sent");
-    let (api, app) = (program.api.clone(), program.app_id.clone());
+    let (api, app) = (program.api.clone(), AppId::trusted(program.app_id.as_str()));
     stage.end().await;
 
-    let id = delivery::id(&app, 1);
+    let id = delivery::id(&app, Seq::FIRST);
     assert_eq!(delivered[0].headers["webhook-id"], *id);
     let messages = ["a message was received", "delivered", "a reply is to be sent", "a text was sent"];
     assert_eq!(logs.messages("delivery.id", &id), messages);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::error::chain;
 use queue::{CommandEnvelope, Queue, QueueError, Received};
 use tokio::task::JoinSet;
 
@@ -50,6 +51,6 @@ impl Commands {
 /// app.
 pub(crate) async fn give_back(queue: &Queue<CommandEnvelope>, receipt: &str) {
     if let Err(error) = queue.give_back(receipt, Duration::ZERO).await {
-        tracing::warn!(%error, "a command cannot be given back and comes later");
+        tracing::warn!(error = %chain(&error), "a command cannot be given back and comes later");
     }
 }

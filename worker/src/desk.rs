@@ -3,7 +3,7 @@
 use std::{any::Any, collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use boot::metrics;
-use domain::{app::AppId, job::Job};
+use domain::{error::chain, id::AppId, job::Job};
 use futures_util::{FutureExt, StreamExt, stream};
 use queue::{CommandEnvelope, Received};
 use store::Lease;
@@ -83,7 +83,7 @@ impl<C: Channel> Desk<C> {
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "commands cannot be received");
+                    tracing::warn!(error = %chain(&error), "commands cannot be received");
                     sleep(backoff.failed(shared.jitter())).await;
                 }
             }
@@ -124,7 +124,7 @@ impl<C: Channel> Desk<C> {
         let open = shared.insist(|| store.open_jobs(number)).await.unwrap_or_default();
         let jobs = stream::iter(open).map(|open| {
             let shared = Arc::clone(&shared);
-            async move { shared.insist(|| shared.relay.store.job(&open.app, &open.name)).await.flatten() }
+            async move { shared.insist(|| shared.relay.store.job(&open.app, &open.id)).await.flatten() }
         });
         let mut jobs: Vec<Job> = jobs.buffer_unordered(READ_AT_ONCE).filter_map(std::future::ready).collect().await;
         jobs.sort_by_key(|job| job.created);

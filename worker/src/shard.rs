@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use domain::error::chain;
 use store::{Lease, StoreError};
 use tokio::{
     sync::watch,
@@ -54,7 +55,7 @@ impl<C: Channel> Shard<C> {
                 Outcome::Lost => tracing::warn!(lease.epoch = lease.epoch, "the shard's lease is lost"),
                 Outcome::Told => {
                     if let Err(error) = self.shared.relay.store.release_lease(&lease).await {
-                        tracing::warn!(%error, "the lease was not given back; it will run out");
+                        tracing::warn!(error = %chain(&error), "the lease was not given back; it will run out");
                     }
                     break;
                 }
@@ -75,14 +76,14 @@ impl<C: Channel> Shard<C> {
             match seen {
                 Ok(seen) => {
                     if self.may_take(seen.as_ref(), &mut still) {
-                        match store.take_lease(self.number, &self.owner, seen.as_ref()).await {
+                        match store.acquire_lease(self.number, &self.owner, seen.as_ref()).await {
                             Ok(lease) => return lease,
                             Err(StoreError::Conflict) => continue,
-                            Err(error) => tracing::warn!(%error, "the lease cannot be taken"),
+                            Err(error) => tracing::warn!(error = %chain(&error), "the lease cannot be taken"),
                         }
                     }
                 }
-                Err(error) => tracing::warn!(%error, "the lease cannot be read"),
+                Err(error) => tracing::warn!(error = %chain(&error), "the lease cannot be read"),
             }
             sleep(self.shared.config.beat).await;
         }
@@ -124,12 +125,13 @@ impl<C: Channel> Shard<C> {
             sleep(config.beat).await;
             // As of before the beat: another's clock may have started then.
             let begun = Instant::now();
-            let beat = timeout_at(last + config.takeover * 2 / 3, self.shared.relay.store.beat(&mut lease)).await;
+            let beat =
+                timeout_at(last + config.takeover * 2 / 3, self.shared.relay.store.write_heartbeat(&mut lease)).await;
             self.pulse.ledger(matches!(beat, Ok(Ok(()) | Err(StoreError::Conflict))));
             match beat {
                 Ok(Ok(())) => last = begun,
                 Err(_) | Ok(Err(StoreError::Conflict)) => return,
-                Ok(Err(error)) => tracing::warn!(%error, "the sign of life was not written"),
+                Ok(Err(error)) => tracing::warn!(error = %chain(&error), "the sign of life was not written"),
             }
         }
     }

@@ -1,6 +1,9 @@
 //! What each function is asked: a request that it answers well.
 
-use domain::{app::AppId, puid::Puid};
+use domain::{
+    id::{AppId, Seq},
+    puid::Puid,
+};
 use queue::{Envelope, InboundEnvelope, Received};
 use serde_json::{Value, json};
 
@@ -52,7 +55,7 @@ pub async fn all(stage: &Stage, online: &(AppId, String), offline: &(AppId, Stri
     let puid_of = |kind| contacts.iter().find(|contact| contact.kind == kind).map(|contact| contact.puid.clone());
     let group = puid_of(domain::contact::ContactKind::Group).unwrap_or_else(|| Puid::new("none"));
     let friend = puid_of(domain::contact::ContactKind::Friend).unwrap_or_else(|| Puid::new("none"));
-    let envelope = InboundEnvelope { app: online.0.clone(), chat: friend.clone(), seq: 1 };
+    let envelope = InboundEnvelope { app: online.0.clone(), chat: friend.clone(), seq: Seq::FIRST };
     let received = Received {
         id: "1".to_owned(),
         body: serde_json::to_string(&envelope)?,

@@ -10,6 +10,7 @@ use domain::{
     app::App,
     contact::{Card, Contact, ContactKind},
     delivery::Delivery,
+    id::Seq,
     job::{Job, JobState},
     message::{Content, Direction, Message},
     puid::Puid,
@@ -144,7 +145,7 @@ impl Api {
     pub async fn contacts(&self, contacts: Vec<Contact>) {
         let store = &self.fixture.relay.store;
         store.put_contacts(&self.app.id, &contacts).await.unwrap();
-        store.book_changed(&self.app.id).await.unwrap();
+        store.bump_book_version(&self.app.id).await.unwrap();
     }
 
     pub async fn append(&self, message: Message) {
@@ -175,7 +176,7 @@ pub fn contact(puid: &str, kind: ContactKind, nick_name: &str) -> Contact {
 pub fn message(seq: u64) -> Message {
     let received = START.parse().unwrap();
     Message {
-        seq,
+        seq: Seq::new(seq),
         id: 6_050_338_562_629_220_244 + i64::try_from(seq).unwrap(),
         direction: Direction::In,
         chat: Puid::new("1fee435b"),
@@ -201,7 +202,7 @@ impl Api {
         let kept = store.session(&self.app.id).await.unwrap();
         let mut session = kept.unwrap_or_else(|| Session::offline(self.fixture.relay.now()));
         change(&mut session);
-        let lease = Lease { shard: 0, owner: Some("worker".to_owned()), epoch: 1, beat: 0 };
+        let lease = Lease { shard: 0, owner: Some("worker".to_owned()), epoch: 1, heartbeat: 0 };
         store.put_session(&self.app.id, &session, &lease).await.unwrap();
     }
 
@@ -209,7 +210,7 @@ impl Api {
     pub async fn waiting(&self) {
         let expires = self.fixture.relay.now() + SignedDuration::from_mins(5);
         self.session(|session| {
-            session.state = session::State::Waiting;
+            session.state = session::SessionState::Waiting;
             session.login = Some(Login {
                 uuid: "Ab12==".to_owned(),
                 qr_content: Some("https://login.weixin.qq.com/l/Ab12==".to_owned()),
@@ -224,7 +225,7 @@ impl Api {
     /// The account is logged in.
     pub async fn online(&self) {
         self.session(|session| {
-            session.state = session::State::Online;
+            session.state = session::SessionState::Online;
             session.user = Some(User {
                 uin: 1_234_567_890,
                 puid: Puid::new("e1d54615"),

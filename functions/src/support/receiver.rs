@@ -14,6 +14,7 @@ use axum::{
 use domain::{
     app::App,
     delivery::{Delivery, RetrySchedule},
+    id::Seq,
     message::Message,
     puid::Puid,
 };
@@ -110,6 +111,6 @@ impl Deliveries {
     }
 
     pub async fn delivery(&self, seq: u64) -> Delivery {
-        self.fixture.relay.store.message(&self.app.id, seq).await.unwrap().unwrap().delivery
+        self.fixture.relay.store.message(&self.app.id, Seq::new(seq)).await.unwrap().unwrap().delivery
     }
 }

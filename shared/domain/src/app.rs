@@ -4,13 +4,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    id::AppId,
     puid::Puid,
     secret::{self, CannotOpen, Sealed, Sealer},
     time::Ids,
 };
-
-/// 32 lower-case hex digits.
-pub type AppId = String;
 
 /// An app as the ledger keeps it. Secrets are hashed or sealed; nothing here may be shown to a caller as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +47,7 @@ pub struct NewApp<'a> {
 impl App {
     /// A new app and its app secret, which is nowhere to be had later.
     pub fn create(new: &NewApp<'_>, sealer: &Sealer, ids: &dyn Ids, at: Timestamp) -> (Self, String) {
-        let id = ids.hex();
+        let id = AppId::generate(ids);
         let app_secret = ids.hex();
         let app = Self {
             name: new.name.to_owned(),
@@ -68,7 +66,7 @@ impl App {
     }
 
     /// A token as the app `id` keeps it.
-    pub fn seal_token(id: &str, token: &str, sealer: &Sealer) -> Sealed {
+    pub fn seal_token(id: &AppId, token: &str, sealer: &Sealer) -> Sealed {
         sealer.seal(&format!("{id}/token"), token.as_bytes())
     }
 
@@ -80,11 +78,6 @@ impl App {
     /// The secret that callbacks are signed with, as its receiver knows it (`whsec_…`).
     pub fn open_signing_secret(&self, sealer: &Sealer) -> Result<String, CannotOpen> {
         sealer.open_text(&format!("{}/signing", self.id), &self.signing_secret)
-    }
-
-    /// Whether `app_secret` is this app's; takes constant time.
-    pub fn admits(&self, app_secret: &str) -> bool {
-        secret::same(&self.secret_hash, &secret::hash(app_secret))
     }
 }
 
@@ -137,16 +130,9 @@ mod tests {
     }
 
     #[test]
-    fn an_app_admits_its_own_secret_alone() {
-        let (app, app_secret, _) = made();
-        assert!(app.admits(&app_secret));
-        assert!(!app.admits("") && !app.admits(&app.secret_hash) && !app.admits(&app.id));
-    }
-
-    #[test]
     fn a_token_opens_for_its_own_app_and_key_alone() {
         let (app, _, sealer) = made();
-        let moved = App { id: "another".into(), ..app.clone() };
+        let moved = App { id: AppId::trusted("another"), ..app.clone() };
         assert_eq!(moved.open_token(&sealer), Err(CannotOpen));
         assert_eq!(moved.open_signing_secret(&sealer), Err(CannotOpen));
         let swapped = App { token: app.signing_secret.clone(), ..app.clone() };

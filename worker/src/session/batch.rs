@@ -6,11 +6,13 @@ use boot::metrics;
 use domain::{
     contact::ContactKind,
     delivery::{self, Delivery},
+    error::chain,
+    id::Seq,
     message::{Direction, Message},
     puid::Puid,
 };
 use queue::InboundEnvelope;
-use store::Cursor;
+use store::Checkpoint;
 use tokio::time::Instant;
 use wechat::{Batch, Channel, Incoming};
 
@@ -26,9 +28,9 @@ impl<C: Channel> Task<C> {
         // First, for an app that is gone must not get rows.
         let pending = self.has_callback(online).await?;
         let whose = self.resolve(online, &batch, &fresh).await?;
-        let place = Cursor {
+        let place = Checkpoint {
             login_number: online.login_number,
-            place: serde_json::to_string(&batch.cursor).expect("a cursor is plain data"),
+            cursor: serde_json::to_string(&batch.cursor).expect("a cursor is plain data"),
         };
         let received = self.shared.relay.now();
         let mut messages: Vec<Message> =
@@ -89,12 +91,12 @@ impl<C: Channel> Task<C> {
             match Box::pin(self.shared.relay.queues.inbound.send_all(envelopes)).await {
                 Ok(()) => {
                     let (first, last) = (envelopes[0].seq, envelopes[envelopes.len() - 1].seq);
-                    tracing::debug!(log.first = first, log.last = last, "envelopes were sent");
+                    tracing::debug!(log.first = first.get(), log.last = last.get(), "envelopes were sent");
                     break;
                 }
                 Err(error) => {
                     if backoff.failures() == 0 {
-                        tracing::warn!(%error, "the inbound queue does not answer; asking again");
+                        tracing::warn!(error = %chain(&error), "the inbound queue does not answer; asking again");
                     }
                     self.rest(backoff.failed(self.shared.jitter())).await?;
                 }
@@ -111,7 +113,7 @@ fn row(incoming: &Incoming, whose: &HashMap<String, Who>, owner: &Puid, received
     let chat = puid(&incoming.chat).unwrap_or_else(|| Puid::new(incoming.chat.as_str()));
     let kind = whose.get(&incoming.chat).map_or(ContactKind::Stranger, |who| who.kind);
     let mut message = Message {
-        seq: 0,
+        seq: Seq::START,
         id: incoming.id,
         direction: incoming.direction,
         chat: chat.clone(),

@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 
 use domain::{
     contact::{Card, Contact, ContactKind, Member},
-    puid::{Known, Matcher, Puid},
+    matching::{Known, Matcher},
+    puid::Puid,
 };
 use jiff::Timestamp;
 

@@ -3,8 +3,9 @@
 use std::{future::Future, time::Duration};
 
 use domain::{
+    error::chain,
     secret::Sealed,
-    session::{Ending, Session, State},
+    session::{EndReason, Session, SessionState},
 };
 use store::StoreError;
 use tokio::time::sleep;
@@ -23,14 +24,14 @@ impl<C> Shared<C> {
         loop {
             match Box::pin(ask()).await {
                 Ok(answer) => return Some(answer),
-                Err(StoreError::Unavailable(reason)) => {
+                Err(error @ StoreError::Unavailable(_)) => {
                     if backoff.failures() == 0 {
-                        tracing::warn!(reason, "the ledger does not answer; asking again");
+                        tracing::warn!(error = %chain(&error), "the ledger does not answer; asking again");
                     }
                     sleep(backoff.failed(self.jitter())).await;
                 }
                 Err(error) => {
-                    tracing::error!(%error, "the ledger cannot be read");
+                    tracing::error!(error = %chain(&error), "the ledger cannot be read");
                     return None;
                 }
             }
@@ -63,12 +64,12 @@ impl<C: Channel> Task<C> {
                 Ok(answer) => return Ok(Some(answer)),
                 Err(StoreError::Conflict) => return Ok(None),
                 Err(error @ StoreError::Corrupt { .. }) => {
-                    tracing::error!(%error, "the ledger cannot be read");
+                    tracing::error!(error = %chain(&error), "the ledger cannot be read");
                     return Err(Halt::Unreadable);
                 }
-                Err(StoreError::Unavailable(reason)) => {
+                Err(error @ StoreError::Unavailable(_)) => {
                     if backoff.failures() == 0 {
-                        tracing::warn!(reason, "the ledger does not answer; asking again");
+                        tracing::warn!(error = %chain(&error), "the ledger does not answer; asking again");
                     }
                     self.rest(backoff.failed(self.shared.jitter())).await?;
                 }
@@ -107,11 +108,11 @@ impl<C: Channel> Task<C> {
     }
 
     /// Notes that nobody is logged in, and why.
-    pub(super) async fn end(&self, ending: Ending, keys: Option<Sealed>) -> Result<(), Halt> {
+    pub(super) async fn end(&self, ending: EndReason, keys: Option<Sealed>) -> Result<(), Halt> {
         self.change(|session| {
-            session.state = State::Offline;
+            session.state = SessionState::Offline;
             session.ending = Some(ending);
-            session.keys = keys;
+            session.credentials = keys;
             session.last_error = None;
         })
         .await

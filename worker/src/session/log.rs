@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 
 use domain::{
+    id::Seq,
     job::{Job, JobState},
     message::Message,
 };
-use store::{Cursor, Entry};
+use store::{Checkpoint, Entry};
 use wechat::Channel;
 
 use super::{Halt, Task};
@@ -17,7 +18,7 @@ const KNOWN: usize = 256;
 /// Where the log ends.
 #[derive(Debug)]
 pub(super) struct Log {
-    next: u64,
+    next: Seq,
     /// Ids of the newest rows, oldest first.
     known: VecDeque<i64>,
     room: usize,
@@ -33,7 +34,7 @@ impl Log {
             let wanted = i32::try_from(count).unwrap_or(i32::MAX);
             let tail = task.ledger(|| store.tail(&task.app, wanted)).await?;
             // A row of an earlier login says that there are none of this one before it.
-            let found = tail.iter().position(|entry| entry.cursor.is_some());
+            let found = tail.iter().position(|entry| entry.checkpoint.is_some());
             if found.is_some() || tail.len() < count {
                 return Ok(Self::of(&tail, found, login_number));
             }
@@ -42,19 +43,20 @@ impl Log {
     }
 
     fn of(tail: &[Entry], found: Option<usize>, login_number: u64) -> (Self, Option<String>) {
-        let cursor = found.and_then(|at| tail[at].cursor.as_ref());
-        let place = cursor.filter(|cursor| cursor.login_number == login_number).map(|cursor| cursor.place.clone());
+        let checkpoint = found.and_then(|at| tail[at].checkpoint.as_ref());
+        let of_login = checkpoint.filter(|checkpoint| checkpoint.login_number == login_number);
+        let cursor = of_login.map(|checkpoint| checkpoint.cursor.clone());
         let log = Self {
-            next: tail.first().map_or(0, |entry| entry.message.seq) + 1,
+            next: tail.first().map_or(Seq::START, |entry| entry.message.seq).next(),
             known: tail.iter().rev().map(|entry| entry.message.id).collect(),
             room: KNOWN.max(found.unwrap_or(tail.len())),
         };
-        (log, place)
+        (log, cursor)
     }
 
     /// The number of the newest row.
-    pub fn head(&self) -> u64 {
-        self.next - 1
+    pub fn head(&self) -> Seq {
+        self.next.previous()
     }
 
     /// Whether a message is in the log, among the newest.
@@ -67,7 +69,7 @@ impl Log {
             self.known.pop_front();
         }
         self.known.push_back(id);
-        self.next += 1;
+        self.next = self.next.next();
     }
 
     /// Appends a message, whose `seq` is set here: `false`, and nothing done, for one that turns out to be in the log.
@@ -75,7 +77,7 @@ impl Log {
         &mut self,
         task: &Task<C>,
         message: &mut Message,
-        cursor: Option<&Cursor>,
+        cursor: Option<&Checkpoint>,
     ) -> Result<bool, Halt> {
         let store = &task.shared.relay.store;
         while !self.knows(message.id) {
@@ -95,10 +97,10 @@ impl Log {
         &mut self,
         task: &Task<C>,
         messages: &mut [Message],
-        cursor: &Cursor,
+        cursor: &Checkpoint,
     ) -> Result<Vec<bool>, Halt> {
-        for (seq, message) in (self.next..).zip(messages.iter_mut()) {
-            message.seq = seq;
+        for (seq, message) in (self.next.get()..).zip(messages.iter_mut()) {
+            message.seq = Seq::new(seq);
         }
         let store = &task.shared.relay.store;
         let appended = || store.append_all(&task.app, messages, Some(cursor));
@@ -121,7 +123,7 @@ impl Log {
         &mut self,
         task: &Task<C>,
         message: &mut Message,
-        cursor: &Cursor,
+        cursor: &Checkpoint,
         job: &Job,
     ) -> Result<(), Halt> {
         let relay = &task.shared.relay;
@@ -150,13 +152,13 @@ impl Log {
         if !task.still_ours().await? {
             return Err(Halt::Stopped);
         }
-        tracing::warn!(log.seq = self.next, "the row's number was taken; going on behind it");
+        tracing::warn!(log.seq = self.next.get(), "the row's number was taken; going on behind it");
         let wanted = i32::try_from(KNOWN).unwrap_or(i32::MAX);
         let tail = task.ledger(|| task.shared.relay.store.tail(&task.app, wanted)).await?;
         for entry in tail.iter().rev().filter(|entry| entry.message.seq >= self.next) {
             self.known.push_back(entry.message.id);
         }
-        self.next = tail.first().map_or(self.next, |entry| entry.message.seq + 1);
+        self.next = tail.first().map_or(self.next, |entry| entry.message.seq.next());
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::{
     job::{Command, JobState},
-    session::{Ending, Login, Session, State},
+    session::{EndReason, Login, Session, SessionState},
 };
 use tokio::time::{Instant, sleep_until};
 use wechat::{Channel, Error, LoginMode, LoginStatus, LoginTicket};
@@ -41,9 +41,9 @@ impl<C: Channel> Task<C> {
     /// Asks for a QR code. The job ends when the code is there: who waits for it can show it then.
     pub(super) async fn begin_scan(&mut self, mode: LoginMode, claimed: Option<Claimed>) -> Result<Phase<C>, Halt> {
         self.change(|session| {
-            session.state = State::Starting;
+            session.state = SessionState::Starting;
             session.login = None;
-            session.keys = None;
+            session.credentials = None;
             session.ending = None;
             session.last_error = None;
         })
@@ -89,7 +89,7 @@ impl<C: Channel> Task<C> {
             Ok(ticket) => self.wait_for_phone(ticket, Some(code)).await,
             Err(error) => {
                 tracing::info!(%error, "the phone was not asked; a QR code is needed");
-                self.end(Ending::EndedByWeChat { code }, None).await?;
+                self.end(EndReason::EndedByWeChat { code }, None).await?;
                 Ok(Phase::Offline)
             }
         }
@@ -107,7 +107,7 @@ impl<C: Channel> Task<C> {
             expires,
         };
         self.change(|session| {
-            session.state = State::Waiting;
+            session.state = SessionState::Waiting;
             session.login = Some(login);
         })
         .await?;
@@ -118,7 +118,7 @@ impl<C: Channel> Task<C> {
     pub(super) fn attempt_of(&self, session: &Session) -> Option<Attempt> {
         let login = session.login.as_ref()?;
         let pushed_after = match session.ending {
-            Some(Ending::EndedByWeChat { code }) => Some(code),
+            Some(EndReason::EndedByWeChat { code }) => Some(code),
             _ => None,
         };
         let left = login.expires.duration_since(self.shared.relay.now());
@@ -128,7 +128,7 @@ impl<C: Channel> Task<C> {
             qr_url: login.qr_url.clone(),
             // The row does not tell. Nearly all are; another is refused, and begun anew in normal mode.
             desktop: true,
-            scanned: session.state == State::Scanned,
+            scanned: session.state == SessionState::Scanned,
         };
         Some(Attempt { ticket, deadline: Instant::now() + left.try_into().unwrap_or_default(), pushed_after })
     }
@@ -143,7 +143,7 @@ impl<C: Channel> Task<C> {
                     if !attempt.ticket.scanned {
                         attempt.ticket.scanned = true;
                         self.change(|session| {
-                            session.state = State::Scanned;
+                            session.state = SessionState::Scanned;
                             if let Some(login) = &mut session.login {
                                 login.avatar = avatar;
                             }
@@ -152,7 +152,7 @@ impl<C: Channel> Task<C> {
                     }
                 }
                 Ok(LoginStatus::Confirmed { redirect }) => return Box::pin(self.open(*attempt, &redirect)).await,
-                Ok(LoginStatus::Expired) => return self.give_up(&attempt, Ending::Expired).await,
+                Ok(LoginStatus::Expired) => return self.give_up(&attempt, EndReason::Expired).await,
                 Err(phase) => return Ok(phase),
             }
         }
@@ -191,7 +191,7 @@ impl<C: Channel> Task<C> {
                         return Ok(Err(phase));
                     }
                 }
-                Event::TooLate => return self.give_up(attempt, Ending::Expired).await.map(Err),
+                Event::TooLate => return self.give_up(attempt, EndReason::Expired).await.map(Err),
             }
         }
     }
@@ -204,7 +204,7 @@ impl<C: Channel> Task<C> {
                 Ok(Some(self.begin_scan(LoginMode::Desktop, Some(claimed)).await?))
             }
             Command::Logout => {
-                self.end(Ending::LoggedOut, None).await?;
+                self.end(EndReason::LoggedOut, None).await?;
                 self.refuse(claimed).await?;
                 Ok(Some(Phase::Offline))
             }
@@ -216,19 +216,19 @@ impl<C: Channel> Task<C> {
     }
 
     /// A push login that was not answered changes nothing in why the session has ended.
-    async fn give_up(&self, attempt: &Attempt, ending: Ending) -> Result<Phase<C>, Halt> {
-        let ending = attempt.pushed_after.map_or(ending, |code| Ending::EndedByWeChat { code });
+    async fn give_up(&self, attempt: &Attempt, ending: EndReason) -> Result<Phase<C>, Halt> {
+        let ending = attempt.pushed_after.map_or(ending, |code| EndReason::EndedByWeChat { code });
         self.end(ending, None).await?;
         Ok(Phase::Offline)
     }
 }
 
-pub(super) fn ending_of(error: &Error) -> Ending {
+pub(super) fn ending_of(error: &Error) -> EndReason {
     match error {
-        Error::Refused { reason } => Ending::Refused { reason: reason.clone() },
-        Error::LoggedOut { code } => Ending::EndedByWeChat { code: *code },
+        Error::Refused { reason } => EndReason::Refused { reason: reason.clone() },
+        Error::LoggedOut { code } => EndReason::EndedByWeChat { code: *code },
         Error::RateLimited { .. } | Error::Transient { .. } | Error::Protocol { .. } => {
-            Ending::Failed { reason: error.to_string() }
+            EndReason::Failed { reason: error.to_string() }
         }
     }
 }

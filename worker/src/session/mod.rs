@@ -43,9 +43,9 @@ use std::{collections::VecDeque, convert::Infallible, sync::Arc};
 
 use boot::Relay;
 use domain::{
-    app::AppId,
+    id::AppId,
     job::Command,
-    session::{Ending, Session, State},
+    session::{EndReason, Session, SessionState},
 };
 use store::Lease;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -101,12 +101,12 @@ pub(crate) enum Halt {
 
 /// Whether a session has something to go on with when a worker takes its shard.
 pub(crate) fn goes_on(session: &Session) -> bool {
-    session.state != State::Offline || may_push(session)
+    session.state != SessionState::Offline || may_push(session)
 }
 
 /// Whether WeChat has ended the session and the phone was not asked yet: the keys go once it was.
 fn may_push(session: &Session) -> bool {
-    session.keys.is_some() && matches!(session.ending, Some(Ending::EndedByWeChat { .. }))
+    session.credentials.is_some() && matches!(session.ending, Some(EndReason::EndedByWeChat { .. }))
 }
 
 /// Where a session stands.

@@ -1,6 +1,6 @@
 //! What a session that is online keeps in memory. It is multiplied by tens of thousands: no contacts, no buffers.
 
-use domain::puid::Puid;
+use domain::{id::Seq, puid::Puid};
 use tokio::time::Instant;
 use wechat::Channel;
 
@@ -19,7 +19,7 @@ pub(super) struct Online<C: Channel> {
     /// Whether the app has a callback, and when that was read.
     pub callback: Option<(bool, Instant)>,
     /// The row up to which the log was reconciled last, and the one after which it is again.
-    pub reconcile_at: u64,
+    pub reconcile_at: Seq,
     /// When it is reconciled again at the latest; `None` while nothing was sent to the queue since.
     pub reconcile_by: Option<Instant>,
     pub polls: Backoff,
@@ -53,7 +53,7 @@ impl<C: Channel> Online<C> {
             log,
             names: NameCache::default(),
             callback: None,
-            reconcile_at: 0,
+            reconcile_at: Seq::START,
             reconcile_by: None,
             polls: Backoff::new(config.retry),
             poll_after: None,

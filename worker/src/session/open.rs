@@ -4,7 +4,7 @@ use domain::{
     app::{App, Binding},
     contact::Card,
     puid::Puid,
-    session::{Ending, Progress, Session, State, User},
+    session::{EndReason, Progress, Session, SessionState, User},
 };
 use wechat::{Channel, Error, LoginMode, Opened};
 
@@ -41,10 +41,12 @@ impl<C: Channel> Task<C> {
         let relay = &self.shared.relay;
         let app = self.ledger(|| relay.store.app(&self.app)).await?;
         let Some(uin) = opened.user.uin else {
-            return self.turn_away(opened, Ending::Failed { reason: "WeChat did not tell the account".into() }).await;
+            return self
+                .turn_away(opened, EndReason::Failed { reason: "WeChat did not tell the account".into() })
+                .await;
         };
         let Some(owner) = self.bind(app, uin, &opened.user).await? else {
-            return self.turn_away(opened, Ending::AccountMismatch).await;
+            return self.turn_away(opened, EndReason::AccountMismatch).await;
         };
         let user = User {
             uin,
@@ -52,15 +54,15 @@ impl<C: Channel> Task<C> {
             user_name: opened.user.user_name.clone(),
             nick_name: opened.user.nick_name.clone(),
         };
-        let keys = Session::seal_keys(&self.app, &bytes_of::<C>(&opened.session), &relay.sealer);
+        let keys = Session::seal_credentials(&self.app, &bytes_of::<C>(&opened.session), &relay.sealer);
         let cursor = serde_json::to_string(&opened.cursor).expect("a cursor is plain data");
         let mut login_number = 0;
         self.change(|session| {
-            session.state = State::Online;
+            session.state = SessionState::Online;
             session.login_number += 1;
             login_number = session.login_number;
             session.user = Some(user);
-            session.keys = Some(keys);
+            session.credentials = Some(keys);
             session.cursor = Some(cursor);
             session.ending = None;
             session.last_error = None;
@@ -100,7 +102,7 @@ impl<C: Channel> Task<C> {
         Ok(bound.then_some(binding.puid))
     }
 
-    async fn turn_away(&self, mut opened: Opened<C::Session, C::Cursor>, ending: Ending) -> Result<Phase<C>, Halt> {
+    async fn turn_away(&self, mut opened: Opened<C::Session, C::Cursor>, ending: EndReason) -> Result<Phase<C>, Halt> {
         self.close(&mut opened.session).await;
         self.end(ending, None).await?;
         Ok(Phase::Offline)
@@ -114,32 +116,32 @@ impl<C: Channel> Task<C> {
             return Ok(Phase::Offline);
         };
         match session.state {
-            State::Offline if may_push(&session) => self.push_again(&session).await,
-            State::Offline => Ok(Phase::Offline),
-            State::Starting => self.begin_scan(LoginMode::Desktop, None).await,
-            State::Waiting | State::Scanned => match self.attempt_of(&session) {
+            SessionState::Offline if may_push(&session) => self.push_again(&session).await,
+            SessionState::Offline => Ok(Phase::Offline),
+            SessionState::Starting => self.begin_scan(LoginMode::Desktop, None).await,
+            SessionState::Waiting | SessionState::Scanned => match self.attempt_of(&session) {
                 Some(attempt) => Ok(Phase::Login(Box::new(attempt))),
                 None => self.begin_scan(LoginMode::Desktop, None).await,
             },
-            State::Online => self.take_up(session).await,
+            SessionState::Online => self.take_up(session).await,
         }
     }
 
     async fn push_again(&mut self, session: &Session) -> Result<Phase<C>, Halt> {
         match (self.keys_of(session), &session.ending) {
-            (Some(keys), Some(Ending::EndedByWeChat { code })) => self.begin_push(&keys, *code).await,
+            (Some(keys), Some(EndReason::EndedByWeChat { code })) => self.begin_push(&keys, *code).await,
             _ => Ok(Phase::Offline),
         }
     }
 
     fn keys_of(&self, session: &Session) -> Option<C::Session> {
-        let bytes = session.open_keys(&self.app, &self.shared.relay.sealer)?.ok()?;
+        let bytes = session.open_credentials(&self.app, &self.shared.relay.sealer)?.ok()?;
         serde_json::from_slice(&bytes).ok()
     }
 
     /// Goes on with a session without a new scan.
     async fn take_up(&mut self, session: Session) -> Result<Phase<C>, Halt> {
-        let unreadable = || Ending::Failed { reason: "the kept session cannot be opened".into() };
+        let unreadable = || EndReason::Failed { reason: "the kept session cannot be opened".into() };
         let (Some(keys), Some(user)) = (self.keys_of(&session), session.user) else {
             self.end(unreadable(), None).await?;
             return Ok(Phase::Offline);

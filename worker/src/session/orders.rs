@@ -1,7 +1,11 @@
 //! Commands: taken from the queue, claimed in the ledger, ended there, forgotten by the queue.
 
 use boot::metrics;
-use domain::job::{Command, Job, JobId, JobState};
+use domain::{
+    error::chain,
+    id::JobId,
+    job::{Command, Job, JobState},
+};
 use store::Claim;
 use tokio::sync::mpsc::error::TryRecvError;
 use wechat::Channel;
@@ -58,7 +62,7 @@ impl<C: Channel> Task<C> {
             Claim::Ours(job) => {
                 let may_be_sent = job.state == JobState::Sending { uncertain: true };
                 tracing::debug!(
-                    job.id,
+                    job.id = %job.id,
                     delivery.id = job.delivery_id(),
                     request.id = job.request_id(),
                     job.uncertain = may_be_sent,
@@ -79,7 +83,7 @@ impl<C: Channel> Task<C> {
         self.ledger(|| relay.store.finish_job(&claimed.job, state.clone(), relay.now())).await?;
         let job = &claimed.job;
         tracing::info!(
-            job.id,
+            job.id = %job.id,
             delivery.id = job.delivery_id(),
             request.id = job.request_id(),
             job.state = state.as_str(),
@@ -135,7 +139,7 @@ impl<C> Shared<C> {
     /// Takes a command that is done with out of its queue. Where that fails it comes again, and its job has ended.
     pub async fn forget(&self, shard: u16, receipt: &str) {
         if let Err(error) = self.relay.queues.commands[usize::from(shard)].delete(&[receipt]).await {
-            tracing::warn!(%error, "a command that is done with stays in the queue");
+            tracing::warn!(error = %chain(&error), "a command that is done with stays in the queue");
         }
     }
 }

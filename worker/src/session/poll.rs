@@ -3,7 +3,8 @@
 use std::{future::pending, sync::Arc};
 
 use boot::metrics;
-use domain::session::{Ending, Session};
+use domain::error::chain;
+use domain::session::{EndReason, Session};
 use tokio::time::{Instant, sleep_until};
 use wechat::{Channel, Error};
 
@@ -180,8 +181,8 @@ impl<C: Channel> Task<C> {
     pub(super) async fn ended(&mut self, online: &Online<C>, code: i64) -> Result<Phase<C>, Halt> {
         metrics::SESSIONS_ENDED.add(1);
         tracing::info!(code, "WeChat has ended the session");
-        let keys = Session::seal_keys(&self.app, &bytes_of::<C>(&online.keys), &self.shared.relay.sealer);
-        self.end(Ending::EndedByWeChat { code }, Some(keys)).await?;
+        let keys = Session::seal_credentials(&self.app, &bytes_of::<C>(&online.keys), &self.shared.relay.sealer);
+        self.end(EndReason::EndedByWeChat { code }, Some(keys)).await?;
         self.put_back();
         self.begin_push(&online.keys, code).await
     }
@@ -202,14 +203,15 @@ impl<C: Channel> Task<C> {
         let relay = &self.shared.relay;
         let written = async {
             let Some(mut session) = relay.store.session(&self.app).await? else { return Ok(()) };
-            session.keys = Some(Session::seal_keys(&self.app, &bytes_of::<C>(&online.keys), &relay.sealer));
+            session.credentials =
+                Some(Session::seal_credentials(&self.app, &bytes_of::<C>(&online.keys), &relay.sealer));
             relay.store.put_session(&self.app, &session, &self.lease).await
         };
         match Box::pin(written).await {
             Ok(()) => online.kept = KeptKeys::of::<C>(&online.keys),
             Err(error) => {
                 online.kept.at = Instant::now();
-                tracing::warn!(%error, "changed keys were not written");
+                tracing::warn!(error = %chain(&error), "changed keys were not written");
             }
         }
     }

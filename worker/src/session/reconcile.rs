@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use domain::puid::Puid;
+use domain::{id::Seq, puid::Puid};
 use queue::InboundEnvelope;
 use tokio::time::Instant;
 use wechat::Channel;
@@ -21,16 +21,17 @@ impl<C: Channel> Task<C> {
     /// chat is known only row by row.
     pub(super) async fn reconcile(&self, online: &mut Online<C>) -> Result<(), Halt> {
         let store = &self.shared.relay.store;
-        let starting = online.reconcile_at == 0;
-        let mark = self.ledger(|| store.mark(&self.app)).await?;
+        let starting = online.reconcile_at == Seq::START;
+        let mark = self.ledger(|| store.watermark(&self.app)).await?;
         let head = online.log.head();
         let open = if mark < head { self.ledger(|| store.undelivered(&self.app, mark)).await? } else { Vec::new() };
-        let reached = open.first().map_or(head, |(seq, _)| seq - 1);
+        let reached = open.first().map_or(head, |(seq, _)| seq.previous());
         if reached > mark {
-            self.ledger(|| store.put_mark(&self.app, reached)).await?;
+            self.ledger(|| store.advance_watermark(&self.app, reached)).await?;
         }
         // What is open is read again each time: the more there is, the later.
-        online.reconcile_at = head + self.shared.config.reconcile_every.max(head - reached);
+        let undelivered = head.get() - reached.get();
+        online.reconcile_at = Seq::new(head.get() + self.shared.config.reconcile_every.max(undelivered));
         online.reconcile_by = (reached < head).then(|| Instant::now() + self.shared.config.reconcile_after);
         let parked: HashSet<Puid> = if starting || open.is_empty() {
             HashSet::new()

@@ -3,12 +3,13 @@
 use boot::metrics;
 use domain::{
     delivery::Delivery,
+    id::Seq,
     job::Command,
     message::{Content, Direction, Message},
     puid::Puid,
-    session::Ending,
+    session::EndReason,
 };
-use store::Cursor;
+use store::Checkpoint;
 use tokio::time::Instant;
 use wechat::{Channel, Error, Sent};
 
@@ -47,7 +48,7 @@ impl<C: Channel> Task<C> {
 
     async fn log_out(&mut self, online: &mut Online<C>, claimed: Claimed) -> Result<Phase<C>, Halt> {
         self.close(&mut online.keys).await;
-        self.end(Ending::LoggedOut, None).await?;
+        self.end(EndReason::LoggedOut, None).await?;
         self.refuse(claimed).await?;
         Ok(Phase::Offline)
     }
@@ -116,7 +117,7 @@ impl<C: Channel> Task<C> {
         let is_group = kind_by_name(user_name) == domain::contact::ContactKind::Group;
         let (receiver, receiver_group) = if is_group { (None, Some(to.clone())) } else { (Some(to.clone()), None) };
         let mut message = Message {
-            seq: 0,
+            seq: Seq::START,
             id: sent.id,
             direction: Direction::Out,
             chat: to,
@@ -134,18 +135,18 @@ impl<C: Channel> Task<C> {
             delivery: Delivery::Unwanted,
         };
         // The cursor rides here as well: a log that ends with many sent messages is no longer to read back.
-        let cursor = Cursor {
+        let cursor = Checkpoint {
             login_number: online.login_number,
-            place: serde_json::to_string(&online.cursor).expect("a cursor is plain data"),
+            cursor: serde_json::to_string(&online.cursor).expect("a cursor is plain data"),
         };
         online.log.append_sent(self, &mut message, &cursor, &claimed.job).await?;
         metrics::MESSAGES_OUT.add(1);
         let job = &claimed.job;
         tracing::info!(
-            job.id,
+            job.id = %job.id,
             delivery.id = job.delivery_id(),
             request.id = job.request_id(),
-            log.seq = message.seq,
+            log.seq = message.seq.get(),
             message.id = message.id,
             "a text was sent"
         );

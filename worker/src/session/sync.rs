@@ -127,11 +127,11 @@ impl<C: Channel> Task<C> {
         let total = u32::try_from(reading.people.len() + reading.groups.len()).unwrap_or(u32::MAX);
         self.change(|session| session.contacts = Progress { done: 0, total }).await?;
         self.write_book(reading).await?;
-        let keys = Session::seal_keys(&self.app, &bytes_of::<C>(&online.keys), &self.shared.relay.sealer);
+        let keys = Session::seal_credentials(&self.app, &bytes_of::<C>(&online.keys), &self.shared.relay.sealer);
         self.change(|session| {
             session.contacts = Progress { done: total, total };
             session.last_sync = Some(now);
-            session.keys = Some(keys);
+            session.credentials = Some(keys);
         })
         .await?;
         online.kept = KeptKeys::of::<C>(&online.keys);
@@ -230,7 +230,7 @@ impl<C: Channel> Task<C> {
         let store = &self.shared.relay.store;
         self.ledger(|| store.put_names(&self.app, &reading.names)).await?;
         while reading.writes.join_next().await.is_some() {}
-        self.ledger(|| store.book_changed(&self.app)).await
+        self.ledger(|| store.bump_book_version(&self.app)).await
     }
 
     /// Begins to write what has changed.
@@ -303,7 +303,7 @@ impl<C: Channel> Task<C> {
             self.ledger(|| store.put_names(&self.app, names)).await?;
         }
         if !contacts.is_empty() || !members.is_empty() {
-            self.ledger(|| store.book_changed(&self.app)).await?;
+            self.ledger(|| store.bump_book_version(&self.app)).await?;
         }
         Ok(())
     }

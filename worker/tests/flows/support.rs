@@ -5,9 +5,10 @@ use std::{future::Future, sync::Arc, time::Duration};
 use domain::{
     app::{App, NewApp},
     contact::Contact,
+    id::{JobId, Seq},
     job::{Command, Job, JobState},
     message::Message,
-    session::{Session, State},
+    session::{Session, SessionState},
 };
 use queue::{CommandEnvelope, InboundEnvelope};
 use simulator::{AccountSpec, Group, Member, Person, Simulator, World};
@@ -116,7 +117,7 @@ impl Stage {
     /// Puts a job of which the queue knows nothing.
     pub async fn left_in_the_ledger(&self, app: &App, command: Command) -> Job {
         let relay = &self.fixture.relay;
-        let job = Job::queued(relay.ids.hex(), app.id.clone(), app.shard, command, relay.now());
+        let job = Job::queued(JobId::generate(&*relay.ids), app.id.clone(), app.shard, command, relay.now());
         assert!(relay.store.put_job(&job).await.expect("the ledger takes the job"));
         job
     }
@@ -164,7 +165,7 @@ impl Stage {
     /// Asks for a QR code; its uuid.
     pub async fn code(&self, app: &App) -> String {
         assert_eq!(self.done(app, Command::Login).await, JobState::Sent { message_id: None });
-        let session = self.session(app, |session| session.state == State::Waiting).await;
+        let session = self.session(app, |session| session.state == SessionState::Waiting).await;
         session.login.expect("a waiting session has a login").uuid
     }
 
@@ -195,10 +196,10 @@ impl Stage {
         let store = &self.fixture.relay.store;
         until(async || {
             let head = store.head(&app.id).await.expect("the ledger answers");
-            (head >= rows).then_some(())
+            (head.get() >= rows).then_some(())
         })
         .await;
-        store.rows(&app.id, 1..=u64::MAX).await.expect("the ledger answers")
+        store.messages(&app.id, Seq::FIRST..=Seq::MAX).await.expect("the ledger answers")
     }
 
     /// Takes so many envelopes from the inbound queue, in the order they come.

@@ -2,7 +2,7 @@
 //! status is another than the one seen.
 
 use axum::{Router, routing::get};
-use domain::session::{Ending, Session, State as SessionState};
+use domain::session::{EndReason, Session, SessionState};
 use serde::Serialize;
 
 use crate::api::{
@@ -41,7 +41,7 @@ async fn handle(state: AppState, caller: SecretCaller) -> Result<Success<Standin
             continue;
         }
         let latest = session.login.as_ref().is_some_and(|login| login.uuid == uuid);
-        if latest && status == LoginStatus::Over && session.ending == Some(Ending::AccountMismatch) {
+        if latest && status == LoginStatus::Over && session.ending == Some(EndReason::AccountMismatch) {
             return Err(ApiError::AccountMismatch);
         }
         return standing(&session, status).map(Success::new);
@@ -89,7 +89,7 @@ mod tests {
         }
         "#);
         api.session(|session| {
-            session.state = session::State::Scanned;
+            session.state = session::SessionState::Scanned;
             session.login.as_mut().unwrap().avatar = Some("data:img/jpg;base64,AA==".to_owned());
         })
         .await;
@@ -121,7 +121,7 @@ mod tests {
         }
         "#);
         assert_eq!(api.secret("/check-login/?uuid=another").await.json["status"], "400");
-        api.session(|session| session.state = session::State::Offline).await;
+        api.session(|session| session.state = session::SessionState::Offline).await;
         let over = api.secret(PATH).await.json;
         assert_eq!((&over["status"], &over["alive"]), (&"400".into(), &false.into()));
     }
@@ -139,8 +139,8 @@ mod tests {
         let api = Api::start().await;
         api.waiting().await;
         api.session(|session| {
-            session.state = session::State::Offline;
-            session.ending = Some(Ending::AccountMismatch);
+            session.state = session::SessionState::Offline;
+            session.ending = Some(EndReason::AccountMismatch);
         })
         .await;
         insta::assert_snapshot!(api.secret(PATH).await, @r#"

@@ -10,7 +10,7 @@ use axum::{
 use domain::{
     app::App,
     job::{Command, JobState, derived_id},
-    session::{Login, Session, State as SessionState},
+    session::{Login, Session, SessionState},
 };
 use serde::Serialize;
 

@@ -1,7 +1,7 @@
 //! `POST /logout`: ends the session, or the login under way, at WeChat and here. Nothing to end is a success too.
 
 use axum::{Router, routing::post};
-use domain::{job::Command, session::State as SessionState};
+use domain::{id::JobId, job::Command, session::SessionState};
 use serde::Serialize;
 
 use crate::api::{auth::Caller, endpoints::at, error::ApiError, state::AppState, success::Success};
@@ -20,7 +20,7 @@ pub fn route() -> Router<AppState> {
 async fn handle(state: AppState, caller: Caller) -> Result<Success<LoggedOut>, ApiError> {
     let session = state.relay.store.session(&caller.app.id).await?;
     if session.is_some_and(|session| session.state != SessionState::Offline) {
-        let job = state.ask(&caller.app, state.relay.ids.hex(), Command::Logout).await?;
+        let job = state.ask(&caller.app, JobId::generate(&*state.relay.ids), Command::Logout).await?;
         let job = state.follow(job, &state.wait(state.config.worker_wait)).await?;
         if !job.state.is_final() {
             return Err(ApiError::WorkerUnavailable);

@@ -124,9 +124,9 @@ async fn a_failing_message_holds_up_its_own_chat_alone() {
     let store = &test.fixture.relay.store;
     let parked = store.parked_chats(&test.app.id).await.unwrap();
     let [parked] = parked.as_slice() else { panic!("{parked:?}") };
-    assert_eq!((parked.attempts, parked.last_seq), (0, 2));
+    assert_eq!((parked.attempts, parked.last_seq.get()), (0, 2));
     assert_eq!(parked.last_error, "the callback answered 500 Internal Server Error");
-    assert_eq!(store.waiting_in(&test.app.id, &parked.chat, 10).await.unwrap(), [1, 2]);
+    assert_eq!(store.waiting_in(&test.app.id, &parked.chat, 10).await.unwrap(), [1, 2].map(Seq::new));
 }
 
 #[tokio::test]
@@ -172,7 +172,7 @@ async fn an_inner_address_is_not_called_by_number_nor_by_name() {
     let callback = test.app.callback.as_ref().unwrap().replace("127.0.0.1", "localhost");
     let change = store::AppChange { callback: Some(Some(callback)), ..store::AppChange::default() };
     store.update_app(&test.app.id, &change, test.fixture.relay.now()).await.unwrap();
-    let tried = test.dispatcher.try_once(&test.app.id, &Puid::new("1fee435b"), 1).await.unwrap();
+    let tried = test.dispatcher.try_once(&test.app.id, &Puid::new("1fee435b"), Seq::FIRST).await.unwrap();
     let Try::Failed(failure) = tried else { panic!("{tried:?}") };
     assert_eq!(failure.to_string(), "the callback URL is refused: localhost has no public address");
     assert!(test.taken().is_empty());
@@ -192,7 +192,7 @@ async fn what_is_not_wanted_or_gone_is_skipped() {
     let test = Deliveries::start().await;
     let unwanted = test.append_message(Message { delivery: Delivery::Unwanted, ..message(1) }).await;
     assert_eq!(test.dispatcher.deliver(&unwanted).await.unwrap(), Outcome::Skipped);
-    let gone = InboundEnvelope { seq: 9, ..unwanted };
+    let gone = InboundEnvelope { seq: Seq::new(9), ..unwanted };
     assert_eq!(test.dispatcher.deliver(&gone).await.unwrap(), Outcome::Skipped);
     assert!(test.taken().is_empty());
 }
