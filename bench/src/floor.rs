@@ -13,7 +13,7 @@ use domain::{
 };
 use hdrhistogram::Histogram;
 
-use crate::{stage::Stage, table::Spread};
+use crate::{processes::Processes, table::Spread};
 
 /// Requests of a latency floor, one after the other.
 const SEQUENTIAL: u32 = 500;
@@ -37,13 +37,13 @@ pub struct Bare {
 
 impl Bare {
     /// Uses the last delivered message and the first row of the log of `app`.
-    pub async fn of(stage: &Stage, app: &AppId) -> anyhow::Result<Self> {
+    pub async fn of(processes: &Processes, app: &AppId) -> anyhow::Result<Self> {
         Ok(Self {
             http: boot::http_client().build()?,
-            callback: stage.receiver.callback(),
-            body: stage.receiver.last().await?,
-            relay: stage.relay.clone(),
-            message: stage.relay.store.message(app, Seq::FIRST).await?.context("the log has a row")?,
+            callback: processes.receiver.callback(),
+            body: processes.receiver.last().await?,
+            relay: processes.relay.clone(),
+            message: processes.relay.store.message(app, Seq::FIRST).await?.context("the log has a row")?,
         })
     }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use testing::Callback;
 use tokio::net::TcpListener;
 
-use crate::process::Child;
+use crate::child::Child;
 
 /// How long messages may take to arrive; then the run fails.
 const PATIENCE: Duration = Duration::from_mins(2);

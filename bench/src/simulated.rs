@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 use simulator::{AccountSpec, From, Uin};
 
-use crate::process::Child;
+use crate::child::Child;
 
 /// A simulator in a process of its own.
 pub struct Simulated {

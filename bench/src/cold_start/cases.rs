@@ -7,7 +7,7 @@ use domain::{
 use queue::{Envelope, InboundEnvelope, Received};
 use serde_json::{Value, json};
 
-use crate::stage::Stage;
+use crate::processes::Processes;
 
 /// A function and its event.
 pub struct Case {
@@ -44,14 +44,18 @@ pub fn bare() -> Case {
 }
 
 /// Every function, asked about an app that is online and another that is not.
-pub async fn all(stage: &Stage, online: &(AppId, String), offline: &(AppId, String)) -> anyhow::Result<Vec<Case>> {
+pub async fn all(
+    processes: &Processes,
+    online: &(AppId, String),
+    offline: &(AppId, String),
+) -> anyhow::Result<Vec<Case>> {
     let secret = |(app, secret): &(AppId, String)| format!("app_id={app}&app_secret={secret}");
     let signed = |app| {
-        let timestamp = stage.relay.now().as_second().to_string();
-        let signature = domain::signature::sign(crate::stage::TOKEN, &timestamp);
+        let timestamp = processes.relay.now().as_second().to_string();
+        let signature = domain::signature::sign(crate::processes::TOKEN, &timestamp);
         format!("{}&timestamp={timestamp}&signature={signature}", secret(app))
     };
-    let contacts = stage.relay.store.contacts(&online.0).await?;
+    let contacts = processes.relay.store.contacts(&online.0).await?;
     let puid_of = |kind| contacts.iter().find(|contact| contact.kind == kind).map(|contact| contact.puid.clone());
     let group = puid_of(domain::contact::ContactKind::Group).unwrap_or_else(|| Puid::new("none"));
     let friend = puid_of(domain::contact::ContactKind::Friend).unwrap_or_else(|| Puid::new("none"));
@@ -61,7 +65,7 @@ pub async fn all(stage: &Stage, online: &(AppId, String), offline: &(AppId, Stri
         body: serde_json::to_string(&envelope)?,
         receipt: "1".to_owned(),
         group: Some(envelope.group()),
-        sent: Some(stage.relay.now()),
+        sent: Some(processes.relay.now()),
     };
     let get = |path: &str, query: String| request("GET", path, &query);
     let case = |binary, event| Case { binary, event };

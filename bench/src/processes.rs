@@ -14,7 +14,7 @@ use queue::CommandEnvelope;
 use simulator::{AccountSpec, Uin};
 use tempfile::TempDir;
 
-use crate::{process::Child, receiver::Receiver, simulated::Simulated};
+use crate::{child::Child, receiver::Receiver, simulated::Simulated};
 
 /// Signs the apps' requests.
 pub const TOKEN: &str = "bench-token";
@@ -26,19 +26,19 @@ const PATIENCE: Duration = Duration::from_mins(5);
 const CONCURRENT_LOGINS: usize = 16;
 
 /// A relay on embedded services on disk, a simulated WeChat and a callback, each in a process of its own.
-pub struct Stage {
+pub struct Processes {
     /// The relay's ledger and queues, used from this process.
     pub relay: Relay,
     /// The folder and the URLs of those.
     pub home: Home,
     /// The relay's process. It ends before the processes that it uses.
-    pub process: Child,
+    pub relay_process: Child,
     pub receiver: Receiver,
     pub simulated: Simulated,
     pub folder: TempDir,
 }
 
-impl Stage {
+impl Processes {
     /// Starts all processes.
     pub async fn start() -> anyhow::Result<Self> {
         Self::start_only(None).await
@@ -52,9 +52,9 @@ impl Stage {
         let data = folder.path().display().to_string();
         let mut line = vec!["relay", &data, simulated.origin()];
         line.extend(only.map(|only| ["--only", only]).into_iter().flatten());
-        let process = Child::start_self(&line)?;
+        let relay_process = Child::start_self(&line)?;
         let home = Home::join(folder.path(), template::STACK).await?;
-        Ok(Self { relay: home.relay.clone(), home, process, receiver, simulated, folder })
+        Ok(Self { relay: home.relay.clone(), home, relay_process, receiver, simulated, folder })
     }
 
     /// Creates an app. Returns it with its app secret.
