@@ -1,4 +1,4 @@
-//! The doors of a session: `webwxnewloginpage` opens it, `webwxlogout` closes it.
+//! `webwxnewloginpage` opens a session, `webwxlogout` ends it.
 
 use axum::Router;
 use axum::extract::State;
@@ -9,10 +9,10 @@ use axum::routing::{any, get};
 use super::BIN;
 use crate::call::Call;
 use crate::login::QrState;
-use crate::rules::{self, Judge};
 use crate::session::Session;
-use crate::state::State as Simulated;
-use crate::wire::answer;
+use crate::state::SimulatorState;
+use crate::validator::{self, Validator};
+use crate::wire::response;
 use crate::world::World;
 
 pub(super) fn routes() -> Router<World> {
@@ -21,39 +21,39 @@ pub(super) fn routes() -> Router<World> {
         .route(&format!("{BIN}/webwxlogout"), any(logout))
 }
 
-/// Turns a confirmed login's ticket into a session: XML in the body, cookies beside it.
+/// Exchanges the ticket of a confirmed login for a session. The keys are in the XML body and in cookies.
 async fn new_login_page(State(world): State<World>, call: Call) -> Response {
-    world.change(|state| match open(state, &call) {
-        Ok((session, desktop)) => welcome(state, &call, &session, desktop),
+    world.change(|state| match open_session(state, &call) {
+        Ok((session, desktop)) => session_response(state, &call, &session, desktop),
         Err((ret, message)) => {
             let xml = format!("<error><ret>{ret}</ret><message>{message}</message></error>");
-            answer::with_status(status(state, 200), xml)
+            response::with_status(login_page_status(state, 200), xml)
         }
     })
 }
 
-fn open(state: &mut Simulated, call: &Call) -> Result<(Session, bool), (i32, &'static str)> {
+fn open_session(state: &mut SimulatorState, call: &Call) -> Result<(Session, bool), (i32, &'static str)> {
     let uuid = call.query("uuid").to_owned();
-    let mut judge = Judge::new(state, call);
+    let mut validator = Validator::new(state, call);
     for (name, value) in [("fun", "new"), ("version", "v2")] {
         if call.query(name) != value {
-            judge.tolerated("login_page_parameters", format!("{name} is not {value}"));
+            validator.tolerate("login_page_parameters", format!("{name} is not {value}"));
         }
     }
-    let Some(qr) = judge.state.qr_codes.get(&uuid) else {
-        judge.broken("uuid_unknown", format!("no QR code {uuid:?}"));
+    let Some(qr) = validator.state.qr_codes.get(&uuid) else {
+        validator.report("uuid_unknown", format!("no QR code {uuid:?}"));
         return Err((1, "ticket error"));
     };
     let desktop = qr.desktop;
     let uin = match &qr.state {
         QrState::Confirmed { uin, ticket } if *ticket == call.query("ticket") => *uin,
         _ => {
-            judge.broken("ticket_wrong", "the ticket is not that of the redirect_uri, or was used");
+            validator.report("ticket_wrong", "the ticket is not that of the redirect_uri, or was used");
             return Err((1, "ticket error"));
         }
     };
-    judge.uin = Some(uin);
-    let as_desktop = desktop && desktop_headers(&mut judge);
+    validator.uin = Some(uin);
+    let as_desktop = desktop && check_desktop_headers(&mut validator);
     let Some(account) = state.accounts.get(&uin) else { return Err((1, "no such account")) };
     if account.no_web && !as_desktop {
         return Err((1203, "为了你的帐号安全，此微信号不能登录网页微信。你可以使用Windows微信或Mac微信在电脑端登录。"));
@@ -65,30 +65,30 @@ fn open(state: &mut Simulated, call: &Call) -> Result<(Session, bool), (i32, &'s
     Ok((session, desktop))
 }
 
-/// What a desktop has to show: a token and its version.
-fn desktop_headers(judge: &mut Judge<'_>) -> bool {
+/// Checks the headers that desktop mode requires: a token and the client version.
+fn check_desktop_headers(validator: &mut Validator<'_>) -> bool {
     const TOKEN_LENGTH: usize = 500;
-    let spam = judge.call.header("extspam");
-    let (long_enough, version) = (spam.len() >= TOKEN_LENGTH, judge.call.header("client-version"));
+    let spam = validator.call.header("extspam");
+    let (long_enough, version) = (spam.len() >= TOKEN_LENGTH, validator.call.header("client-version"));
     let good = long_enough && version == "2.0.0";
     if !good {
         let detail = format!("extspam of {} characters, client-version {version:?}", spam.len());
-        judge.broken("desktop_headers", detail);
+        validator.report("desktop_headers", detail);
     }
     good
 }
 
-fn welcome(state: &Simulated, call: &Call, session: &Session, desktop: bool) -> Response {
+fn session_response(state: &SimulatorState, call: &Call, session: &Session, desktop: bool) -> Response {
     let xml = format!(
         "<error><ret>0</ret><message></message><skey>{}</skey><wxsid>{}</wxsid><wxuin>{}</wxuin>\
          <pass_ticket>{}</pass_ticket><isgrayscale>1</isgrayscale></error>",
         session.skey,
         session.sid,
         session.uin,
-        rules::encoded(&session.pass_ticket),
+        validator::encode_pass_ticket(&session.pass_ticket),
     );
-    let mut response = answer::with_status(status(state, if desktop { 301 } else { 200 }), xml);
-    for line in cookies(call, session) {
+    let mut response = response::with_status(login_page_status(state, if desktop { 301 } else { 200 }), xml);
+    for line in session_cookies(call, session) {
         if let Ok(value) = HeaderValue::from_str(&line) {
             response.headers_mut().append(header::SET_COOKIE, value);
         }
@@ -96,15 +96,15 @@ fn welcome(state: &Simulated, call: &Call, session: &Session, desktop: bool) -> 
     response
 }
 
-/// The status that is set, or else the usual one.
-fn status(state: &Simulated, usual: u16) -> StatusCode {
+/// The configured status, or `usual` if none is configured.
+fn login_page_status(state: &SimulatorState, usual: u16) -> StatusCode {
     StatusCode::from_u16(state.config.login_status.unwrap_or(usual)).unwrap_or(StatusCode::OK)
 }
 
-/// The session's cookies: those of the account's host, and two for its parent domain.
-fn cookies(call: &Call, session: &Session) -> Vec<String> {
+/// The session's cookies. `webwx_data_ticket` belongs to the parent domain, all others to the account's host.
+fn session_cookies(call: &Call, session: &Session) -> Vec<String> {
     const EXPIRES: &str = "Expires=Thu, 31-Dec-2037 12:00:00 GMT";
-    let (host, parent) = match (call.by_real_host(), call.host.rsplit_once(".qq.com")) {
+    let (host, parent) = match (call.uses_real_host(), call.host.rsplit_once(".qq.com")) {
         (false, _) => (String::new(), String::new()),
         (true, Some(_)) => (format!("Domain={};", call.host), "Domain=.qq.com;".into()),
         (true, None) => (format!("Domain={};", call.host), "Domain=.wechat.com;".into()),
@@ -124,17 +124,17 @@ fn cookies(call: &Call, session: &Session) -> Vec<String> {
     .collect()
 }
 
-/// Ends the session; answers with no body, as WeChat does (the page is redirected).
+/// Ends the session. The body is empty, as WeChat's is for its redirect.
 async fn logout(State(world): State<World>, call: Call) -> Response {
     world.change(|state| {
-        let mut judge = Judge::new(state, &call);
+        let mut validator = Validator::new(state, &call);
         if call.query("redirect") != "1" {
-            judge.broken("logout_parameters", "redirect is not 1");
+            validator.report("logout_parameters", "redirect is not 1");
         }
-        if let Ok(session) = judge.by_cookies() {
-            judge.skey(call.query("skey"), &session);
-            state.end_session(session.uin, 1101);
+        if let Ok(session) = validator.authenticate_cookies() {
+            validator.check_skey(call.query("skey"), &session);
+            state.end_session(session.uin, response::RET_LOGGED_OUT);
         }
-        answer::text("")
+        response::text("")
     })
 }

@@ -1,10 +1,17 @@
-//! The shapes of answers. All are `text/plain` without a charset, though they are UTF-8.
+//! Response builders. WeChat's content type is `text/plain` without a charset, although the text is UTF-8.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::{Value, json};
+
+/// `Ret` of a request with a wrong parameter.
+pub(crate) const RET_PARAMETER: i32 = 1;
+/// `Ret` and `retcode` of a login that has ended, for example because of a newer web login.
+pub(crate) const RET_LOGGED_OUT: i32 = 1101;
+/// `Ret` of a request whose cookies name no session.
+pub(crate) const RET_COOKIE: i32 = 1102;
 
 pub(crate) fn text(body: impl Into<Body>) -> Response {
     with_status(StatusCode::OK, body)
@@ -28,7 +35,7 @@ pub(crate) fn bytes(content_type: &'static str, body: Vec<u8>) -> Response {
     response
 }
 
-/// `{"BaseResponse": {"Ret": …, "ErrMsg": ""}}`, the head of every JSON answer.
+/// `{"BaseResponse": {"Ret": …, "ErrMsg": ""}}`, the first field of every JSON response.
 pub(crate) fn base(ret: i32) -> Value {
     json!({"Ret": ret, "ErrMsg": ""})
 }
