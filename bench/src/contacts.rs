@@ -21,7 +21,7 @@ const MEMBERS: u32 = 100;
 const LATENCY_MS: u64 = 80;
 const FIRST: Uin = 1_700_000_000;
 
-pub async fn measure(repetitions: u32) -> anyhow::Result<Table> {
+pub(crate) async fn measure(repetitions: u32) -> anyhow::Result<Table> {
     let processes = Processes::start().await?;
     processes.simulated.latency(LATENCY_MS).await?;
     // The first repetition is the warm-up.

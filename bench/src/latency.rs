@@ -26,7 +26,7 @@ const EVERY: Duration = Duration::from_millis(4);
 const MESSAGES: u32 = 2_500;
 const FIRST: Uin = 1_700_000_000;
 
-pub async fn measure(repetitions: u32) -> anyhow::Result<Table> {
+pub(crate) async fn measure(repetitions: u32) -> anyhow::Result<Table> {
     let processes = Processes::start().await?;
     let apps = processes.log_in(&accounts(FIRST, SESSIONS, FRIENDS)).await?;
     run(&processes, MESSAGES / 2).await?;

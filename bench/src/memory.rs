@@ -16,7 +16,7 @@ const SETTLE: Duration = Duration::from_secs(45);
 const STEP_UINS: u64 = 10_000;
 const FIRST: u64 = 1_700_000_000;
 
-pub async fn measure(repetitions: u32) -> anyhow::Result<Table> {
+pub(crate) async fn measure(repetitions: u32) -> anyhow::Result<Table> {
     let mut table = Table::default();
     let floor = polls(repetitions).await?;
     for friends in [200, 2_000] {

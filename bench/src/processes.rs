@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use crate::{child::Child, receiver::Receiver, simulated::Simulated};
 
 /// Signs the apps' requests.
-pub const TOKEN: &str = "bench-token";
+pub(crate) const TOKEN: &str = "bench-token";
 /// Time between two reads of a session: finer than the figures that depend on it.
 const POLL: Duration = Duration::from_millis(5);
 /// How long a login may take.
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_mins(5);
 const CONCURRENT_LOGINS: usize = 16;
 
 /// A relay on embedded services on disk, a simulated WeChat and a callback, each in a process of its own.
-pub struct Processes {
+pub(crate) struct Processes {
     /// The relay's ledger and queues, used from this process.
     pub relay: Relay,
     /// The folder and the URLs of those.
@@ -40,12 +40,12 @@ pub struct Processes {
 
 impl Processes {
     /// Starts all processes.
-    pub async fn start() -> anyhow::Result<Self> {
+    pub(crate) async fn start() -> anyhow::Result<Self> {
         Self::start_only(None).await
     }
 
     /// Starts only these parts of the relay.
-    pub async fn start_only(only: Option<&str>) -> anyhow::Result<Self> {
+    pub(crate) async fn start_only(only: Option<&str>) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let simulated = Simulated::start()?;
         let receiver = Receiver::start()?;
@@ -58,13 +58,13 @@ impl Processes {
     }
 
     /// Creates an app. Returns it with its app secret.
-    pub async fn app(&self) -> anyhow::Result<(App, String)> {
+    pub(crate) async fn app(&self) -> anyhow::Result<(App, String)> {
         apps::create_app(&self.relay, "bench", TOKEN, Some(&self.receiver.callback())).await
     }
 
     /// Creates the accounts and as many apps, logs them in, and waits until all have read their contacts and poll for
     /// messages. Any account may log in to any app. Returns the apps with their secrets.
-    pub async fn log_in(&self, accounts: &[AccountSpec]) -> anyhow::Result<Vec<(AppId, String)>> {
+    pub(crate) async fn log_in(&self, accounts: &[AccountSpec]) -> anyhow::Result<Vec<(AppId, String)>> {
         self.simulated.accounts(accounts).await?;
         let uins: Vec<Uin> = accounts.iter().map(|account| account.uin).collect();
         self.simulated.scan_at_once(&uins).await?;
@@ -88,14 +88,14 @@ impl Processes {
     }
 
     /// Creates the job that logs an app in, as `GET /login` does.
-    pub async fn start_login(&self, app: &AppId) -> anyhow::Result<()> {
+    pub(crate) async fn start_login(&self, app: &AppId) -> anyhow::Result<()> {
         let job = Job::queued(JobId::generate(&*self.relay.ids), app.clone(), 0, Command::Login, self.relay.now());
         self.relay.store.put_job(&job).await?;
         Ok(self.relay.queues.command(0, &CommandEnvelope { app: app.clone(), job: job.id }).await?)
     }
 
     /// Waits until the app's contacts are in the ledger.
-    pub async fn wait_for_contacts(&self, app: &AppId) -> anyhow::Result<()> {
+    pub(crate) async fn wait_for_contacts(&self, app: &AppId) -> anyhow::Result<()> {
         let waited = tokio::time::Instant::now();
         loop {
             let session = self.relay.store.session(app).await?;
@@ -111,7 +111,7 @@ impl Processes {
 }
 
 /// `count` accounts with `friends` friends each, numbered from `first`.
-pub fn accounts(first: Uin, count: u32, friends: u32) -> Vec<AccountSpec> {
+pub(crate) fn accounts(first: Uin, count: u32, friends: u32) -> Vec<AccountSpec> {
     let account = |n| AccountSpec::new(first + u64::from(n), format!("Account {n}")).friends(friends).groups(2, 10);
     (0..count).map(account).collect()
 }

@@ -17,7 +17,7 @@ const FRIENDS: u32 = 2_000;
 /// Duration of a repetition.
 const DURATION: Duration = Duration::from_secs(3);
 
-pub async fn measure(repetitions: u32) -> anyhow::Result<Table> {
+pub(crate) async fn measure(repetitions: u32) -> anyhow::Result<Table> {
     let processes = Processes::start().await?;
     let apps = processes.log_in(&accounts(1_700_000_000, 1, FRIENDS)).await?;
     let (app, secret) = &apps[0];

@@ -19,7 +19,7 @@ const WRITERS: u32 = 20;
 const EACH: u32 = 200;
 const FIRST: Uin = 1_700_000_000;
 
-pub async fn measure(repetitions: u32) -> anyhow::Result<Table> {
+pub(crate) async fn measure(repetitions: u32) -> anyhow::Result<Table> {
     let processes = Processes::start().await?;
     let apps = processes.log_in(&accounts(FIRST, SESSIONS, FRIENDS)).await?;
     run(&processes, EACH / 2).await?;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::processes::Processes;
 
 /// A function and its event.
-pub struct Case {
+pub(super) struct Case {
     pub binary: &'static str,
     pub event: Value,
 }
@@ -39,12 +39,12 @@ fn request(method: &str, path: &str, query: &str) -> Value {
 }
 
 /// The bare handler.
-pub fn bare() -> Case {
+pub(super) fn bare() -> Case {
     Case { binary: "bare", event: request("GET", "/", "") }
 }
 
 /// Every function, asked about an app that is online and another that is not.
-pub async fn all(
+pub(super) async fn all(
     processes: &Processes,
     online: &(AppId, String),
     offline: &(AppId, String),
@@ -88,7 +88,7 @@ pub async fn all(
 }
 
 /// Whether the answer is one that the case wants.
-pub fn is_good(case: &Case, answer: &Value) -> bool {
+pub(super) fn is_good(case: &Case, answer: &Value) -> bool {
     match case.binary {
         "dispatcher" => answer["batchItemFailures"].as_array().is_some_and(Vec::is_empty),
         "sweep" => answer.is_null(),

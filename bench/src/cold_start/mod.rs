@@ -41,13 +41,13 @@ struct Row {
 }
 
 /// The measured functions of a run.
-pub struct Report {
+pub(crate) struct Report {
     rows: Vec<Row>,
     bare_bytes: u64,
     repetitions: u32,
 }
 
-pub async fn measure(repetitions: u32) -> anyhow::Result<Report> {
+pub(crate) async fn measure(repetitions: u32) -> anyhow::Result<Report> {
     let processes = Processes::start().await?;
     let online = processes.log_in(&accounts(FIRST, 1, FRIENDS)).await?.remove(0);
     let (app, secret) = processes.app().await?;
