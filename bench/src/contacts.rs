@@ -10,7 +10,7 @@ use domain::{
 use simulator::{AccountSpec, Uin};
 
 use crate::{
-    stage::Stage,
+    processes::Processes,
     table::{Budget, Spread, Table},
 };
 
@@ -21,17 +21,17 @@ const MEMBERS: u32 = 100;
 const LATENCY_MS: u64 = 80;
 const FIRST: Uin = 1_700_000_000;
 
-pub async fn measure(repetitions: u32) -> anyhow::Result<Table> {
-    let stage = Stage::start().await?;
-    stage.simulated.latency(LATENCY_MS).await?;
+pub(crate) async fn measure(repetitions: u32) -> anyhow::Result<Table> {
+    let processes = Processes::start().await?;
+    processes.simulated.latency(LATENCY_MS).await?;
     // The first repetition is the warm-up.
     let (mut ours, mut wire, mut ledger) = (Vec::new(), Vec::new(), Vec::new());
     for n in 0..=repetitions {
-        let lasted = login(&stage, n).await?;
-        let written = ledger_only(&stage, n).await?;
+        let lasted = login(&processes, n).await?;
+        let written = ledger_only(&processes, n).await?;
         if n > 0 {
             ours.push(lasted);
-            wire.push(wire_only(&stage).await?);
+            wire.push(wire_only(&processes).await?);
             ledger.push(written);
         }
     }
@@ -48,26 +48,26 @@ pub async fn measure(repetitions: u32) -> anyhow::Result<Table> {
     Ok(table)
 }
 
-async fn login(stage: &Stage, n: u32) -> anyhow::Result<f64> {
+async fn login(processes: &Processes, n: u32) -> anyhow::Result<f64> {
     let uin = FIRST + u64::from(n);
     let account = AccountSpec::new(uin, format!("Account {n}")).friends(FRIENDS).groups(GROUPS, MEMBERS);
-    stage.simulated.accounts(&[account]).await?;
-    let (app, _) = stage.app().await?;
-    stage.start_login(&app.id).await?;
-    let code = stage.simulated.code(n as usize + 1).await?;
-    stage.simulated.scan(&code, uin).await?;
+    processes.simulated.accounts(&[account]).await?;
+    let (app, _) = processes.app().await?;
+    processes.start_login(&app.id).await?;
+    let code = processes.simulated.code(n as usize + 1).await?;
+    processes.simulated.scan(&code, uin).await?;
     // Time for the client to learn of the scan and to poll again, so that it waits when the phone confirms.
     tokio::time::sleep(std::time::Duration::from_millis(4 * LATENCY_MS)).await;
     let confirmed = Instant::now();
-    stage.simulated.confirm(&code).await?;
-    stage.wait_for_contacts(&app.id).await?;
+    processes.simulated.confirm(&code).await?;
+    processes.wait_for_contacts(&app.id).await?;
     Ok(confirmed.elapsed().as_secs_f64())
 }
 
 /// Seconds of eight requests to the same simulated WeChat that do nothing.
-async fn wire_only(stage: &Stage) -> anyhow::Result<f64> {
+async fn wire_only(processes: &Processes) -> anyhow::Result<f64> {
     let http = boot::http_client().build()?;
-    let address = format!("{}/cgi-bin/mmwebwx-bin/webwxstatreport", stage.simulated.origin());
+    let address = format!("{}/cgi-bin/mmwebwx-bin/webwxstatreport", processes.simulated.origin());
     http.post(&address).send().await?.bytes().await?;
     let begun = Instant::now();
     for _ in 0..8 {
@@ -77,14 +77,14 @@ async fn wire_only(stage: &Stage) -> anyhow::Result<f64> {
 }
 
 /// Seconds to write as many contacts as the account has, into the same ledger and in the same way.
-async fn ledger_only(stage: &Stage, n: u32) -> anyhow::Result<f64> {
-    let now = stage.relay.now();
+async fn ledger_only(processes: &Processes, n: u32) -> anyhow::Result<f64> {
+    let now = processes.relay.now();
     let contact = |friend: u32| {
         let card = Card::bare(format!("@{friend:064x}"), ContactKind::Friend);
         Contact::of(&card, Puid::new(format!("{friend:08x}")), now)
     };
     let contacts: Vec<Contact> = (0..FRIENDS + GROUPS).map(contact).collect();
     let begun = Instant::now();
-    stage.relay.store.put_contacts(&AppId::trusted(format!("floor{n}")), &contacts).await?;
+    processes.relay.store.put_contacts(&AppId::trusted(format!("floor{n}")), &contacts).await?;
     Ok(begun.elapsed().as_secs_f64())
 }

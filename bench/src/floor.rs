@@ -13,12 +13,12 @@ use domain::{
 };
 use hdrhistogram::Histogram;
 
-use crate::{stage::Stage, table::Spread};
+use crate::{processes::Processes, table::Spread};
 
 /// Requests of a latency floor, one after the other.
 const SEQUENTIAL: u32 = 500;
 /// Concurrent requests of a rate floor.
-pub const CONCURRENT: u32 = 16;
+pub(crate) const CONCURRENT: u32 = 16;
 /// Requests of a rate floor, in each of those.
 const EACH: u32 = 200;
 
@@ -27,7 +27,7 @@ static ROWS: AtomicU64 = AtomicU64::new(1);
 
 /// The work that the relay does for a message, without the relay.
 #[derive(Clone)]
-pub struct Bare {
+pub(crate) struct Bare {
     http: reqwest::Client,
     callback: String,
     body: Vec<u8>,
@@ -37,13 +37,13 @@ pub struct Bare {
 
 impl Bare {
     /// Uses the last delivered message and the first row of the log of `app`.
-    pub async fn of(stage: &Stage, app: &AppId) -> anyhow::Result<Self> {
+    pub(crate) async fn of(processes: &Processes, app: &AppId) -> anyhow::Result<Self> {
         Ok(Self {
             http: boot::http_client().build()?,
-            callback: stage.receiver.callback(),
-            body: stage.receiver.last().await?,
-            relay: stage.relay.clone(),
-            message: stage.relay.store.message(app, Seq::FIRST).await?.context("the log has a row")?,
+            callback: processes.receiver.callback(),
+            body: processes.receiver.last().await?,
+            relay: processes.relay.clone(),
+            message: processes.relay.store.message(app, Seq::FIRST).await?.context("the log has a row")?,
         })
     }
 
@@ -61,7 +61,7 @@ impl Bare {
     }
 
     /// Median and 99th percentile, in milliseconds, of a POST, and of a put followed by a POST.
-    pub async fn latencies(&self) -> anyhow::Result<[[f64; 2]; 2]> {
+    pub(crate) async fn latencies(&self) -> anyhow::Result<[[f64; 2]; 2]> {
         let mut post = Histogram::<u64>::new(3)?;
         let mut both = Histogram::<u64>::new(3)?;
         for _ in 0..SEQUENTIAL {
@@ -76,12 +76,12 @@ impl Bare {
     }
 
     /// POSTs a second.
-    pub async fn posts(&self) -> anyhow::Result<f64> {
+    pub(crate) async fn posts(&self) -> anyhow::Result<f64> {
         rate(|| async { self.clone().post().await }).await
     }
 
     /// Conditional puts a second.
-    pub async fn puts(&self) -> anyhow::Result<f64> {
+    pub(crate) async fn puts(&self) -> anyhow::Result<f64> {
         rate(|| async { self.clone().put().await }).await
     }
 }
@@ -99,16 +99,16 @@ async fn rate(work: impl AsyncFn() -> anyhow::Result<()>) -> anyhow::Result<f64>
     Ok(f64::from(CONCURRENT * EACH) / begun.elapsed().as_secs_f64())
 }
 
-pub fn micros(time: Duration) -> u64 {
+pub(crate) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Median and 99th percentile of microseconds, in milliseconds.
-pub fn quantiles(histogram: &Histogram<u64>) -> [f64; 2] {
+pub(crate) fn quantiles(histogram: &Histogram<u64>) -> [f64; 2] {
     [0.5, 0.99].map(|quantile| Duration::from_micros(histogram.value_at_quantile(quantile)).as_secs_f64() * 1e3)
 }
 
 /// The spread of each figure over several measurements.
-pub fn spreads<const N: usize>(measured: &[[f64; N]]) -> [Spread; N] {
+pub(crate) fn spreads<const N: usize>(measured: &[[f64; N]]) -> [Spread; N] {
     std::array::from_fn(|figure| Spread::of(measured.iter().map(|all| all[figure]).collect()))
 }

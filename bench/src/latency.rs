@@ -12,7 +12,7 @@ use tokio::{
 
 use crate::{
     floor::{Bare, quantiles, spreads},
-    stage::{Stage, accounts},
+    processes::{Processes, accounts},
     table::{Budget, Table},
 };
 
@@ -26,15 +26,15 @@ const EVERY: Duration = Duration::from_millis(4);
 const MESSAGES: u32 = 2_500;
 const FIRST: Uin = 1_700_000_000;
 
-pub async fn measure(repetitions: u32) -> anyhow::Result<Table> {
-    let stage = Stage::start().await?;
-    let apps = stage.log_in(&accounts(FIRST, SESSIONS, FRIENDS)).await?;
-    run(&stage, MESSAGES / 2).await?;
-    let bare = Bare::of(&stage, &apps[0].0).await?;
+pub(crate) async fn measure(repetitions: u32) -> anyhow::Result<Table> {
+    let processes = Processes::start().await?;
+    let apps = processes.log_in(&accounts(FIRST, SESSIONS, FRIENDS)).await?;
+    run(&processes, MESSAGES / 2).await?;
+    let bare = Bare::of(&processes, &apps[0].0).await?;
     bare.latencies().await?;
     let (mut ours, mut posts, mut both) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..repetitions {
-        ours.push(run(&stage, MESSAGES).await?);
+        ours.push(run(&processes, MESSAGES).await?);
         let [post, put_and_post] = bare.latencies().await?;
         posts.push(post);
         both.push(put_and_post);
@@ -60,15 +60,15 @@ pub async fn measure(repetitions: u32) -> anyhow::Result<Table> {
 }
 
 /// Median and 99th percentile of the latency of `messages` messages, in milliseconds.
-async fn run(stage: &Stage, messages: u32) -> anyhow::Result<[f64; 2]> {
-    stage.receiver.forget().await?;
+async fn run(processes: &Processes, messages: u32) -> anyhow::Result<[f64; 2]> {
+    processes.receiver.forget().await?;
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let mut in_flight = JoinSet::new();
     for n in 0..messages {
         ticks.tick().await;
         let (account, friend) = (FIRST + u64::from(n % SESSIONS), 1 + n / SESSIONS % WRITERS);
-        in_flight.spawn(stage.simulated.push(&[(account, friend)]));
+        in_flight.spawn(processes.simulated.push(&[(account, friend)]));
         while let Some(done) = in_flight.try_join_next() {
             done??;
         }
@@ -76,11 +76,11 @@ async fn run(stage: &Stage, messages: u32) -> anyhow::Result<[f64; 2]> {
     while let Some(done) = in_flight.join_next().await {
         done??;
     }
-    let (first_reads, repeated) = stage.receiver.wait_for(messages as usize).await?;
+    let (first_reads, repeated) = processes.receiver.wait_for(messages as usize).await?;
     ensure!(first_reads.len() == messages as usize, "{} of {messages} messages came", first_reads.len());
     ensure!(repeated == 0, "{repeated} messages came twice");
     let accounts: Vec<Uin> = (0..SESSIONS).map(|n| FIRST + u64::from(n)).collect();
-    let pushed = stage.simulated.pushed(&accounts).await?;
+    let pushed = processes.simulated.pushed(&accounts).await?;
     Ok(quantiles(&times(&pushed, &first_reads)?))
 }
 

@@ -3,17 +3,17 @@
 //! The measured process does nothing else: the relay (with its embedded AWS services on disk), the simulated WeChat, the
 //! callback and this program are processes of their own. This program starts itself again for some of them, see `roles`.
 
+mod child;
 mod cold_start;
 mod contacts;
 mod floor;
 mod latency;
 mod memory;
-mod process;
+mod processes;
 mod read;
 mod receiver;
 mod roles;
 mod simulated;
-mod stage;
 mod table;
 mod throughput;
 mod wire;

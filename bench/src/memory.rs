@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    process::Child,
-    stage::{Stage, accounts},
+    child::Child,
+    processes::{Processes, accounts},
     table::{Budget, Spread, Table},
 };
 
@@ -16,7 +16,7 @@ const SETTLE: Duration = Duration::from_secs(45);
 const STEP_UINS: u64 = 10_000;
 const FIRST: u64 = 1_700_000_000;
 
-pub async fn measure(repetitions: u32) -> anyhow::Result<Table> {
+pub(crate) async fn measure(repetitions: u32) -> anyhow::Result<Table> {
     let mut table = Table::default();
     let floor = polls(repetitions).await?;
     for friends in [200, 2_000] {
@@ -36,14 +36,14 @@ pub async fn measure(repetitions: u32) -> anyhow::Result<Table> {
 
 /// KB a session that [`STEP`] more sessions need.
 async fn sessions(friends: u32, repetitions: u32) -> anyhow::Result<Spread> {
-    let stage = Stage::start_only(Some("aws")).await?;
-    let certificate = stage.folder.path().join("certificate.pem").display().to_string();
-    let tls = Child::start_self(&["tls", stage.simulated.origin(), &certificate])?;
-    let data = stage.folder.path().display().to_string();
+    let processes = Processes::start_only(Some("aws")).await?;
+    let certificate = processes.folder.path().join("certificate.pem").display().to_string();
+    let tls = Child::start_self(&["tls", processes.simulated.origin(), &certificate])?;
+    let data = processes.folder.path().display().to_string();
     let worker = Child::start_self(&["worker", &data, &tls.address, &certificate])?;
     let mut steps = Vec::new();
     for step in 0..=repetitions {
-        stage.log_in(&accounts(FIRST + STEP_UINS * u64::from(step), STEP, friends)).await?;
+        processes.log_in(&accounts(FIRST + STEP_UINS * u64::from(step), STEP, friends)).await?;
         tokio::time::sleep(SETTLE).await;
         steps.push(worker.memory()?);
     }
@@ -52,11 +52,11 @@ async fn sessions(friends: u32, repetitions: u32) -> anyhow::Result<Spread> {
 
 /// KB a long poll that [`STEP`] more long polls need.
 async fn polls(repetitions: u32) -> anyhow::Result<Spread> {
-    let stage = Stage::start_only(Some("aws")).await?;
+    let processes = Processes::start_only(Some("aws")).await?;
     let unused = accounts(FIRST, 1, 0);
-    stage.simulated.accounts(&unused).await?;
-    let certificate = stage.folder.path().join("certificate.pem").display().to_string();
-    let tls = Child::start_self(&["tls", stage.simulated.origin(), &certificate])?;
+    processes.simulated.accounts(&unused).await?;
+    let certificate = processes.folder.path().join("certificate.pem").display().to_string();
+    let tls = Child::start_self(&["tls", processes.simulated.origin(), &certificate])?;
     let never = format!("https://webpush.wx.qq.com/_sim/accounts/{FIRST}?wait=online&timeout_ms=600000");
     let mut steps = Vec::new();
     for step in 0..=repetitions {

@@ -7,7 +7,7 @@ use domain::{signature, time::Clock};
 use futures_util::future::try_join_all;
 
 use crate::{
-    stage::{Stage, TOKEN, accounts},
+    processes::{Processes, TOKEN, accounts},
     table::{Budget, Spread, Table},
     wire::Wire,
 };
@@ -17,11 +17,11 @@ const FRIENDS: u32 = 2_000;
 /// Duration of a repetition.
 const DURATION: Duration = Duration::from_secs(3);
 
-pub async fn measure(repetitions: u32) -> anyhow::Result<Table> {
-    let stage = Stage::start().await?;
-    let apps = stage.log_in(&accounts(1_700_000_000, 1, FRIENDS)).await?;
+pub(crate) async fn measure(repetitions: u32) -> anyhow::Result<Table> {
+    let processes = Processes::start().await?;
+    let apps = processes.log_in(&accounts(1_700_000_000, 1, FRIENDS)).await?;
     let (app, secret) = &apps[0];
-    let api = stage.process.address.trim_start_matches("http://");
+    let api = processes.relay_process.address.trim_start_matches("http://");
     let timestamp = boot::SystemClock.now().as_second().to_string();
     let signature = signature::sign(TOKEN, &timestamp);
     let query = format!("app_id={app}&app_secret={secret}&timestamp={timestamp}&signature={signature}&page=3");
@@ -29,7 +29,7 @@ pub async fn measure(repetitions: u32) -> anyhow::Result<Table> {
     let body = Wire::connect(api).await?.send(&request).await?;
     let page: serde_json::Value = serde_json::from_slice(&body)?;
     ensure!(page["results"].as_array().is_some_and(|rows| rows.len() == 20), "a page has 20 friends");
-    let bare = stage.receiver.address();
+    let bare = processes.receiver.address();
     let bare_request = Wire::get(bare, &format!("/bare/{}", body.len()));
 
     rate(api, &request).await?;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use testing::Callback;
 use tokio::net::TcpListener;
 
-use crate::process::Child;
+use crate::child::Child;
 
 /// How long messages may take to arrive; then the run fails.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 type Taken = (u64, i64);
 
 /// Listens, prints where, and serves until the process ends.
-pub async fn serve() -> anyhow::Result<()> {
+pub(crate) async fn serve() -> anyhow::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let origin = format!("http://{}", listener.local_addr()?);
     println!("listening on {origin}");
@@ -65,22 +65,22 @@ async fn taken(
 }
 
 /// A callback in a process of its own.
-pub struct Receiver {
+pub(crate) struct Receiver {
     child: Child,
     http: reqwest::Client,
 }
 
 impl Receiver {
-    pub fn start() -> anyhow::Result<Self> {
+    pub(crate) fn start() -> anyhow::Result<Self> {
         Ok(Self { child: Child::start_self(&["receiver"])?, http: boot::http_client().build()? })
     }
 
     /// Host and port.
-    pub fn address(&self) -> &str {
+    pub(crate) fn address(&self) -> &str {
         self.child.address.trim_start_matches("http://")
     }
 
-    pub fn callback(&self) -> String {
+    pub(crate) fn callback(&self) -> String {
         self.path("/callback")
     }
 
@@ -89,7 +89,7 @@ impl Receiver {
     }
 
     /// Waits for `count` messages. Returns when each was first read, by id, and how many requests were repetitions.
-    pub async fn wait_for(&self, count: usize) -> anyhow::Result<(HashMap<u64, i64>, usize)> {
+    pub(crate) async fn wait_for(&self, count: usize) -> anyhow::Result<(HashMap<u64, i64>, usize)> {
         let request = self.http.get(self.path("/taken")).query(&Wanted { at_least: count });
         let all: Vec<Taken> = request.send().await?.error_for_status()?.json().await?;
         let mut first = HashMap::with_capacity(all.len());
@@ -101,13 +101,13 @@ impl Receiver {
     }
 
     /// Forgets the messages so far.
-    pub async fn forget(&self) -> anyhow::Result<()> {
+    pub(crate) async fn forget(&self) -> anyhow::Result<()> {
         self.http.delete(self.path("/taken")).send().await?.error_for_status()?;
         Ok(())
     }
 
     /// The body of the last POST.
-    pub async fn last(&self) -> anyhow::Result<Vec<u8>> {
+    pub(crate) async fn last(&self) -> anyhow::Result<Vec<u8>> {
         Ok(self.http.get(self.path("/last")).send().await?.bytes().await?.to_vec())
     }
 }

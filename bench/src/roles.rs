@@ -34,7 +34,7 @@ const HOSTS: [&str; 3] = ["login.wx.qq.com", "wx.qq.com", "webpush.wx.qq.com"];
 const SETTLE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Subcommand)]
-pub enum Role {
+pub(crate) enum Role {
     /// The relay with its embedded services, or the parts in `only`.
     #[command(hide = true)]
     Relay {
@@ -61,7 +61,7 @@ pub enum Role {
 }
 
 impl Role {
-    pub async fn play(self) -> anyhow::Result<()> {
+    pub(crate) async fn play(self) -> anyhow::Result<()> {
         match self {
             Self::Relay { data, origin, only } => relay(&data, &origin, only.as_deref()).await,
             Self::Worker { data, proxy, certificate } => worker(&data, &proxy, &certificate).await,

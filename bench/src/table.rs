@@ -4,20 +4,20 @@ use std::fmt;
 
 /// The measurements of one figure.
 #[derive(Debug, Clone)]
-pub struct Spread {
+pub(crate) struct Spread {
     sorted: Vec<f64>,
 }
 
 impl Spread {
     /// # Panics
     /// Without measurements.
-    pub fn of(mut measured: Vec<f64>) -> Self {
+    pub(crate) fn of(mut measured: Vec<f64>) -> Self {
         assert!(!measured.is_empty(), "a figure without measurements");
         measured.sort_by(f64::total_cmp);
         Self { sorted: measured }
     }
 
-    pub fn median(&self) -> f64 {
+    pub(crate) fn median(&self) -> f64 {
         let middle = self.sorted.len() / 2;
         if self.sorted.len() % 2 == 1 {
             self.sorted[middle]
@@ -27,14 +27,14 @@ impl Spread {
     }
 
     /// Minimum and maximum.
-    pub fn ends(&self) -> (f64, f64) {
+    pub(crate) fn ends(&self) -> (f64, f64) {
         (self.sorted[0], self.sorted[self.sorted.len() - 1])
     }
 }
 
 /// The target of a figure.
 #[derive(Debug, Clone, Copy)]
-pub enum Budget {
+pub(crate) enum Budget {
     AtMost(f64),
     AtLeast(f64),
     /// No target: the figure explains others.
@@ -56,14 +56,14 @@ struct Floor {
 
 /// The figures of a run.
 #[derive(Default)]
-pub struct Table {
+pub(crate) struct Table {
     rows: Vec<Row>,
     notes: Vec<String>,
 }
 
 impl Table {
     /// Adds a figure. Its name includes the unit.
-    pub fn row(&mut self, name: impl Into<String>, budget: Budget, measured: Spread) {
+    pub(crate) fn row(&mut self, name: impl Into<String>, budget: Budget, measured: Spread) {
         self.rows.push(Row { name: name.into(), budget, measured, floor: None });
     }
 
@@ -71,13 +71,13 @@ impl Table {
     ///
     /// # Panics
     /// When no figure was added.
-    pub fn floor(&mut self, name: impl Into<String>, measured: Spread) {
+    pub(crate) fn floor(&mut self, name: impl Into<String>, measured: Spread) {
         let row = self.rows.last_mut().expect("a figure before its floor");
         row.floor = Some(Floor { name: name.into(), measured });
     }
 
     /// Adds a note on the measurement.
-    pub fn note(&mut self, note: impl Into<String>) {
+    pub(crate) fn note(&mut self, note: impl Into<String>) {
         self.notes.push(note.into());
     }
 }
@@ -119,7 +119,7 @@ fn cells(measured: &Spread) -> String {
 }
 
 /// Three significant digits, more for large numbers.
-pub fn short(figure: f64) -> String {
+pub(crate) fn short(figure: f64) -> String {
     let digits = match figure.abs() {
         size if size >= 99.5 => 0,
         size if size >= 9.95 => 1,

@@ -7,7 +7,7 @@ use simulator::Uin;
 
 use crate::{
     floor::{Bare, CONCURRENT, spreads},
-    stage::{Stage, accounts},
+    processes::{Processes, accounts},
     table::{Budget, Table},
 };
 
@@ -19,14 +19,14 @@ const WRITERS: u32 = 20;
 const EACH: u32 = 200;
 const FIRST: Uin = 1_700_000_000;
 
-pub async fn measure(repetitions: u32) -> anyhow::Result<Table> {
-    let stage = Stage::start().await?;
-    let apps = stage.log_in(&accounts(FIRST, SESSIONS, FRIENDS)).await?;
-    run(&stage, EACH / 2).await?;
-    let bare = Bare::of(&stage, &apps[0].0).await?;
+pub(crate) async fn measure(repetitions: u32) -> anyhow::Result<Table> {
+    let processes = Processes::start().await?;
+    let apps = processes.log_in(&accounts(FIRST, SESSIONS, FRIENDS)).await?;
+    run(&processes, EACH / 2).await?;
+    let bare = Bare::of(&processes, &apps[0].0).await?;
     let (mut ours, mut floors) = (Vec::new(), Vec::new());
     for _ in 0..repetitions {
-        ours.push(run(&stage, EACH).await?);
+        ours.push(run(&processes, EACH).await?);
         floors.push([bare.posts().await?, bare.puts().await?]);
     }
     let [rate, cpu, without_services, simulated] = spreads(&ours);
@@ -54,20 +54,20 @@ pub async fn measure(repetitions: u32) -> anyhow::Result<Table> {
 
 /// Messages a second, and CPU milliseconds a message of the relay, of the relay without its embedded services, and of the
 /// simulated WeChat.
-async fn run(stage: &Stage, each: u32) -> anyhow::Result<[f64; 4]> {
-    stage.receiver.forget().await?;
+async fn run(processes: &Processes, each: u32) -> anyhow::Result<[f64; 4]> {
+    processes.receiver.forget().await?;
     let messages = SESSIONS * each;
     let of = |n| (FIRST + u64::from(n % SESSIONS), 1 + n / SESSIONS % WRITERS);
     let all: Vec<(Uin, u32)> = (0..messages).map(of).collect();
-    let (relay, simulated) = (&stage.process, stage.simulated.process());
+    let (relay, simulated) = (&processes.relay_process, processes.simulated.process());
     let before = (relay.cpu()?, simulated.cpu()?);
-    stage.simulated.push(&all).await?;
-    let (first_reads, repeated) = stage.receiver.wait_for(messages as usize).await?;
+    processes.simulated.push(&all).await?;
+    let (first_reads, repeated) = processes.receiver.wait_for(messages as usize).await?;
     ensure!(first_reads.len() == messages as usize, "{} of {messages} messages came", first_reads.len());
     ensure!(repeated == 0, "{repeated} messages came twice");
     let used = (relay.cpu()?.since(before.0), simulated.cpu()?.since(before.1));
     let accounts: Vec<Uin> = (0..SESSIONS).map(|n| FIRST + u64::from(n)).collect();
-    let pushed = stage.simulated.pushed(&accounts).await?;
+    let pushed = processes.simulated.pushed(&accounts).await?;
     let first = first_reads.keys().filter_map(|id| pushed.get(id)).min().context("nothing was pushed")?;
     let last = first_reads.values().max().context("nothing was taken")?;
     let lasted = Duration::from_micros(u64::try_from(last - first)?);

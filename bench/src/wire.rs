@@ -7,7 +7,7 @@ use tokio::{
 };
 
 /// A kept connection.
-pub struct Wire {
+pub(crate) struct Wire {
     stream: TcpStream,
     /// Bytes that are read and not used yet.
     buffer: Vec<u8>,
@@ -15,19 +15,19 @@ pub struct Wire {
 
 impl Wire {
     /// Connects to `address`, host and port.
-    pub async fn connect(address: &str) -> anyhow::Result<Self> {
+    pub(crate) async fn connect(address: &str) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, buffer: Vec::with_capacity(64 * 1024) })
     }
 
     /// The bytes of a GET request.
-    pub fn get(address: &str, path: &str) -> Vec<u8> {
+    pub(crate) fn get(address: &str, path: &str) -> Vec<u8> {
         format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n\r\n").into_bytes()
     }
 
     /// Sends a request and returns the response's body. A status other than 200 is an error.
-    pub async fn send(&mut self, request: &[u8]) -> anyhow::Result<Vec<u8>> {
+    pub(crate) async fn send(&mut self, request: &[u8]) -> anyhow::Result<Vec<u8>> {
         self.stream.write_all(request).await?;
         let head = loop {
             if let Some(end) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") {

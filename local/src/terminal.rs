@@ -4,7 +4,7 @@ use qrcode::{Color, QrCode};
 
 /// A QR code in half blocks: two modules a line, dark on light with any terminal colours, and with the quiet zone that
 /// readers need. `None` for content that does not fit into a code.
-pub fn qr(content: &str) -> Option<String> {
+pub(crate) fn qr(content: &str) -> Option<String> {
     const QUIET: usize = 2;
     let code = QrCode::new(content).ok()?;
     let width = code.width();

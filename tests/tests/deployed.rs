@@ -68,8 +68,8 @@ impl Deployed {
     }
 
     async fn delivery(&self, seq: u64) -> Delivery {
-        self.relay.store.messages(&self.app.id, Seq::new(seq)..=Seq::new(seq)).await.expect("the ledger answers")[0]
-            .delivery
+        let seq = Seq::new(seq);
+        self.relay.store.messages(&self.app.id, seq..=seq).await.expect("the ledger responds")[0].delivery
     }
 }
 

@@ -12,10 +12,10 @@ use functions::api::{
 use queue::{Envelope, InboundEnvelope, Received};
 use serde_json::{Value, json};
 
-use crate::stage::Stage;
+use crate::processes::Processes;
 
 /// A function and its event.
-pub struct Case {
+pub(super) struct Case {
     pub binary: &'static str,
     pub event: Value,
     expected: Expected,
@@ -69,20 +69,20 @@ fn request(method: &str, path: &str, query: &str) -> Value {
 }
 
 /// The bare handler.
-pub fn bare() -> Case {
+pub(super) fn bare() -> Case {
     Case { binary: "bare", event: request("GET", "/", ""), expected: Expected::Status(200) }
 }
 
 /// Every function. The endpoints get their samples, from an app that is online or one that is offline.
-pub async fn all(stage: &Stage, online: &(AppId, String), offline: &(AppId, String)) -> anyhow::Result<Vec<Case>> {
-    let contacts = stage.relay.store.contacts(&online.0).await?;
+pub(super) async fn all(processes: &Processes, online: &(AppId, String), offline: &(AppId, String)) -> anyhow::Result<Vec<Case>> {
+    let contacts = processes.relay.store.contacts(&online.0).await?;
     let puid_of = |kind| contacts.iter().find(|contact| contact.kind == kind).map(|contact| contact.puid.clone());
     let group = puid_of(ContactKind::Group).unwrap_or_else(|| Puid::new("none"));
     let friend = puid_of(ContactKind::Friend).unwrap_or_else(|| Puid::new("none"));
     let sample = |endpoint: &'static Endpoint| {
         let (method, path, query) = endpoint.sample_request(friend.as_str(), group.as_str());
         let app = if endpoint.sample.online { online } else { offline };
-        let parameters = [credentials(stage, app, endpoint.sample.auth), query];
+        let parameters = [credentials(processes, app, endpoint.sample.auth), query];
         let query = parameters.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("&");
         let event = request(method.as_str(), &path, &query);
         Case { binary: endpoint.binary, event, expected: Expected::Sample(endpoint) }
@@ -106,14 +106,14 @@ pub async fn all(stage: &Stage, online: &(AppId, String), offline: &(AppId, Stri
 }
 
 /// The query parameters that authenticate a request of the app.
-fn credentials(stage: &Stage, (app, secret): &(AppId, String), auth: SampleAuth) -> String {
+fn credentials(processes: &Processes, (app, secret): &(AppId, String), auth: SampleAuth) -> String {
     let by_secret = format!("app_id={app}&app_secret={secret}");
     match auth {
         SampleAuth::None => String::new(),
         SampleAuth::AppSecret => by_secret,
         SampleAuth::Signature => {
-            let timestamp = stage.relay.now().as_second().to_string();
-            let signature = domain::signature::sign(crate::stage::TOKEN, &timestamp);
+            let timestamp = processes.relay.now().as_second().to_string();
+            let signature = domain::signature::sign(crate::processes::TOKEN, &timestamp);
             format!("{by_secret}&timestamp={timestamp}&signature={signature}")
         }
     }

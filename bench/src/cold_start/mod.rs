@@ -9,8 +9,8 @@ use anyhow::{Context, bail, ensure};
 
 use self::{cases::Case, runtime_api::RuntimeApi};
 use crate::{
-    process::{Child, resident, sibling},
-    stage::{Stage, accounts},
+    child::{Child, resident, sibling},
+    processes::{Processes, accounts},
     table::{Spread, short},
 };
 
@@ -41,22 +41,22 @@ struct Row {
 }
 
 /// The measured functions of a run.
-pub struct Report {
+pub(crate) struct Report {
     rows: Vec<Row>,
     bare_bytes: u64,
     repetitions: u32,
 }
 
-pub async fn measure(repetitions: u32) -> anyhow::Result<Report> {
-    let stage = Stage::start().await?;
-    let online = stage.log_in(&accounts(FIRST, 1, FRIENDS)).await?.remove(0);
-    let (app, secret) = stage.app().await?;
+pub(crate) async fn measure(repetitions: u32) -> anyhow::Result<Report> {
+    let processes = Processes::start().await?;
+    let online = processes.log_in(&accounts(FIRST, 1, FRIENDS)).await?.remove(0);
+    let (app, secret) = processes.app().await?;
     let offline = (app.id, secret);
-    stage.simulated.push(&[(FIRST, 1)]).await?;
-    stage.receiver.wait_for(1).await?;
-    let mut functions = Functions::new(&stage, &online.0).await?;
+    processes.simulated.push(&[(FIRST, 1)]).await?;
+    processes.receiver.wait_for(1).await?;
+    let mut functions = Functions::new(&processes, &online.0).await?;
     let mut rows = Vec::new();
-    for case in cases::all(&stage, &online, &offline).await? {
+    for case in cases::all(&processes, &online, &offline).await? {
         let (mut ours, mut bare) = (Measured::default(), Measured::default());
         let bare_case = cases::bare();
         for n in 0..=repetitions {
@@ -80,20 +80,20 @@ struct Functions {
 }
 
 impl Functions {
-    async fn new(stage: &Stage, app: &str) -> anyhow::Result<Self> {
-        let services = stage.home.endpoints.as_ref().context("the relay runs on embedded services")?;
+    async fn new(processes: &Processes, app: &str) -> anyhow::Result<Self> {
+        let services = processes.home.endpoints.as_ref().context("the relay runs on embedded services")?;
         let front = |url: &str, name: &str| {
-            let certificate = stage.folder.path().join(name).display().to_string();
+            let certificate = processes.folder.path().join(name).display().to_string();
             anyhow::Ok((Child::start_self(&["tls-front", url, &certificate])?, fs::read_to_string(certificate)?))
         };
         let (dynamodb, first) = front(&services.dynamodb, "dynamodb.pem")?;
         let (sqs, second) = front(&services.sqs, "sqs.pem")?;
         let trusted = TRUST_STORES.iter().find_map(|file| fs::read_to_string(file).ok()).unwrap_or_default();
-        let (bundle, few) = (stage.folder.path().join("bundle.pem"), stage.folder.path().join("few.pem"));
+        let (bundle, few) = (processes.folder.path().join("bundle.pem"), processes.folder.path().join("few.pem"));
         fs::write(&few, [&*first, &*second].concat())?;
         fs::write(&bundle, [trusted, first, second].concat())?;
         let runtime_api = RuntimeApi::start().await?;
-        let mut environment = local::provision::environment(&stage.home);
+        let mut environment = local::provision::environment(&processes.home);
         environment.retain(|(name, _)| !name.starts_with("AWS_ENDPOINT_URL"));
         environment.extend([
             ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.address.clone()),
@@ -107,7 +107,7 @@ impl Functions {
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256".to_owned()),
             ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
         ]);
-        let row = [stage.home.settings.table.clone(), format!("APP#{app}"), "APP".to_owned()];
+        let row = [processes.home.settings.table.clone(), format!("APP#{app}"), "APP".to_owned()];
         Ok(Self { runtime_api, environment, row, _tls: [dynamodb, sqs] })
     }
 

@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const DEADLINE_MS: &str = "99999999999999";
 
 /// A function's response, and when it came.
-pub struct Answer {
+pub(super) struct Answer {
     pub at: Instant,
     pub body: Value,
 }
@@ -35,7 +35,7 @@ pub struct Answer {
 type Sent = (Instant, Result<Bytes, Bytes>);
 
 /// The service; one function at a time may use it.
-pub struct RuntimeApi {
+pub(super) struct RuntimeApi {
     /// Host and port, as `AWS_LAMBDA_RUNTIME_API` has them.
     pub address: String,
     events: mpsc::Sender<Bytes>,
@@ -49,7 +49,7 @@ struct Service {
 }
 
 impl RuntimeApi {
-    pub async fn start() -> anyhow::Result<Self> {
+    pub(super) async fn start() -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         let (events, next) = mpsc::channel(1);
@@ -66,12 +66,12 @@ impl RuntimeApi {
     }
 
     /// Queues an event for the function.
-    pub async fn event(&self, event: &Value) -> anyhow::Result<()> {
+    pub(super) async fn event(&self, event: &Value) -> anyhow::Result<()> {
         Ok(self.events.send(serde_json::to_vec(event)?.into()).await?)
     }
 
     /// Waits for the function's next response.
-    pub async fn answer(&mut self) -> anyhow::Result<Answer> {
+    pub(super) async fn answer(&mut self) -> anyhow::Result<Answer> {
         let (at, body) = timeout(PATIENCE, self.answers.recv()).await.context("no response")?.context("no function")?;
         match body {
             Ok(body) => Ok(Answer { at, body: serde_json::from_slice(&body)? }),

@@ -43,14 +43,7 @@ where
     Error: Into<Box<dyn error::Error + Send + Sync>>,
     Handling: Future<Output = Result<Done, Error>>,
 {
-    let mut groups: Vec<Vec<Record>> = Vec::new();
-    for record in records {
-        let same = |group: &&mut Vec<Record>| record.group.is_some() && group[0].group == record.group;
-        match groups.iter_mut().find(same) {
-            Some(group) => group.push(record),
-            None => groups.push(vec![record]),
-        }
-    }
+    let groups = queue::by_group(records, |record| record.group.as_deref());
     let until = Instant::now() + ENOUGH;
     join_all(groups.into_iter().map(|group| in_order(group, until, &handle))).await.concat()
 }

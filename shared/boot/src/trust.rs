@@ -33,7 +33,7 @@ enum Trust {
 impl Trust {
     /// What the environment says, of which `variable` gives a variable's value.
     fn read(variable: impl Fn(&'static str) -> Option<String>) -> Self {
-        if let Some(file) = variable(BUNDLE) {
+        if let Some(file) = variable("AWS_CA_BUNDLE") {
             return Self::File(file);
         }
         let on_lambda = variable("AWS_LAMBDA_FUNCTION_NAME").is_some();

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use domain::{
     contact::ContactKind,
+    id::{AppId, JobId, Seq},
     job::{Command, Job},
     message::Message,
     puid::Puid,
@@ -32,7 +33,7 @@ async fn the_ledger_answers_and_no_time_passes() {
     store.append(app, &message(1), None).await.unwrap();
     let other = Message { id: 7, ..message(1) };
     assert!(matches!(store.append(app, &other, None).await, Err(StoreError::Conflict)));
-    assert_eq!(store.head(app).await.unwrap(), 1);
+    assert_eq!(store.head(app).await.unwrap(), Seq::FIRST);
 
     // A batch write and a query, and a batch get.
     let contacts: Vec<_> = (0..30).map(|n| contact(&format!("friend{n:02}"), ContactKind::Friend, "小红")).collect();
@@ -41,10 +42,10 @@ async fn the_ledger_answers_and_no_time_passes() {
     assert_eq!(store.caller(app).await.unwrap().expect("the app").app, created);
 
     // A query on the index.
-    let job = Job::queued(fixture.relay.ids.hex(), app.clone(), 0, Command::Login, fixture.relay.now());
+    let job = Job::queued(JobId::generate(&*fixture.relay.ids), app.clone(), 0, Command::Login, fixture.relay.now());
     assert!(store.put_job(&job).await.unwrap());
     let open = store.open_jobs(0).await.unwrap();
-    assert_eq!(open.iter().map(|due| (&due.app, &due.name)).collect::<Vec<_>>(), [(app, &job.id)]);
+    assert_eq!(open.iter().map(|due| (&due.app, &due.id)).collect::<Vec<_>>(), [(app, &job.id)]);
 
     assert_eq!(Instant::now(), started);
 }
@@ -54,10 +55,13 @@ async fn the_queues_keep_what_is_sent_and_no_time_passes() {
     let started = Instant::now();
     let Fixture { relay, .. } = Fixture::in_process().await;
     let queue = &relay.queues.inbound;
-    let envelope = |seq| InboundEnvelope { app: "app".to_owned(), chat: Puid::new(format!("chat{seq}")), seq };
+    let app = AppId::generate(&*relay.ids);
+    let envelope =
+        |seq| InboundEnvelope { app: app.clone(), chat: Puid::new(format!("chat{seq}")), seq: Seq::new(seq) };
     let sent: Vec<_> = (1..=3).map(envelope).collect();
     queue.send_all(&sent).await.unwrap();
-    relay.queues.command(0, &CommandEnvelope { app: "app".to_owned(), job: "job".to_owned() }).await.unwrap();
+    let command = CommandEnvelope { app: app.clone(), job: JobId::generate(&*relay.ids) };
+    relay.queues.command(0, &command).await.unwrap();
 
     let received = queue.receive(WAIT).await.unwrap();
 

@@ -9,13 +9,13 @@ use aws_sdk_dynamodb::types::{
 use aws_sdk_sqs as sqs;
 use embedded::{ACCESS_KEY, Embedded, Endpoints, Options, REGION, SECRET_KEY};
 
-pub const TABLE: &str = "ledger";
+pub(crate) const TABLE: &str = "ledger";
 
-pub async fn in_memory() -> Embedded {
+pub(crate) async fn in_memory() -> Embedded {
     Embedded::start(Options::memory()).await.expect("start")
 }
 
-pub fn dynamodb(endpoints: &Endpoints) -> dynamodb::Client {
+pub(crate) fn dynamodb(endpoints: &Endpoints) -> dynamodb::Client {
     let config = dynamodb::Config::builder()
         .behavior_version(dynamodb::config::BehaviorVersion::latest())
         .region(dynamodb::config::Region::new(REGION))
@@ -24,7 +24,7 @@ pub fn dynamodb(endpoints: &Endpoints) -> dynamodb::Client {
     dynamodb::Client::from_conf(config.build())
 }
 
-pub fn sqs(endpoints: &Endpoints) -> sqs::Client {
+pub(crate) fn sqs(endpoints: &Endpoints) -> sqs::Client {
     let config = sqs::Config::builder()
         .behavior_version(sqs::config::BehaviorVersion::latest())
         .region(sqs::config::Region::new(REGION))
@@ -33,16 +33,16 @@ pub fn sqs(endpoints: &Endpoints) -> sqs::Client {
     sqs::Client::from_conf(config.build())
 }
 
-pub fn text(value: impl Into<String>) -> AttributeValue {
+pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
 
-pub fn number(value: usize) -> AttributeValue {
+pub(crate) fn number(value: usize) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
 /// Creates a table with `pk`, `sk`, the index `due` over `due_pk`, `due_at`, and a time to live in `ttl`.
-pub async fn create_table(client: &dynamodb::Client) {
+pub(crate) async fn create_table(client: &dynamodb::Client) {
     let attribute = |name: &str, kind: ScalarAttributeType| {
         AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().expect("attribute")
     };
@@ -82,7 +82,7 @@ pub async fn create_table(client: &dynamodb::Client) {
 }
 
 /// A put of `pk`, `sk` that must not exist yet.
-pub fn new_row(
+pub(crate) fn new_row(
     client: &dynamodb::Client,
     pk: &str,
     sk: usize,
@@ -96,7 +96,7 @@ pub fn new_row(
 }
 
 /// How many rows `pk` has.
-pub async fn rows(client: &dynamodb::Client, pk: &str) -> i32 {
+pub(crate) async fn rows(client: &dynamodb::Client, pk: &str) -> i32 {
     client
         .query()
         .table_name(TABLE)

@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 const TICK: Duration = Duration::from_millis(10);
 
 /// A process that ends with this value, or with this process, because its standard input closes then.
-pub struct Child {
+pub(crate) struct Child {
     child: std::process::Child,
     /// Where it listens, from its first line.
     pub address: String,
@@ -22,7 +22,7 @@ pub struct Child {
 
 impl Child {
     /// Starts `program` and waits for its first line, whose last word is the address where it listens.
-    pub fn start(program: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
+    pub(crate) fn start(program: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
         let name = program.display();
         let mut child = Command::new(program)
             .args(arguments)
@@ -39,12 +39,12 @@ impl Child {
     }
 
     /// Starts this program in another role.
-    pub fn start_self(arguments: &[&str]) -> anyhow::Result<Self> {
+    pub(crate) fn start_self(arguments: &[&str]) -> anyhow::Result<Self> {
         Self::start(&std::env::current_exe()?, arguments)
     }
 
     /// Starts the program `name` in this program's folder.
-    pub fn start_sibling(name: &str, arguments: &[&str]) -> anyhow::Result<Self> {
+    pub(crate) fn start_sibling(name: &str, arguments: &[&str]) -> anyhow::Result<Self> {
         let sibling = sibling(&std::env::current_exe()?, name);
         if !sibling.exists() {
             bail!("{} is missing; build it first: cargo build --release -p {name}", sibling.display());
@@ -57,7 +57,7 @@ impl Child {
     }
 
     /// CPU time so far.
-    pub fn cpu(&self) -> anyhow::Result<Cpu> {
+    pub(crate) fn cpu(&self) -> anyhow::Result<Cpu> {
         let folder = PathBuf::from(format!("/proc/{}", self.id()));
         let all = times(&folder)?;
         let mut embedded = Duration::ZERO;
@@ -71,7 +71,7 @@ impl Child {
     }
 
     /// Resident memory in KB.
-    pub fn memory(&self) -> anyhow::Result<u32> {
+    pub(crate) fn memory(&self) -> anyhow::Result<u32> {
         resident(self.id())
     }
 }
@@ -86,7 +86,7 @@ impl Drop for Child {
 
 /// CPU time of a process, by user and system together.
 #[derive(Debug, Clone, Copy)]
-pub struct Cpu {
+pub(crate) struct Cpu {
     pub all: Duration,
     /// The part of the embedded AWS services' threads.
     pub embedded: Duration,
@@ -94,14 +94,14 @@ pub struct Cpu {
 
 impl Cpu {
     /// The time used since `before`.
-    pub fn since(self, before: Self) -> Self {
+    pub(crate) fn since(self, before: Self) -> Self {
         let (all, embedded) = (self.all.saturating_sub(before.all), self.embedded.saturating_sub(before.embedded));
         Self { all, embedded }
     }
 }
 
 /// Resident memory of a process in KB.
-pub fn resident(id: u32) -> anyhow::Result<u32> {
+pub(crate) fn resident(id: u32) -> anyhow::Result<u32> {
     let status = fs::read_to_string(format!("/proc/{id}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kilobytes = line.and_then(|line| line.split_whitespace().next());
@@ -109,7 +109,7 @@ pub fn resident(id: u32) -> anyhow::Result<u32> {
 }
 
 /// The path of the program `name` in the folder of `program`.
-pub fn sibling(program: &Path, name: &str) -> PathBuf {
+pub(crate) fn sibling(program: &Path, name: &str) -> PathBuf {
     program.with_file_name(name)
 }
 
