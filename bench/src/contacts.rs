@@ -1,9 +1,10 @@
-//! From the phone's confirming to the whole book in the ledger, WeChat being 80 ms away.
+//! From the confirmation on the phone to the whole contact book in the ledger, with a WeChat that is 80 ms away.
 
 use std::time::Instant;
 
 use domain::{
     contact::{Card, Contact, ContactKind},
+    id::AppId,
     puid::Puid,
 };
 use simulator::{AccountSpec, Uin};
@@ -16,21 +17,21 @@ use crate::{
 const FRIENDS: u32 = 2_000;
 const GROUPS: u32 = 50;
 const MEMBERS: u32 = 100;
-/// What the simulated WeChat adds to each answer, in milliseconds.
-const AWAY: u64 = 80;
+/// Added latency of each response of the simulated WeChat, in milliseconds.
+const LATENCY_MS: u64 = 80;
 const FIRST: Uin = 1_700_000_000;
 
 pub async fn measure(repetitions: u32) -> anyhow::Result<Table> {
     let stage = Stage::start().await?;
-    stage.simulated.latency(AWAY).await?;
-    // The first is the warm-up.
+    stage.simulated.latency(LATENCY_MS).await?;
+    // The first repetition is the warm-up.
     let (mut ours, mut wire, mut ledger) = (Vec::new(), Vec::new(), Vec::new());
     for n in 0..=repetitions {
         let lasted = login(&stage, n).await?;
-        let written = nothing_but_the_ledger(&stage, n).await?;
+        let written = ledger_only(&stage, n).await?;
         if n > 0 {
             ours.push(lasted);
-            wire.push(nothing_but_the_wire(&stage).await?);
+            wire.push(wire_only(&stage).await?);
             ledger.push(written);
         }
     }
@@ -39,7 +40,7 @@ pub async fn measure(repetitions: u32) -> anyhow::Result<Table> {
     table.floor("eight requests one after the other", Spread::of(wire));
     table.row("as many contacts put into the ledger, nothing else, s", Budget::Free, Spread::of(ledger));
     table.note(format!(
-        "{FRIENDS} friends and {GROUPS} groups of {MEMBERS}, every WeChat answer {AWAY} ms late; an account and an app \
+        "{FRIENDS} friends and {GROUPS} groups of {MEMBERS}, every WeChat answer {LATENCY_MS} ms late; an account and an app \
          that were never seen before each time. From the phone's confirming to the session's row telling that all \
          contacts are in the ledger, looked at every 5 ms. WeChat's protocol takes at least eight round trips one \
          after the other: login page, init, five pages of contacts (500 each), the groups of the last."
@@ -52,19 +53,19 @@ async fn login(stage: &Stage, n: u32) -> anyhow::Result<f64> {
     let account = AccountSpec::new(uin, format!("Account {n}")).friends(FRIENDS).groups(GROUPS, MEMBERS);
     stage.simulated.accounts(&[account]).await?;
     let (app, _) = stage.app().await?;
-    stage.ask_for_login(&app.id).await?;
+    stage.start_login(&app.id).await?;
     let code = stage.simulated.code(n as usize + 1).await?;
     stage.simulated.scan(&code, uin).await?;
-    // The client learns of the scan and asks on, so that it waits when the phone confirms.
-    tokio::time::sleep(std::time::Duration::from_millis(4 * AWAY)).await;
+    // Time for the client to learn of the scan and to poll again, so that it waits when the phone confirms.
+    tokio::time::sleep(std::time::Duration::from_millis(4 * LATENCY_MS)).await;
     let confirmed = Instant::now();
     stage.simulated.confirm(&code).await?;
-    stage.read(&app.id).await?;
+    stage.wait_for_contacts(&app.id).await?;
     Ok(confirmed.elapsed().as_secs_f64())
 }
 
-/// Eight answers of the same simulated WeChat that do nothing.
-async fn nothing_but_the_wire(stage: &Stage) -> anyhow::Result<f64> {
+/// Seconds of eight requests to the same simulated WeChat that do nothing.
+async fn wire_only(stage: &Stage) -> anyhow::Result<f64> {
     let http = boot::http_client().build()?;
     let address = format!("{}/cgi-bin/mmwebwx-bin/webwxstatreport", stage.simulated.origin());
     http.post(&address).send().await?.bytes().await?;
@@ -75,8 +76,8 @@ async fn nothing_but_the_wire(stage: &Stage) -> anyhow::Result<f64> {
     Ok(begun.elapsed().as_secs_f64())
 }
 
-/// As many contacts as the account has, written into the same ledger in the same way.
-async fn nothing_but_the_ledger(stage: &Stage, n: u32) -> anyhow::Result<f64> {
+/// Seconds to write as many contacts as the account has, into the same ledger and in the same way.
+async fn ledger_only(stage: &Stage, n: u32) -> anyhow::Result<f64> {
     let now = stage.relay.now();
     let contact = |friend: u32| {
         let card = Card::bare(format!("@{friend:064x}"), ContactKind::Friend);
@@ -84,6 +85,6 @@ async fn nothing_but_the_ledger(stage: &Stage, n: u32) -> anyhow::Result<f64> {
     };
     let contacts: Vec<Contact> = (0..FRIENDS + GROUPS).map(contact).collect();
     let begun = Instant::now();
-    stage.relay.store.put_contacts(&format!("floor{n}"), &contacts).await?;
+    stage.relay.store.put_contacts(&AppId::trusted(format!("floor{n}")), &contacts).await?;
     Ok(begun.elapsed().as_secs_f64())
 }

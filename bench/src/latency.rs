@@ -18,11 +18,11 @@ use crate::{
 
 const SESSIONS: u32 = 50;
 const FRIENDS: u32 = 200;
-/// Friends of an account who write, in turn.
+/// Friends of an account that write, in turn.
 const WRITERS: u32 = 20;
-/// A message somewhere: five a second in each of the sessions.
+/// Time between two messages: five a second in each session.
 const EVERY: Duration = Duration::from_millis(4);
-/// Messages of a repetition: ten seconds.
+/// Messages of a repetition, which takes ten seconds.
 const MESSAGES: u32 = 2_500;
 const FIRST: Uin = 1_700_000_000;
 
@@ -59,34 +59,34 @@ pub async fn measure(repetitions: u32) -> anyhow::Result<Table> {
     Ok(table)
 }
 
-/// Median and 99th percentile of `messages`, in milliseconds.
+/// Median and 99th percentile of the latency of `messages` messages, in milliseconds.
 async fn run(stage: &Stage, messages: u32) -> anyhow::Result<[f64; 2]> {
     stage.receiver.forget().await?;
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    let mut under_way = JoinSet::new();
+    let mut in_flight = JoinSet::new();
     for n in 0..messages {
         ticks.tick().await;
         let (account, friend) = (FIRST + u64::from(n % SESSIONS), 1 + n / SESSIONS % WRITERS);
-        under_way.spawn(stage.simulated.push(&[(account, friend)]));
-        while let Some(done) = under_way.try_join_next() {
+        in_flight.spawn(stage.simulated.push(&[(account, friend)]));
+        while let Some(done) = in_flight.try_join_next() {
             done??;
         }
     }
-    while let Some(done) = under_way.join_next().await {
+    while let Some(done) = in_flight.join_next().await {
         done??;
     }
-    let (taken, again) = stage.receiver.take(messages as usize).await?;
-    ensure!(taken.len() == messages as usize, "{} of {messages} messages came", taken.len());
-    ensure!(again == 0, "{again} messages came twice");
+    let (first_reads, repeated) = stage.receiver.wait_for(messages as usize).await?;
+    ensure!(first_reads.len() == messages as usize, "{} of {messages} messages came", first_reads.len());
+    ensure!(repeated == 0, "{repeated} messages came twice");
     let accounts: Vec<Uin> = (0..SESSIONS).map(|n| FIRST + u64::from(n)).collect();
     let pushed = stage.simulated.pushed(&accounts).await?;
-    Ok(quantiles(&times(&pushed, &taken)?))
+    Ok(quantiles(&times(&pushed, &first_reads)?))
 }
 
-fn times(pushed: &HashMap<u64, i64>, taken: &HashMap<u64, i64>) -> anyhow::Result<Histogram<u64>> {
+fn times(pushed: &HashMap<u64, i64>, read: &HashMap<u64, i64>) -> anyhow::Result<Histogram<u64>> {
     let mut times = Histogram::new(3)?;
-    for (id, at) in taken {
+    for (id, at) in read {
         if let Some(from) = pushed.get(id) {
             times.record(u64::try_from(at - from).unwrap_or(0))?;
         }

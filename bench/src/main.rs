@@ -1,17 +1,7 @@
-//! What the relay does in figures: `cargo run --release -p bench -- latency|throughput|memory|contacts|read|cold-start`.
+//! Benchmarks: `cargo run --release -p bench -- latency|throughput|memory|contacts|read|cold-start`.
 //!
-//! | module | holds |
-//! |---|---|
-//! | `latency`, `throughput`, `memory`, `contacts`, `read`, `cold_start` | one measurement each |
-//! | `floor` | the least that the same machine takes for a part of the work, measured in the same run |
-//! | `table` | medians, spreads, budgets, and how they are printed |
-//! | `stage` | the processes of a run: a simulated WeChat, a relay, a callback |
-//! | `simulated`, `receiver`, `wire` | driving them |
-//! | `roles` | what this program is when a stage starts it as one of them |
-//! | `process` | child processes, their CPU time and memory |
-//!
-//! Everything that is not measured runs in another process than what is: the relay (with its embedded AWS services on
-//! disk), the simulated WeChat, the callback and the one that asks.
+//! The measured process does nothing else: the relay (with its embedded AWS services on disk), the simulated WeChat, the
+//! callback and this program are processes of their own. This program starts itself again for some of them, see `roles`.
 
 mod cold_start;
 mod contacts;
@@ -60,7 +50,7 @@ enum What {
     Role(Role),
 }
 
-/// The worker's own, for this program is the worker of some runs.
+/// The worker's allocator, because this program is the worker in some runs.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

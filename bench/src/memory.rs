@@ -8,12 +8,12 @@ use crate::{
     table::{Budget, Spread, Table},
 };
 
-/// Sessions of a step; the first is the warm-up.
+/// Sessions of a step. The first step is the warm-up.
 const STEP: u32 = 100;
-/// Longer than a long poll (25 s) and than an unused connection is kept: what remains is what a session has.
+/// Longer than a long poll (25 s) and than the client keeps an idle connection. The remaining memory is the sessions'.
 const SETTLE: Duration = Duration::from_secs(45);
-/// Uins of a step are this far apart.
-const APART: u64 = 10_000;
+/// Distance between the uins of two steps.
+const STEP_UINS: u64 = 10_000;
 const FIRST: u64 = 1_700_000_000;
 
 pub async fn measure(repetitions: u32) -> anyhow::Result<Table> {
@@ -34,7 +34,7 @@ pub async fn measure(repetitions: u32) -> anyhow::Result<Table> {
     Ok(table)
 }
 
-/// What [`STEP`] more sessions need, a session, in KB.
+/// KB a session that [`STEP`] more sessions need.
 async fn sessions(friends: u32, repetitions: u32) -> anyhow::Result<Spread> {
     let stage = Stage::start_only(Some("aws")).await?;
     let certificate = stage.folder.path().join("certificate.pem").display().to_string();
@@ -43,18 +43,18 @@ async fn sessions(friends: u32, repetitions: u32) -> anyhow::Result<Spread> {
     let worker = Child::start_self(&["worker", &data, &tls.address, &certificate])?;
     let mut steps = Vec::new();
     for step in 0..=repetitions {
-        stage.log_in(&accounts(FIRST + APART * u64::from(step), STEP, friends)).await?;
+        stage.log_in(&accounts(FIRST + STEP_UINS * u64::from(step), STEP, friends)).await?;
         tokio::time::sleep(SETTLE).await;
         steps.push(worker.memory()?);
     }
     Ok(differences(&steps))
 }
 
-/// What [`STEP`] more long polls need that do nothing but wait, each, in KB.
+/// KB a long poll that [`STEP`] more long polls need.
 async fn polls(repetitions: u32) -> anyhow::Result<Spread> {
     let stage = Stage::start_only(Some("aws")).await?;
-    let nobody = accounts(FIRST, 1, 0);
-    stage.simulated.accounts(&nobody).await?;
+    let unused = accounts(FIRST, 1, 0);
+    stage.simulated.accounts(&unused).await?;
     let certificate = stage.folder.path().join("certificate.pem").display().to_string();
     let tls = Child::start_self(&["tls", stage.simulated.origin(), &certificate])?;
     let never = format!("https://webpush.wx.qq.com/_sim/accounts/{FIRST}?wait=online&timeout_ms=600000");

@@ -1,4 +1,4 @@
-//! Child processes, their CPU time and memory as Linux tells them.
+//! Child processes, with their CPU time and memory as Linux reports them.
 
 use std::{
     fs,
@@ -10,18 +10,18 @@ use std::{
 
 use anyhow::{Context, bail};
 
-/// Linux tells CPU time in hundredths of a second, on every architecture we run on.
+/// Unit of Linux's CPU times on our architectures.
 const TICK: Duration = Duration::from_millis(10);
 
-/// A process that ends with this value, or with ours: its standard input closes then.
+/// A process that ends with this value, or with this process, because its standard input closes then.
 pub struct Child {
     child: std::process::Child,
-    /// Where it listens, as it has told.
+    /// Where it listens, from its first line.
     pub address: String,
 }
 
 impl Child {
-    /// Starts `program` and waits for its first line, whose last word says where it listens.
+    /// Starts `program` and waits for its first line, whose last word is the address where it listens.
     pub fn start(program: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
         let name = program.display();
         let mut child = Command::new(program)
@@ -33,7 +33,7 @@ impl Child {
         let mut line = String::new();
         BufReader::new(child.stdout.take().context("its output is piped")?).read_line(&mut line)?;
         let Some(address) = line.split_whitespace().last().map(str::to_owned) else {
-            bail!("{name} {} ended without saying where it listens", arguments.join(" "));
+            bail!("{name} {} ended before it printed where it listens", arguments.join(" "));
         };
         Ok(Self { child, address })
     }
@@ -43,7 +43,7 @@ impl Child {
         Self::start(&std::env::current_exe()?, arguments)
     }
 
-    /// Starts the program `name` that lies beside this one.
+    /// Starts the program `name` in this program's folder.
     pub fn start_sibling(name: &str, arguments: &[&str]) -> anyhow::Result<Self> {
         let sibling = sibling(&std::env::current_exe()?, name);
         if !sibling.exists() {
@@ -88,12 +88,12 @@ impl Drop for Child {
 #[derive(Debug, Clone, Copy)]
 pub struct Cpu {
     pub all: Duration,
-    /// The part that went to the threads of the embedded AWS services.
+    /// The part of the embedded AWS services' threads.
     pub embedded: Duration,
 }
 
 impl Cpu {
-    /// What was used since `before`.
+    /// The time used since `before`.
     pub fn since(self, before: Self) -> Self {
         let (all, embedded) = (self.all.saturating_sub(before.all), self.embedded.saturating_sub(before.embedded));
         Self { all, embedded }
@@ -105,10 +105,10 @@ pub fn resident(id: u32) -> anyhow::Result<u32> {
     let status = fs::read_to_string(format!("/proc/{id}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kilobytes = line.and_then(|line| line.split_whitespace().next());
-    kilobytes.and_then(|number| number.parse().ok()).context("Linux tells a process's memory")
+    kilobytes.and_then(|number| number.parse().ok()).context("no VmRSS in the process's status")
 }
 
-/// The program `name` that lies beside `program`.
+/// The path of the program `name` in the folder of `program`.
 pub fn sibling(program: &Path, name: &str) -> PathBuf {
     program.with_file_name(name)
 }
@@ -116,13 +116,13 @@ pub fn sibling(program: &Path, name: &str) -> PathBuf {
 /// User and system time from a `stat` file.
 fn times(folder: &Path) -> anyhow::Result<Duration> {
     let stat = fs::read_to_string(folder.join("stat"))?;
-    ticks(&stat).map(|ticks| TICK * ticks).with_context(|| format!("{} is not understood", folder.display()))
+    ticks(&stat).map(|ticks| TICK * ticks).with_context(|| format!("{} has an unknown format", folder.display()))
 }
 
-/// `utime` and `stime`, the 14th and 15th field; the second, a name in parentheses, may hold anything.
+/// The sum of `utime` and `stime`, the 14th and 15th field. The second field, a name in parentheses, may contain anything.
 fn ticks(stat: &str) -> Option<u32> {
-    let (_, behind_name) = stat.rsplit_once(')')?;
-    let mut fields = behind_name.split_whitespace().skip(11);
+    let (_, after_name) = stat.rsplit_once(')')?;
+    let mut fields = after_name.split_whitespace().skip(11);
     let user: u32 = fields.next()?.parse().ok()?;
     let system: u32 = fields.next()?.parse().ok()?;
     Some(user + system)
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cpu_time_is_read_behind_any_name() {
+    fn cpu_time_is_read_after_any_name() {
         let stat = "42 (odd) name) S 1 42 42 0 -1 4194560 1 2 3 4 250 30 7 8 20 0 4 0 1 2";
         assert_eq!(ticks(stat), Some(280));
     }

@@ -14,8 +14,8 @@ use crate::{
 
 const CONNECTIONS: usize = 16;
 const FRIENDS: u32 = 2_000;
-/// How long a repetition lasts.
-const LASTS: Duration = Duration::from_secs(3);
+/// Duration of a repetition.
+const DURATION: Duration = Duration::from_secs(3);
 
 pub async fn measure(repetitions: u32) -> anyhow::Result<Table> {
     let stage = Stage::start().await?;
@@ -26,7 +26,7 @@ pub async fn measure(repetitions: u32) -> anyhow::Result<Table> {
     let signature = signature::sign(TOKEN, &timestamp);
     let query = format!("app_id={app}&app_secret={secret}&timestamp={timestamp}&signature={signature}&page=3");
     let request = Wire::get(api, &format!("/friends?{query}"));
-    let body = Wire::connect(api).await?.ask(&request).await?;
+    let body = Wire::connect(api).await?.send(&request).await?;
     let page: serde_json::Value = serde_json::from_slice(&body)?;
     ensure!(page["results"].as_array().is_some_and(|rows| rows.len() == 20), "a page has 20 friends");
     let bare = stage.receiver.address();
@@ -47,23 +47,23 @@ pub async fn measure(repetitions: u32) -> anyhow::Result<Table> {
          repetition; each request reads app, token and the book's version from the ledger. The one that asks shares \
          the cores.",
         body.len(),
-        LASTS.as_secs()
+        DURATION.as_secs()
     ));
     Ok(table)
 }
 
-/// Answers a second.
+/// Responses a second.
 async fn rate(address: &str, request: &[u8]) -> anyhow::Result<f64> {
     let begun = Instant::now();
-    let line = async || {
+    let connection = async || {
         let mut wire = Wire::connect(address).await?;
-        let mut answers = 0_u32;
-        while begun.elapsed() < LASTS {
-            wire.ask(request).await?;
-            answers += 1;
+        let mut responses = 0_u32;
+        while begun.elapsed() < DURATION {
+            wire.send(request).await?;
+            responses += 1;
         }
-        anyhow::Ok(answers)
+        anyhow::Ok(responses)
     };
-    let answers: u32 = try_join_all((0..CONNECTIONS).map(|_| line())).await?.iter().sum();
-    Ok(f64::from(answers) / begun.elapsed().as_secs_f64())
+    let responses: u32 = try_join_all((0..CONNECTIONS).map(|_| connection())).await?.iter().sum();
+    Ok(f64::from(responses) / begun.elapsed().as_secs_f64())
 }

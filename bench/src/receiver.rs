@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 
 use crate::process::Child;
 
-/// How long messages may take to arrive; after that the run is given up.
+/// How long messages may take to arrive; then the run fails.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A message's id and when its POST was read, in microseconds since 1970.
@@ -88,19 +88,19 @@ impl Receiver {
         format!("{}{path}", self.child.address)
     }
 
-    /// Waits for `count` messages: when each came first, by id; and how many came again.
-    pub async fn take(&self, count: usize) -> anyhow::Result<(HashMap<u64, i64>, usize)> {
+    /// Waits for `count` messages. Returns when each was first read, by id, and how many requests were repetitions.
+    pub async fn wait_for(&self, count: usize) -> anyhow::Result<(HashMap<u64, i64>, usize)> {
         let request = self.http.get(self.path("/taken")).query(&Wanted { at_least: count });
         let all: Vec<Taken> = request.send().await?.error_for_status()?.json().await?;
         let mut first = HashMap::with_capacity(all.len());
         for (id, at) in &all {
             first.entry(*id).or_insert(*at);
         }
-        let again = all.len() - first.len();
-        Ok((first, again))
+        let repeated = all.len() - first.len();
+        Ok((first, repeated))
     }
 
-    /// Forgets what came so far.
+    /// Forgets the messages so far.
     pub async fn forget(&self) -> anyhow::Result<()> {
         self.http.delete(self.path("/taken")).send().await?.error_for_status()?;
         Ok(())

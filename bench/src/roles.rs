@@ -1,5 +1,5 @@
-//! What this program is when a stage starts it as one of its processes. Each prints where it listens as the last word
-//! of its first line.
+//! The roles of this program as a child process of a run. Each prints the address where it listens as the last word of
+//! its first line.
 
 use std::{
     io::Read,
@@ -24,18 +24,18 @@ use tokio_rustls::{
     },
 };
 use wechat::{Hosts, WebWeChat};
-use worker::{Config, Worker};
+use worker::{Channels, Config, Worker};
 
 use crate::receiver;
 
-/// Those of WeChat's hosts that a login of the simulated WeChat meets.
+/// WeChat's hosts that a login at the simulated WeChat uses.
 const HOSTS: [&str; 3] = ["login.wx.qq.com", "wx.qq.com", "webpush.wx.qq.com"];
-/// How long connections are given to be made before a process says that it is ready.
+/// Time for connections to open before a process reports that it is ready.
 const SETTLE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Subcommand)]
 pub enum Role {
-    /// The relay with its embedded services; `only` chooses parts.
+    /// The relay with its embedded services, or the parts in `only`.
     #[command(hide = true)]
     Relay {
         data: PathBuf,
@@ -43,20 +43,19 @@ pub enum Role {
         #[arg(long)]
         only: Option<String>,
     },
-    /// A worker alone, as in production, on the services of `data`; it reaches WeChat's own hosts through `proxy`.
+    /// A worker alone, as in production, on the services of `data`. It reaches WeChat's hosts through `proxy`.
     #[command(hide = true)]
     Worker { data: PathBuf, proxy: String, certificate: PathBuf },
     /// The callback.
     #[command(hide = true)]
     Receiver,
-    /// A proxy that ends TLS in the place of WeChat's hosts, all of which are `origin`; the certificate is written to a
-    /// file.
+    /// A CONNECT proxy that terminates TLS for WeChat's hosts and forwards to `origin`. Writes its certificate to a file.
     #[command(hide = true)]
     Tls { origin: Url, certificate: PathBuf },
-    /// A TLS end before the service at `origin`; the certificate is written to a file.
+    /// A proxy that terminates TLS for the service at `origin`. Writes its certificate to a file.
     #[command(hide = true)]
     TlsFront { origin: Url, certificate: PathBuf },
-    /// So many requests for `address`, through `proxy`, that are not answered.
+    /// `count` requests for `address`, through `proxy`, that get no response.
     #[command(hide = true)]
     Polls { address: Url, proxy: String, certificate: PathBuf, count: usize },
 }
@@ -76,21 +75,21 @@ impl Role {
     }
 }
 
-/// Resolves when the process that started this one has ended.
-async fn abandoned() {
+/// Resolves when the parent process has ended.
+async fn parent_ended() {
     let read = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
-    // An error is an end as well.
+    // An error means that the pipe is gone as well.
     drop(read.await);
 }
 
 async fn relay(data: &Path, origin: &str, only: Option<&str>) -> anyhow::Result<()> {
-    let data = data.to_str().context("the folder's name is no text")?;
+    let data = data.to_str().context("the folder's name is not UTF-8")?;
     let mut line = vec!["relay", "--data", data, "--port", "0", "--wechat", origin, "--pace", "0"];
     line.extend(only.map(|only| ["--only", only]).into_iter().flatten());
     let cli = Cli::try_parse_from(line)?;
     let running = run::start(&cli).await?;
     println!("listening on {}", running.api.as_deref().unwrap_or("nothing"));
-    abandoned().await;
+    parent_ended().await;
     running.stop().await;
     Ok(())
 }
@@ -98,9 +97,10 @@ async fn relay(data: &Path, origin: &str, only: Option<&str>) -> anyhow::Result<
 async fn worker(data: &Path, proxy: &str, certificate: &Path) -> anyhow::Result<()> {
     let relay = Home::join(data, template::STACK).await?.relay;
     let (clock, ids) = (Arc::clone(&relay.clock), Arc::clone(&relay.ids));
-    let channel = WebWeChat::new(through(proxy, certificate)?, Hosts::default(), clock, ids)?;
+    let web = WebWeChat::new(through(proxy, certificate)?, Hosts::default(), clock, ids)?;
     println!("listening on nothing");
-    Worker::new(relay, channel, Config { pace: None, ..Config::default() }).run(abandoned()).await;
+    let channels = Channels { web: Arc::new(web) };
+    Worker::new(relay, channels, Config { pace: None, ..Config::default() }).run(parent_ended()).await;
     Ok(())
 }
 
@@ -109,7 +109,7 @@ fn through(proxy: &str, certificate: &Path) -> anyhow::Result<ClientBuilder> {
     Ok(boot::http_client().proxy(Proxy::https(proxy)?).tls_certs_only([trusted]))
 }
 
-/// Ends TLS for `hosts` with a certificate of its own, which is written to a file.
+/// Terminates TLS for `hosts` with a self-signed certificate, which is written to a file.
 fn acceptor(hosts: &[&str], certificate: &Path) -> anyhow::Result<TlsAcceptor> {
     let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
     let made = rcgen::generate_simple_self_signed(hosts)?;
@@ -120,9 +120,10 @@ fn acceptor(hosts: &[&str], certificate: &Path) -> anyhow::Result<TlsAcceptor> {
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-/// Passes on what comes to a new port, decrypted, to `origin`. With `proxy`, a connection begins with a CONNECT request.
-async fn pass_on(origin: &Url, acceptor: TlsAcceptor, scheme: &str, proxy: bool) -> anyhow::Result<()> {
-    let behind = origin.socket_addrs(|| None)?.first().copied().context("the origin has no address")?;
+/// Decrypts the connections to a new port and forwards them to `origin`. With `proxy`, a connection begins with a CONNECT
+/// request.
+async fn forward(origin: &Url, acceptor: TlsAcceptor, scheme: &str, proxy: bool) -> anyhow::Result<()> {
+    let target = origin.socket_addrs(|| None)?.first().copied().context("the origin has no address")?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("listening on {scheme}://{}", listener.local_addr()?);
     loop {
@@ -134,7 +135,7 @@ async fn pass_on(origin: &Url, acceptor: TlsAcceptor, scheme: &str, proxy: bool)
                 connect(&mut client).await?;
             }
             let mut client = acceptor.accept(client).await?;
-            let mut server = TcpStream::connect(behind).await?;
+            let mut server = TcpStream::connect(target).await?;
             server.set_nodelay(true)?;
             copy_bidirectional(&mut client, &mut server).await
         });
@@ -142,14 +143,14 @@ async fn pass_on(origin: &Url, acceptor: TlsAcceptor, scheme: &str, proxy: bool)
 }
 
 async fn tls(origin: &Url, certificate: &Path) -> anyhow::Result<()> {
-    pass_on(origin, acceptor(&HOSTS, certificate)?, "http", true).await
+    forward(origin, acceptor(&HOSTS, certificate)?, "http", true).await
 }
 
 async fn tls_front(origin: &Url, certificate: &Path) -> anyhow::Result<()> {
-    pass_on(origin, acceptor(&["127.0.0.1"], certificate)?, "https", false).await
+    forward(origin, acceptor(&["127.0.0.1"], certificate)?, "https", false).await
 }
 
-/// Reads a CONNECT request, whose host is one of ours or TLS will fail, and agrees to it.
+/// Accepts a CONNECT request for any host. TLS fails later if the host is not one of [`HOSTS`].
 async fn connect(client: &mut TcpStream) -> std::io::Result<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -165,6 +166,6 @@ async fn polls(address: &Url, http: ClientBuilder, count: usize) -> anyhow::Resu
     }
     tokio::time::sleep(SETTLE).await;
     println!("listening on nothing");
-    abandoned().await;
+    parent_ended().await;
     Ok(())
 }

@@ -41,20 +41,20 @@ impl Simulated {
         self.post("accounts", &json!(accounts)).await.map(drop)
     }
 
-    /// From now on every WeChat answer takes this much longer.
+    /// From now on every WeChat response takes this much longer.
     pub async fn latency(&self, milliseconds: u64) -> anyhow::Result<()> {
         self.post("config", &json!({ "latency_ms": milliseconds })).await.map(drop)
     }
 
-    /// New QR codes are scanned and confirmed at once, by these accounts in turn.
+    /// From now on QR codes are scanned and confirmed at once, by these accounts in turn.
     pub async fn scan_at_once(&self, accounts: &[Uin]) -> anyhow::Result<()> {
         self.post("auto-scan", &json!({ "accounts": accounts })).await.map(drop)
     }
 
-    /// The `n`th QR code since the start, from 1, once there is one.
+    /// Waits for the `n`th QR code since the start, counted from 1.
     pub async fn code(&self, n: usize) -> anyhow::Result<String> {
-        let answer = self.get(&format!("uuids?n={n}")).await?;
-        Ok(answer["uuid"].as_str().unwrap_or_default().to_owned())
+        let response = self.get(&format!("uuids?n={n}")).await?;
+        Ok(response["uuid"].as_str().unwrap_or_default().to_owned())
     }
 
     pub async fn scan(&self, code: &str, account: Uin) -> anyhow::Result<()> {
@@ -65,12 +65,12 @@ impl Simulated {
         self.post("confirm", &json!({ "uuid": code })).await.map(drop)
     }
 
-    /// Waits until the account's client waits for messages.
-    pub async fn polling(&self, account: Uin) -> anyhow::Result<()> {
+    /// Waits until the account's client polls for messages.
+    pub async fn wait_polling(&self, account: Uin) -> anyhow::Result<()> {
         self.get(&format!("accounts/{account}?wait=polling&timeout_ms=120000")).await.map(drop)
     }
 
-    /// A friend, `1` and up, writes to each of the accounts.
+    /// Sends a message to each account from a friend, who is numbered from 1.
     pub fn push(&self, all: &[(Uin, u32)]) -> impl Future<Output = anyhow::Result<()>> + Send + use<> {
         let push = |(account, friend): &(Uin, u32)| {
             let from = From::friend(format!("Friend {friend}"));
@@ -84,12 +84,12 @@ impl Simulated {
         }
     }
 
-    /// When each message of the accounts was written, in microseconds since 1970, by id.
+    /// The time at which WeChat got each message of the accounts, in microseconds since 1970, by message id.
     pub async fn pushed(&self, accounts: &[Uin]) -> anyhow::Result<HashMap<u64, i64>> {
         let mut all = HashMap::new();
         for account in accounts {
-            let answer = self.get(&format!("pushed?uin={account}")).await?;
-            for message in answer["pushed"].as_array().into_iter().flatten() {
+            let response = self.get(&format!("pushed?uin={account}")).await?;
+            for message in response["pushed"].as_array().into_iter().flatten() {
                 let id = message["msg_id"].as_str().and_then(|id| id.parse().ok());
                 if let (Some(id), Some(at)) = (id, message["at"].as_i64()) {
                     all.insert(id, at);

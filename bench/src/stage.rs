@@ -5,7 +5,9 @@ use std::time::Duration;
 use anyhow::bail;
 use boot::Relay;
 use domain::{
-    app::{App, AppId},
+    app::{App, NewApp},
+    channel::ChannelKind,
+    id::{AppId, JobId},
     job::{Command, Job},
 };
 use local::{apps, home::Home};
@@ -15,22 +17,22 @@ use tempfile::TempDir;
 
 use crate::{process::Child, receiver::Receiver, simulated::Simulated};
 
-/// What the apps' requests are signed with.
+/// Signs the apps' requests.
 pub const TOKEN: &str = "bench-token";
-/// How often the ledger is asked whether a login is done: finer than what is measured by it.
-const LOOK: Duration = Duration::from_millis(5);
+/// Time between two reads of a session: finer than the figures that depend on it.
+const POLL: Duration = Duration::from_millis(5);
 /// How long a login may take.
 const PATIENCE: Duration = Duration::from_mins(5);
-/// Logins begun side by side.
-const LOGINS_AT_ONCE: usize = 16;
+/// Concurrent logins.
+const CONCURRENT_LOGINS: usize = 16;
 
 /// A relay on embedded services on disk, a simulated WeChat and a callback, each in a process of its own.
 pub struct Stage {
-    /// The relay's ledger and queues, as a second process sees them.
+    /// The relay's ledger and queues, used from this process.
     pub relay: Relay,
-    /// Where those are.
+    /// The folder and the URLs of those.
     pub home: Home,
-    /// The relay's process; it ends before what it talks to.
+    /// The relay's process. It ends before the processes that it uses.
     pub process: Child,
     pub receiver: Receiver,
     pub simulated: Simulated,
@@ -38,12 +40,12 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Starts everything.
+    /// Starts all processes.
     pub async fn start() -> anyhow::Result<Self> {
         Self::start_only(None).await
     }
 
-    /// Starts these parts of the relay only.
+    /// Starts only these parts of the relay.
     pub async fn start_only(only: Option<&str>) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let simulated = Simulated::start()?;
@@ -56,13 +58,16 @@ impl Stage {
         Ok(Self { relay: home.relay.clone(), home, process, receiver, simulated, folder })
     }
 
-    /// Makes an app; gives its secret, too.
+    /// Creates an app. Returns it with its app secret.
     pub async fn app(&self) -> anyhow::Result<(App, String)> {
-        apps::make(&self.relay, "bench", TOKEN, Some(&self.receiver.callback())).await
+        let callback = self.receiver.callback();
+        let channel = ChannelKind::Web;
+        let new = NewApp { name: "bench", token: TOKEN, callback: Some(&callback), channel, shard: 0 };
+        apps::create_app(&self.relay, &new).await
     }
 
-    /// Makes the accounts and as many apps, logs them in, and waits until all have read their contacts and wait for
-    /// messages. Which account an app has is left to chance. The apps, each with its secret.
+    /// Creates the accounts and as many apps, logs them in, and waits until all have read their contacts and poll for
+    /// messages. Any account may log in to any app. Returns the apps with their secrets.
     pub async fn log_in(&self, accounts: &[AccountSpec]) -> anyhow::Result<Vec<(AppId, String)>> {
         self.simulated.accounts(accounts).await?;
         let uins: Vec<Uin> = accounts.iter().map(|account| account.uin).collect();
@@ -72,29 +77,29 @@ impl Stage {
             let (app, secret) = self.app().await?;
             apps.push((app.id, secret));
         }
-        for some in apps.chunks(LOGINS_AT_ONCE) {
+        for some in apps.chunks(CONCURRENT_LOGINS) {
             for (app, _) in some {
-                self.ask_for_login(app).await?;
+                self.start_login(app).await?;
             }
             for (app, _) in some {
-                self.read(app).await?;
+                self.wait_for_contacts(app).await?;
             }
         }
         for uin in uins {
-            self.simulated.polling(uin).await?;
+            self.simulated.wait_polling(uin).await?;
         }
         Ok(apps)
     }
 
-    /// Tells the worker to log an app in, as `GET /login` does.
-    pub async fn ask_for_login(&self, app: &AppId) -> anyhow::Result<()> {
-        let job = Job::queued(self.relay.ids.hex(), app.clone(), 0, Command::Login, self.relay.now());
+    /// Creates the job that logs an app in, as `GET /login` does.
+    pub async fn start_login(&self, app: &AppId) -> anyhow::Result<()> {
+        let job = Job::queued(JobId::generate(&*self.relay.ids), app.clone(), 0, Command::Login, self.relay.now());
         self.relay.store.put_job(&job).await?;
         Ok(self.relay.queues.command(0, &CommandEnvelope { app: app.clone(), job: job.id }).await?)
     }
 
     /// Waits until the app's contacts are in the ledger.
-    pub async fn read(&self, app: &AppId) -> anyhow::Result<()> {
+    pub async fn wait_for_contacts(&self, app: &AppId) -> anyhow::Result<()> {
         let waited = tokio::time::Instant::now();
         loop {
             let session = self.relay.store.session(app).await?;
@@ -102,14 +107,14 @@ impl Stage {
                 return Ok(());
             }
             if waited.elapsed() > PATIENCE {
-                bail!("a login does not come to its end: {:?}", session.map(|session| (session.state, session.ending)));
+                bail!("a login does not finish: {:?}", session.map(|session| (session.state, session.ending)));
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL).await;
         }
     }
 }
 
-/// So many accounts with `friends` friends each, numbered from `first`.
+/// `count` accounts with `friends` friends each, numbered from `first`.
 pub fn accounts(first: Uin, count: u32, friends: u32) -> Vec<AccountSpec> {
     let account = |n| AccountSpec::new(first + u64::from(n), format!("Account {n}")).friends(friends).groups(2, 10);
     (0..count).map(account).collect()

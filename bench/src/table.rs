@@ -1,8 +1,8 @@
-//! Medians, spreads, budgets, and how they are printed.
+//! Medians, spreads and budgets, and how they are printed.
 
 use std::fmt;
 
-/// Several measurements of one figure.
+/// The measurements of one figure.
 #[derive(Debug, Clone)]
 pub struct Spread {
     sorted: Vec<f64>,
@@ -12,7 +12,7 @@ impl Spread {
     /// # Panics
     /// Without measurements.
     pub fn of(mut measured: Vec<f64>) -> Self {
-        assert!(!measured.is_empty(), "a figure was never measured");
+        assert!(!measured.is_empty(), "a figure without measurements");
         measured.sort_by(f64::total_cmp);
         Self { sorted: measured }
     }
@@ -26,22 +26,22 @@ impl Spread {
         }
     }
 
-    /// The least and the most.
+    /// Minimum and maximum.
     pub fn ends(&self) -> (f64, f64) {
         (self.sorted[0], self.sorted[self.sorted.len() - 1])
     }
 }
 
-/// What a figure is to be.
+/// The target of a figure.
 #[derive(Debug, Clone, Copy)]
 pub enum Budget {
     AtMost(f64),
     AtLeast(f64),
-    /// Printed because it explains others.
+    /// No target: the figure explains others.
     Free,
 }
 
-/// A figure with what it is compared to.
+/// A figure with its budget and floor.
 struct Row {
     name: String,
     budget: Budget,
@@ -62,21 +62,21 @@ pub struct Table {
 }
 
 impl Table {
-    /// Adds a figure; its unit is in the name.
+    /// Adds a figure. Its name includes the unit.
     pub fn row(&mut self, name: impl Into<String>, budget: Budget, measured: Spread) {
         self.rows.push(Row { name: name.into(), budget, measured, floor: None });
     }
 
-    /// The floor under the figure that was added last.
+    /// Adds the floor of the last figure.
     ///
     /// # Panics
     /// When no figure was added.
     pub fn floor(&mut self, name: impl Into<String>, measured: Spread) {
-        let row = self.rows.last_mut().expect("a floor is under a figure");
+        let row = self.rows.last_mut().expect("a figure before its floor");
         row.floor = Some(Floor { name: name.into(), measured });
     }
 
-    /// Adds a sentence on how it was measured.
+    /// Adds a note on the measurement.
     pub fn note(&mut self, note: impl Into<String>) {
         self.notes.push(note.into());
     }
@@ -118,7 +118,7 @@ fn cells(measured: &Spread) -> String {
     format!("{} | {}–{}", short(measured.median()), short(least), short(most))
 }
 
-/// Three digits, more for large numbers.
+/// Three significant digits, more for large numbers.
 pub fn short(figure: f64) -> String {
     let digits = match figure.abs() {
         size if size >= 99.5 => 0,
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_says_whether_its_budget_is_kept_and_compares_with_its_floor() {
+    fn a_row_shows_whether_its_budget_is_met_and_the_ratio_to_its_floor() {
         let mut table = Table::default();
         table.row("p50, ms", Budget::AtMost(4.0), Spread::of(vec![3.0, 1.0, 2.0]));
         table.floor("bare", Spread::of(vec![0.4, 0.6]));

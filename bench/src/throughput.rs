@@ -1,4 +1,4 @@
-//! Messages a second through a relay that has more than it can do, and CPU time a message.
+//! Messages a second through an overloaded relay, and CPU time a message.
 
 use std::time::Duration;
 
@@ -6,16 +6,16 @@ use anyhow::{Context, ensure};
 use simulator::Uin;
 
 use crate::{
-    floor::{ABREAST, Bare, spreads},
+    floor::{Bare, CONCURRENT, spreads},
     stage::{Stage, accounts},
     table::{Budget, Table},
 };
 
 const SESSIONS: u32 = 50;
 const FRIENDS: u32 = 200;
-/// Friends of an account who write, in turn.
+/// Friends of an account that write, in turn.
 const WRITERS: u32 = 20;
-/// Messages a session and repetition.
+/// Messages of a session in a repetition.
 const EACH: u32 = 200;
 const FIRST: Uin = 1_700_000_000;
 
@@ -33,8 +33,8 @@ pub async fn measure(repetitions: u32) -> anyhow::Result<Table> {
     let [posts, puts] = spreads(&floors);
     let mut table = Table::default();
     table.row("sustained messages/s", Budget::AtLeast(1_000.0), rate);
-    table.floor(format!("conditional puts/s, {ABREAST} at once"), puts);
-    table.row(format!("loopback POSTs/s alone, {ABREAST} at once"), Budget::Free, posts);
+    table.floor(format!("conditional puts/s, {CONCURRENT} at once"), puts);
+    table.row(format!("loopback POSTs/s alone, {CONCURRENT} at once"), Budget::Free, posts);
     table.row("CPU a message, relay without the embedded AWS, ms", Budget::AtMost(0.8), without_services);
     table.row("CPU a message, whole relay process, ms", Budget::Free, cpu);
     table.row("CPU a message, simulated WeChat, ms", Budget::Free, simulated);
@@ -52,7 +52,7 @@ pub async fn measure(repetitions: u32) -> anyhow::Result<Table> {
     Ok(table)
 }
 
-/// Messages a second; milliseconds of CPU a message of the relay, of the relay without its embedded services, of the
+/// Messages a second, and CPU milliseconds a message of the relay, of the relay without its embedded services, and of the
 /// simulated WeChat.
 async fn run(stage: &Stage, each: u32) -> anyhow::Result<[f64; 4]> {
     stage.receiver.forget().await?;
@@ -62,14 +62,14 @@ async fn run(stage: &Stage, each: u32) -> anyhow::Result<[f64; 4]> {
     let (relay, simulated) = (&stage.process, stage.simulated.process());
     let before = (relay.cpu()?, simulated.cpu()?);
     stage.simulated.push(&all).await?;
-    let (taken, again) = stage.receiver.take(messages as usize).await?;
-    ensure!(taken.len() == messages as usize, "{} of {messages} messages came", taken.len());
-    ensure!(again == 0, "{again} messages came twice");
+    let (first_reads, repeated) = stage.receiver.wait_for(messages as usize).await?;
+    ensure!(first_reads.len() == messages as usize, "{} of {messages} messages came", first_reads.len());
+    ensure!(repeated == 0, "{repeated} messages came twice");
     let used = (relay.cpu()?.since(before.0), simulated.cpu()?.since(before.1));
     let accounts: Vec<Uin> = (0..SESSIONS).map(|n| FIRST + u64::from(n)).collect();
     let pushed = stage.simulated.pushed(&accounts).await?;
-    let first = taken.keys().filter_map(|id| pushed.get(id)).min().context("nothing was pushed")?;
-    let last = taken.values().max().context("nothing was taken")?;
+    let first = first_reads.keys().filter_map(|id| pushed.get(id)).min().context("nothing was pushed")?;
+    let last = first_reads.values().max().context("nothing was taken")?;
     let lasted = Duration::from_micros(u64::try_from(last - first)?);
     let each = |cpu: Duration| cpu.as_secs_f64() * 1e3 / f64::from(messages);
     Ok([

@@ -1,4 +1,4 @@
-//! A client that costs next to nothing, so that what is measured is the server: one connection, prepared bytes.
+//! A client with little overhead, so that the server is measured: one connection and prepared bytes.
 
 use anyhow::{Context, bail};
 use tokio::{
@@ -6,10 +6,10 @@ use tokio::{
     net::TcpStream,
 };
 
-/// A connection that is kept.
+/// A kept connection.
 pub struct Wire {
     stream: TcpStream,
-    /// What was read and not used yet.
+    /// Bytes that are read and not used yet.
     buffer: Vec<u8>,
 }
 
@@ -21,13 +21,13 @@ impl Wire {
         Ok(Self { stream, buffer: Vec::with_capacity(64 * 1024) })
     }
 
-    /// The bytes of a GET.
+    /// The bytes of a GET request.
     pub fn get(address: &str, path: &str) -> Vec<u8> {
         format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n\r\n").into_bytes()
     }
 
-    /// Sends a request and reads its whole answer: the body. Anything but 200 is an error.
-    pub async fn ask(&mut self, request: &[u8]) -> anyhow::Result<Vec<u8>> {
+    /// Sends a request and returns the response's body. A status other than 200 is an error.
+    pub async fn send(&mut self, request: &[u8]) -> anyhow::Result<Vec<u8>> {
         self.stream.write_all(request).await?;
         let head = loop {
             if let Some(end) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -35,7 +35,7 @@ impl Wire {
             }
             self.fill().await?;
         };
-        let length = length(&self.buffer[..head])?;
+        let length = content_length(&self.buffer[..head])?;
         while self.buffer.len() < head + length {
             self.fill().await?;
         }
@@ -52,14 +52,14 @@ impl Wire {
     }
 }
 
-fn length(head: &[u8]) -> anyhow::Result<usize> {
+fn content_length(head: &[u8]) -> anyhow::Result<usize> {
     let head = std::str::from_utf8(head)?;
     if !head.starts_with("HTTP/1.1 200") {
-        bail!("an answer other than 200: {head}");
+        bail!("a status other than 200: {head}");
     }
     let mut lines = head.lines().filter_map(|line| line.split_once(':'));
     let length = lines.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-    length.and_then(|(_, value)| value.trim().parse().ok()).context("an answer without content-length")
+    length.and_then(|(_, value)| value.trim().parse().ok()).context("a response without content-length")
 }
 
 #[cfg(test)]
@@ -67,9 +67,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_200_with_a_length_is_an_answer() {
-        assert_eq!(length(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n").unwrap(), 12);
-        assert!(length(b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 2\r\n\r\n").is_err());
-        assert!(length(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
+    fn only_200_with_a_length_is_a_response() {
+        assert_eq!(content_length(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n").unwrap(), 12);
+        assert!(content_length(b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 2\r\n\r\n").is_err());
+        assert!(content_length(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
     }
 }

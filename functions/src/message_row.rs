@@ -1,6 +1,7 @@
 //! Messages: the same row in the history and in a callback, but for the form of two times.
 
 use domain::{
+    id::Seq,
     message::{Direction, Message},
     puid::Puid,
 };
@@ -44,7 +45,7 @@ pub struct MessageRow<'a> {
 #[derive(Debug, Serialize)]
 struct ContentRow {
     /// The message's place in the app's log, which `after` of the history takes.
-    id: u64,
+    id: Seq,
     insert_time: String,
     update_time: String,
     #[serde(flatten)]

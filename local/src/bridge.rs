@@ -1,11 +1,11 @@
-//! What AWS does between the inbound queue and the dispatcher: an event source mapping that hands batches over and
-//! deletes what was handled, and a schedule that starts the sweep.
+//! The part of AWS between the inbound queue and the dispatcher: an event source mapping, which passes batches on and
+//! deletes delivered messages, and the schedule of the sweep.
 
 use std::{collections::HashSet, future::Future, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use boot::Relay;
-use domain::delivery::RetrySchedule;
+use domain::{delivery::RetrySchedule, error::chain};
 use functions::delivery::{
     batch::Record,
     callback::{Client, Policy},
@@ -19,20 +19,20 @@ use tokio::{
     task::JoinSet,
 };
 
-/// How long one request waits for messages. None is cut off at the end: SQS would give the next messages to the request
-/// whose asker has gone, and hide them for minutes.
+/// Wait of one receive. A receive is never cancelled: SQS does not see the disconnect and delivers the next messages to
+/// it, where they stay invisible for minutes.
 pub const POLL: Duration = Duration::from_secs(1);
-/// Chats that are delivered to at once: one whose callback does not answer holds up itself only.
+/// Chats with a delivery in progress at a time. A callback that does not respond delays its own chat only.
 const CHATS: usize = 1_024;
-/// How long a message that failed stays hidden, and how long a failed request is not repeated.
+/// How long a failed message stays invisible, and the pause after a failed receive.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Messages that one request deletes, by SQS's limit.
+/// Messages that one request deletes: SQS's limit.
 const BATCH: usize = 10;
-/// Between two sweeps.
+/// Time between two sweeps.
 const SWEEP: Duration = Duration::from_secs(1);
-/// Sweeps of a shard at once: one that empties a slow callback's chats does not keep others from theirs.
+/// Sweeps of a shard at a time. A sweep that waits for a slow callback does not delay other chats.
 const SWEEPS: usize = 8;
-/// An invoked function may take as long as the dispatcher on Lambda; a message in hand stays hidden for longer.
+/// Limit of an invocation: the dispatcher's time-out on Lambda. Messages stay invisible for longer.
 const INVOCATION: Duration = Duration::from_mins(3);
 
 /// Where the dispatcher runs.
@@ -40,13 +40,13 @@ const INVOCATION: Duration = Duration::from_mins(3);
 pub enum Target {
     /// In this process.
     Here(Dispatcher),
-    /// As Lambda functions that are invoked over HTTP, as `cargo lambda watch` serves them.
+    /// Lambda functions that are invoked over HTTP, as `cargo lambda watch` serves them.
     Invoked { client: reqwest::Client, url: String },
 }
 
 impl Target {
-    /// In this process, or the functions behind `invoke`. Callbacks may be on this machine, and where `CALLBACK_ALLOW`
-    /// says: host names, addresses and networks, separated by commas.
+    /// The functions at the URL `invoke`, or a dispatcher in this process. Its callbacks may be on this machine and where
+    /// `CALLBACK_ALLOW` says: host names, addresses and networks, separated by commas.
     pub fn new(relay: &Relay, invoke: Option<&str>) -> anyhow::Result<Self> {
         if let Some(url) = invoke {
             let client = boot::http_client().timeout(INVOCATION).build().context("TLS cannot be set up")?;
@@ -57,7 +57,7 @@ impl Target {
         Ok(Self::Here(Dispatcher::new(relay.clone(), client, RetrySchedule::default())))
     }
 
-    /// Handles a batch; the ids of the messages that must come again.
+    /// Delivers a batch. Returns the ids of the messages that failed.
     async fn deliver(&self, batch: &[Received]) -> anyhow::Result<Vec<String>> {
         match self {
             Self::Here(dispatcher) => Ok(dispatcher.deliver_batch(batch.iter().map(Record::from).collect()).await),
@@ -88,32 +88,34 @@ impl Target {
     }
 }
 
-/// Where callbacks of a relay on this machine may be besides public addresses: here, and where `CALLBACK_ALLOW` says.
+/// Where the callbacks of a relay on this machine may be besides public addresses: on this machine, and where
+/// `CALLBACK_ALLOW` says.
 pub fn callbacks_allowed() -> String {
     ["127.0.0.0/8,::1".to_owned()].into_iter().chain(boot::optional("CALLBACK_ALLOW")).collect::<Vec<_>>().join(",")
 }
 
-/// Starts both until `ending` resolves; what is in hand by then is finished.
-pub fn spawn<E>(tasks: &mut JoinSet<()>, relay: &Relay, target: &Target, ending: impl Fn() -> E)
+/// Starts both until `stopped` resolves; then deliveries in progress finish.
+pub fn spawn<E>(tasks: &mut JoinSet<()>, relay: &Relay, target: &Target, stopped: impl Fn() -> E)
 where
     E: Future<Output = ()> + Send + 'static,
 {
-    tasks.spawn(pump(relay.clone(), target.clone(), ending()));
+    tasks.spawn(deliver_inbound(relay.clone(), target.clone(), stopped()));
     for shard in 0..relay.shards() {
-        tasks.spawn(sweep_regularly(target.clone(), shard, ending()));
+        tasks.spawn(sweep_regularly(target.clone(), shard, stopped()));
     }
 }
 
-async fn pump(relay: Relay, target: Target, ending: impl Future<Output = ()>) {
+async fn deliver_inbound(relay: Relay, target: Target, stopped: impl Future<Output = ()>) {
     let free = Arc::new(Semaphore::new(CHATS));
     let mut chats = JoinSet::new();
-    let (done, handled) = mpsc::unbounded_channel();
-    let forgetting = tokio::spawn(forget(relay.clone(), handled));
-    tokio::pin!(ending);
+    let (done, delivered) = mpsc::unbounded_channel();
+    let deleting = tokio::spawn(delete_delivered(relay.clone(), delivered));
+    tokio::pin!(stopped);
     loop {
+        // Checked between two receives, so that none is cancelled.
         tokio::select! {
             biased;
-            () = &mut ending => break,
+            () = &mut stopped => break,
             () = std::future::ready(()) => {}
         }
         match relay.queues.inbound.receive(POLL).await {
@@ -122,13 +124,13 @@ async fn pump(relay: Relay, target: Target, ending: impl Future<Output = ()>) {
                     let Ok(permit) = Arc::clone(&free).acquire_owned().await else { return };
                     let (relay, target, done) = (relay.clone(), target.clone(), done.clone());
                     chats.spawn(async move {
-                        handle(&relay, &target, chat, &done).await;
+                        deliver_batch(&relay, &target, chat, &done).await;
                         drop(permit);
                     });
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "the inbound queue cannot be read");
+                tracing::warn!(error = %chain(&error), "cannot receive from the inbound queue");
                 tokio::time::sleep(PAUSE).await;
             }
         }
@@ -136,49 +138,49 @@ async fn pump(relay: Relay, target: Target, ending: impl Future<Output = ()>) {
     }
     while chats.join_next().await.is_some() {}
     drop(done);
-    if let Err(error) = forgetting.await {
-        tracing::error!(%error, "handled messages are no longer deleted");
+    if let Err(error) = deleting.await {
+        tracing::error!(%error, "the task that deletes delivered messages panicked");
     }
 }
 
-/// Deletes what was handled, as many at once as have come meanwhile.
-async fn forget(relay: Relay, mut handled: mpsc::UnboundedReceiver<String>) {
+/// Deletes delivered messages, as many at a time as are waiting.
+async fn delete_delivered(relay: Relay, mut delivered: mpsc::UnboundedReceiver<String>) {
     let mut receipts = Vec::with_capacity(BATCH);
-    while handled.recv_many(&mut receipts, BATCH).await > 0 {
+    while delivered.recv_many(&mut receipts, BATCH).await > 0 {
         let all: Vec<&str> = receipts.iter().map(String::as_str).collect();
         if let Err(error) = relay.queues.inbound.delete(&all).await {
-            tracing::warn!(%error, "handled messages cannot be deleted and will come again");
+            tracing::warn!(error = %chain(&error), "cannot delete delivered messages; they will be received again");
         }
         receipts.clear();
     }
 }
 
-/// Delivers a batch, tells what was handled, and gives back what failed.
-async fn handle(relay: &Relay, target: &Target, batch: Vec<Received>, done: &mpsc::UnboundedSender<String>) {
+/// Delivers a batch, reports the delivered messages to `done`, and returns the failed ones to the queue.
+async fn deliver_batch(relay: &Relay, target: &Target, batch: Vec<Received>, done: &mpsc::UnboundedSender<String>) {
     let failed: HashSet<String> = match target.deliver(&batch).await {
         Ok(failed) => failed.into_iter().collect(),
         Err(error) => {
-            tracing::warn!(%error, "the dispatcher did not answer");
+            tracing::warn!(error = %chain(&*error), "invocation of the dispatcher failed");
             batch.iter().map(|message| message.id.clone()).collect()
         }
     };
     for message in batch {
         if !failed.contains(&message.id) {
-            // It is taken for as long as messages are handled.
+            // The receiver lives until the last delivery has ended.
             drop(done.send(message.receipt));
         } else if let Err(error) = relay.queues.inbound.give_back(&message.receipt, PAUSE).await {
-            tracing::warn!(%error, "a failed message cannot be given back and comes later");
+            tracing::warn!(error = %chain(&error), "cannot return a failed message; it stays invisible until its time-out");
         }
     }
 }
 
-/// A sweep that is cut off by the end leaves what it claimed to be due again later.
-async fn sweep_regularly(target: Target, shard: u16, ending: impl Future<Output = ()>) {
+/// Sweeps a shard regularly. What a sweep has claimed when it is stopped becomes due again later.
+async fn sweep_regularly(target: Target, shard: u16, stopped: impl Future<Output = ()>) {
     let mut sweeps = JoinSet::new();
-    tokio::pin!(ending);
+    tokio::pin!(stopped);
     loop {
         tokio::select! {
-            () = &mut ending => return,
+            () = &mut stopped => return,
             () = tokio::time::sleep(SWEEP) => {}
         }
         while sweeps.try_join_next().is_some() {}
@@ -186,7 +188,7 @@ async fn sweep_regularly(target: Target, shard: u16, ending: impl Future<Output 
             let target = target.clone();
             sweeps.spawn(async move {
                 if let Err(error) = target.sweep(shard).await {
-                    tracing::warn!(%error, shard, "a sweep failed");
+                    tracing::warn!(error = %chain(&*error), shard, "sweep failed");
                 }
             });
         }

@@ -1,8 +1,9 @@
-//! What can be said on the command line.
+//! The command line. Doc comments of the types are the help text.
 
 use std::{collections::BTreeSet, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use domain::channel::ChannelKind;
 
 /// Relays a WeChat account to any program that speaks HTTP.
 ///
@@ -70,7 +71,7 @@ pub enum Part {
 }
 
 impl RunArgs {
-    /// The parts that are to be started.
+    /// The parts to start.
     pub fn parts(&self) -> BTreeSet<Part> {
         let all = Part::value_variants().iter().copied();
         all.filter(|part| (self.only.is_empty() || self.only.contains(part)) && !self.without.contains(part)).collect()
@@ -95,6 +96,9 @@ pub enum AppCommand {
     /// Make an app; prints its id and its secret, which is shown once.
     Create {
         name: String,
+        /// The chat protocol that the app uses.
+        #[arg(long, value_name = "CHANNEL", default_value_t)]
+        channel: ChannelKind,
         /// What requests are signed with; choose it and keep it secret.
         #[arg(long)]
         token: String,

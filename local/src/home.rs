@@ -1,4 +1,4 @@
-//! The data folder, and the services that everything stands on.
+//! The data folder, and the services that the relay runs on.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -11,19 +11,19 @@ use anyhow::{Context, bail};
 use boot::{AwsClients, AwsEndpoints, Relay, Settings};
 use embedded::{Embedded, Endpoints, Options};
 
-/// The shards of a machine of its own.
+/// Shards of a relay on one machine.
 const SHARDS: u16 = 1;
 
-/// The relay's ledger and queues: the embedded ones on a folder, those of another process on the same folder, or
-/// whatever `AWS_ENDPOINT_URL` names.
+/// The relay's ledger and queues: embedded ones on a folder, those of another process on the same folder, or those that
+/// `AWS_ENDPOINT_URL` names.
 pub struct Home {
     pub relay: Relay,
-    /// What the relay's parts are told, wherever they run.
+    /// The configuration of the relay's parts, also of those in other processes.
     pub settings: Settings,
     pub folder: PathBuf,
-    /// Where the services are, as printed.
+    /// The embedded services' URLs; `None` for services that `AWS_ENDPOINT_URL` names.
     pub endpoints: Option<Endpoints>,
-    /// Set when the services run in this process.
+    /// The services, if they run in this process.
     embedded: Option<Embedded>,
 }
 
@@ -49,7 +49,7 @@ impl Home {
         )
     }
 
-    /// For a command: joins what runs, else starts the services for as long as the command takes.
+    /// For a command: joins running services, or starts them until the command has ended.
     pub async fn join_or_own(folder: &Path, stack: &str) -> anyhow::Result<Self> {
         if Endpoints::of_running(folder)?.is_some() || boot::optional("AWS_ENDPOINT_URL").is_some() {
             Self::join(folder, stack).await
@@ -75,7 +75,7 @@ impl Home {
 
     /// Makes this process the folder's only worker, for as long as the answer lives: two under one name would take the
     /// lease from each other.
-    pub fn only_worker(&self) -> anyhow::Result<File> {
+    pub fn lock_worker(&self) -> anyhow::Result<File> {
         let name = self.folder.join("worker.lock");
         let lock = File::create(&name).with_context(|| format!("cannot make {}", name.display()))?;
         match lock.try_lock() {
@@ -85,7 +85,7 @@ impl Home {
         }
     }
 
-    /// Stops the services, if they are this process's.
+    /// Stops the services if they run in this process.
     pub async fn close(self) {
         if let Some(embedded) = self.embedded {
             embedded.stop().await;
@@ -103,17 +103,18 @@ fn clients(endpoints: &Endpoints) -> AwsClients {
     })
 }
 
-/// The key in `file`, made with mode 0600 when missing: 64 hex digits. Two processes that start together agree on one,
-/// as only one of them makes the file.
+/// The key in `file`: 64 hex digits. A missing file is created with mode 0600. Two processes that start together get the
+/// same key, because only one of them creates the file.
 fn sealing_key(file: &Path) -> anyhow::Result<[u8; 32]> {
     let name = || format!("the sealing key {}", file.display());
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
     let fresh = file.with_extension(format!("new-{}", std::process::id()));
-    let mut made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh).with_context(name)?;
-    made.write_all(data_encoding::HEXLOWER.encode(&key).as_bytes()).with_context(name)?;
-    made.sync_all().with_context(name)?;
-    // A link is made whole or not at all, and never over an existing file.
+    let mut created =
+        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh).with_context(name)?;
+    created.write_all(data_encoding::HEXLOWER.encode(&key).as_bytes()).with_context(name)?;
+    created.sync_all().with_context(name)?;
+    // A hard link is created atomically, and never replaces an existing file.
     let linked = fs::hard_link(&fresh, file);
     fs::remove_file(&fresh).with_context(name)?;
     match linked {
@@ -133,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sealing_key_is_made_once_and_for_its_owner_only() {
+    fn the_sealing_key_is_created_once_and_readable_by_its_owner_only() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("sealing.key");
         let key = sealing_key(&file).unwrap();

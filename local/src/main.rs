@@ -1,4 +1,4 @@
-//! `cargo run`.
+//! The program `wechat-relay`: `cargo run`.
 
 use std::{process::ExitCode, time::Instant};
 
@@ -18,7 +18,7 @@ async fn main() -> ExitCode {
     let started = Instant::now();
     let cli = Cli::parse();
     boot::start_logs(&cli.run.log, true);
-    match carry_out(&cli, started).await {
+    match run_command(&cli, started).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -27,10 +27,10 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn carry_out(cli: &Cli, started: Instant) -> anyhow::Result<()> {
+async fn run_command(cli: &Cli, started: Instant) -> anyhow::Result<()> {
     match &cli.command {
-        command if cli.deployed => deployed(command.as_ref()).await,
-        None => relay(cli, started).await,
+        command if cli.deployed => run_on_deployment(command.as_ref()).await,
+        None => run_relay(cli, started).await,
         Some(Command::App(command)) => {
             let home = Home::join_or_own(&cli.data, &cli.stack).await?;
             let done = apps::command(command, &home.relay, &mut std::io::stdout()).await;
@@ -43,13 +43,13 @@ async fn carry_out(cli: &Cli, started: Instant) -> anyhow::Result<()> {
         }
         Some(Command::Provision) => {
             let home = Home::join(&cli.data, &cli.stack).await?;
-            provision::tell(&home, &mut std::io::stdout())
+            provision::print(&home, &mut std::io::stdout())
         }
     }
 }
 
-/// Carries a command out on a deployment. Nothing is made there but what the command makes.
-async fn deployed(command: Option<&Command>) -> anyhow::Result<()> {
+/// Runs a command on a deployment. Creates no folder, table or queue.
+async fn run_on_deployment(command: Option<&Command>) -> anyhow::Result<()> {
     let relay = async || {
         let relay = Relay::from_env().await;
         relay.context("--deployed wants a deployment's environment: eval \"$(scripts/stack-env STACK)\"")
@@ -63,18 +63,18 @@ async fn deployed(command: Option<&Command>) -> anyhow::Result<()> {
     }
 }
 
-/// Runs until Ctrl-C or SIGTERM.
-async fn relay(cli: &Cli, started: Instant) -> anyhow::Result<()> {
+/// Runs the relay until Ctrl-C or SIGTERM.
+async fn run_relay(cli: &Cli, started: Instant) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let running = run::start(cli).await?;
-    running.tell();
-    let ended = async {
+    running.print();
+    let stopped = async {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = tokio::signal::ctrl_c() => {}
         }
     };
-    let story = async {
+    let guide = async {
         if let (Some(simulator), Some(api)) = (&running.simulator, &running.api) {
             simulation::play(running.home.relay.clone(), simulator, api, started).await?;
         } else if running.api.is_some() {
@@ -85,8 +85,8 @@ async fn relay(cli: &Cli, started: Instant) -> anyhow::Result<()> {
         std::future::pending::<anyhow::Result<()>>().await
     };
     let outcome = tokio::select! {
-        () = ended => Ok(()),
-        outcome = story => outcome,
+        () = stopped => Ok(()),
+        outcome = guide => outcome,
     };
     println!("stopping");
     running.stop().await;

@@ -1,11 +1,11 @@
-//! `provision`: the environment in which the parts of a relay work elsewhere on the services that are used here, as a
-//! file that `cargo lambda watch --env-file` and `docker run --env-file` take: a variable a line, nothing quoted.
+//! `provision`: the environment with which parts of a relay in other processes use the same services. The output is a file
+//! for `cargo lambda watch --env-file` and `docker run --env-file`: a variable a line, nothing quoted.
 
 use std::io::Write;
 
 use crate::{bridge, home::Home};
 
-/// Where the services are and as whom they are asked, when the environment says it.
+/// Variables that name the services and the credentials, where the environment has them.
 const SERVICES: [&str; 8] = [
     "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_DYNAMODB",
@@ -17,15 +17,15 @@ const SERVICES: [&str; 8] = [
     "AWS_SESSION_TOKEN",
 ];
 
-/// Prints the environment to `out`, secrets too.
-pub fn tell(home: &Home, out: &mut impl Write) -> anyhow::Result<()> {
+/// Prints the environment to `out`, with its secrets.
+pub fn print(home: &Home, out: &mut impl Write) -> anyhow::Result<()> {
     for (name, value) in environment(home) {
         writeln!(out, "{name}={value}")?;
     }
     Ok(())
 }
 
-/// The variables, secrets too.
+/// The variables, with the secrets.
 pub fn environment(home: &Home) -> Vec<(&'static str, String)> {
     let mut all: Vec<(&str, String)> = match &home.endpoints {
         Some(services) => vec![

@@ -1,4 +1,4 @@
-//! Starts the chosen parts, tells what is where, and stops them in an order in which each still has what it needs.
+//! Starts the chosen parts, prints their addresses, and stops them in order: a part stops before those that it uses.
 
 use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use functions::api::{
 use simulator::Simulator;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use wechat::{Hosts, WebWeChat};
-use worker::{Pace, Worker};
+use worker::{Channels, Pace, Worker};
 
 use crate::{
     bridge::{self, Target},
@@ -19,7 +19,7 @@ use crate::{
     simulation,
 };
 
-/// The name of this folder's worker on its leases: it takes its own lease up again at once after a crash.
+/// The owner of this folder's leases. A worker with the same name acquires them at once after a crash.
 const WORKER: &str = "local";
 
 /// The running parts.
@@ -29,11 +29,11 @@ pub struct Running {
     pub api: Option<String>,
     pub simulator: Option<Simulator>,
     parts: BTreeSet<Part>,
-    end: watch::Sender<bool>,
+    stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
 
-/// Starts what the command line asks for.
+/// Starts the parts that the command line names.
 pub async fn start(cli: &Cli) -> anyhow::Result<Running> {
     let (args, stack) = (&cli.run, &cli.stack);
     let parts = args.parts();
@@ -42,22 +42,22 @@ pub async fn start(cli: &Cli) -> anyhow::Result<Running> {
     let home = if own { Home::own(&folder, stack).await? } else { Home::join(&folder, stack).await? };
     let simulator = if args.simulate { Some(simulation::start().await?) } else { None };
     let mut running =
-        Running { home, api: None, simulator, parts, end: watch::channel(false).0, tasks: JoinSet::new() };
-    // Whoever asks for a login needs a worker; whoever replies needs one too: it is there first, and ends last.
+        Running { home, api: None, simulator, parts, stop: watch::channel(false).0, tasks: JoinSet::new() };
+    // The functions and the dispatcher create jobs for the worker, so the worker starts first.
     if running.parts.contains(&Part::Worker) {
-        running.work(args)?;
+        running.start_worker(args)?;
     }
     if running.parts.contains(&Part::Dispatcher) {
-        running.dispatch(args)?;
+        running.start_dispatcher(args)?;
     }
     if running.parts.contains(&Part::Functions) {
-        running.serve(args).await?;
+        running.start_functions(args).await?;
     }
     Ok(running)
 }
 
 impl Running {
-    fn work(&mut self, args: &RunArgs) -> anyhow::Result<()> {
+    fn start_worker(&mut self, args: &RunArgs) -> anyhow::Result<()> {
         let origin = self.simulator.as_ref().map(Simulator::origin).or_else(|| args.wechat.clone());
         let hosts = match origin {
             Some(origin) => Hosts::single(&origin.parse().with_context(|| format!("{origin} is not a URL"))?),
@@ -65,45 +65,46 @@ impl Running {
         };
         let relay = self.home.relay.clone();
         let (clock, ids) = (Arc::clone(&relay.clock), Arc::clone(&relay.ids));
-        let channel = WebWeChat::new(boot::http_client(), hosts, clock, ids).context("TLS cannot be set up")?;
+        let web = WebWeChat::new(boot::http_client(), hosts, clock, ids).context("TLS cannot be set up")?;
+        let channels = Channels { web: Arc::new(web) };
         let every = Duration::try_from_secs_f64(args.pace).context("--pace")?;
         let pace = (!every.is_zero()).then_some(Pace { burst: 5, every });
-        let only = self.home.only_worker()?;
+        let lock = self.home.lock_worker()?;
         let owner = Some(WORKER.to_owned());
         let config = worker::Config { owner, pace, command_wait: bridge::POLL, ..worker::Config::default() };
-        let ending = ending(&self.end);
+        let stopped = stopped(&self.stop);
         self.tasks.spawn(async move {
-            Worker::new(relay, channel, config).run(ending).await;
-            drop(only);
+            Worker::new(relay, channels, config).run(stopped).await;
+            drop(lock);
         });
         Ok(())
     }
 
-    async fn serve(&mut self, args: &RunArgs) -> anyhow::Result<()> {
+    async fn start_functions(&mut self, args: &RunArgs) -> anyhow::Result<()> {
         let address = format!("127.0.0.1:{}", args.port);
         let listener = TcpListener::bind(&address).await.with_context(|| {
             format!("cannot listen on {address}; is another relay running? `--port` takes another port")
         })?;
         self.api = Some(format!("http://{}", listener.local_addr()?));
         let router = endpoints::router(AppState::new(self.home.relay.clone(), Config::from_env()?));
-        let ending = ending(&self.end);
+        let stopped = stopped(&self.stop);
         self.tasks.spawn(async move {
-            if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(ending).await {
-                tracing::error!(%error, "the API stopped");
+            if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
+                tracing::error!(%error, "the API server failed");
             }
         });
         Ok(())
     }
 
-    fn dispatch(&mut self, args: &RunArgs) -> anyhow::Result<()> {
+    fn start_dispatcher(&mut self, args: &RunArgs) -> anyhow::Result<()> {
         let target = Target::new(&self.home.relay, args.functions.as_deref())?;
-        let ending = || ending(&self.end);
-        bridge::spawn(&mut self.tasks, &self.home.relay, &target, ending);
+        let stopped = || stopped(&self.stop);
+        bridge::spawn(&mut self.tasks, &self.home.relay, &target, stopped);
         Ok(())
     }
 
-    /// What is where, and what to do next.
-    pub fn tell(&self) {
+    /// Prints where each part is.
+    pub fn print(&self) {
         println!("wechat-relay on {}", self.home.folder.display());
         if let Some(services) = &self.home.endpoints {
             println!("  DynamoDB {}, SQS {}, S3 {}", services.dynamodb, services.sqs, services.s3);
@@ -121,12 +122,12 @@ impl Running {
         }
     }
 
-    /// Stops the parts: sessions are left so that they go on at the next start, then the services close.
+    /// Stops the parts, then the services. Sessions stay logged in and continue at the next start.
     pub async fn stop(mut self) {
-        self.end.send_replace(true);
+        self.stop.send_replace(true);
         while let Some(ended) = self.tasks.join_next().await {
             if let Err(error) = ended {
-                tracing::error!(%error, "a part broke");
+                tracing::error!(%error, "a part of the relay panicked");
             }
         }
         if let Some(simulator) = self.simulator {
@@ -136,11 +137,11 @@ impl Running {
     }
 }
 
-/// Resolves once the parts are to end.
-fn ending(end: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + use<> {
-    let mut end = end.subscribe();
+/// Resolves when the parts must stop.
+fn stopped(stop: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + use<> {
+    let mut stop = stop.subscribe();
     async move {
-        // An error means that the sender is gone, which is an end as well.
-        let _ = end.wait_for(|end| *end).await;
+        // An error means that the sender is gone: stop as well.
+        let _ = stop.wait_for(|stop| *stop).await;
     }
 }

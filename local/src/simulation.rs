@@ -1,5 +1,5 @@
-//! `--simulate`: a WeChat in this process, and everyone around it, so that somebody without a phone sees a message go
-//! the whole way: a QR code is scanned, a friend writes, a callback answers, the answer is in the chat.
+//! `--simulate`: a simulated WeChat with a phone, friends and a callback. It shows the whole way of a message without a
+//! phone: a QR code is scanned, a friend writes, the callback answers, and the answer is in the chat.
 
 use std::{
     path::{Path, PathBuf},
@@ -9,20 +9,21 @@ use std::{
 use anyhow::Context;
 use axum::{Json, Router, routing::post};
 use boot::Relay;
+use domain::{app::NewApp, channel::ChannelKind};
 use serde_json::{Value, json};
 use simulator::{AccountSpec, From, Group, Person, Simulator, World};
 use tokio::net::TcpListener;
 
 use crate::{apps, login};
 
-/// The account that the phone belongs to.
+/// The phone's account.
 const UIN: u64 = 1_600_000_001;
-/// The token of the app that is made; a demo has no secrets.
+/// The app's token. A demo needs no secret one.
 const TOKEN: &str = "demo-token";
-/// So that an eye can follow.
+/// Between two steps, so that a person can follow them.
 const PAUSE: Duration = Duration::from_millis(700);
 
-/// The folder of a simulation, inside `data`; emptied at every start, as the simulated WeChat forgets as well.
+/// The folder of a simulation, inside `data`. Emptied at every start, because the simulated WeChat starts empty as well.
 pub fn folder(data: &Path) -> anyhow::Result<PathBuf> {
     let folder = data.join("simulation");
     match std::fs::remove_dir_all(&folder) {
@@ -33,7 +34,7 @@ pub fn folder(data: &Path) -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
-/// A simulated WeChat with one account that knows a few people.
+/// Starts a simulated WeChat with one account that has a few contacts.
 pub async fn start() -> anyhow::Result<Simulator> {
     let simulator = Simulator::start("127.0.0.1:0").await.context("the simulator cannot listen")?;
     let mut account = AccountSpec::new(UIN, "我是演示🍏").friends(20).groups(2, 8).official_accounts(2);
@@ -46,11 +47,12 @@ pub async fn start() -> anyhow::Result<Simulator> {
     Ok(simulator)
 }
 
-/// Plays the whole story once, telling each step. `api` is where the functions answer.
+/// Plays the whole way once and prints each step. `api` is the URL of the functions.
 pub async fn play(relay: Relay, simulator: &Simulator, api: &str, started: Instant) -> anyhow::Result<()> {
     let world = simulator.world();
     let callback = serve_callback().await?;
-    let (app, app_secret) = apps::make(&relay, "demo", TOKEN, Some(&callback)).await?;
+    let new = NewApp { name: "demo", token: TOKEN, callback: Some(&callback), channel: ChannelKind::Web, shard: 0 };
+    let (app, app_secret) = apps::create_app(&relay, &new).await?;
     println!("\n1. An app is made: {} (its callback: {callback})", app.id);
     println!("2. Its owner logs in:\n");
     let mut out = std::io::stdout();
@@ -60,7 +62,7 @@ pub async fn play(relay: Relay, simulator: &Simulator, api: &str, started: Insta
     let written = Instant::now();
     world.push_text(UIN, From::friend("小红"), "你好, relay! 😂")?;
     let sent = world.wait_sent(UIN, 1).await;
-    let answer = sent.first().context("the simulator tells what was sent")?;
+    let answer = sent.first().context("the simulator has no sent message")?;
     println!("6. WeChat has the answer, for {}: {}", answer.to_name, answer.text);
     println!(
         "   {} ms after the friend wrote, {:.1} s after the start",
@@ -79,7 +81,7 @@ pub async fn play(relay: Relay, simulator: &Simulator, api: &str, started: Insta
     Ok(())
 }
 
-/// The phone: scans the first code it is shown, and confirms.
+/// The phone: scans the first QR code and confirms the login.
 async fn phone(world: &World) -> anyhow::Result<()> {
     let uuid = world.wait_uuid(1).await;
     tokio::time::sleep(PAUSE).await;
@@ -91,7 +93,7 @@ async fn phone(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The program behind the app: tells what it is given, and answers it. Its URL.
+/// Starts the program behind the app, which prints each message and answers it. Returns its URL.
 async fn serve_callback() -> anyhow::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await.context("the demo callback cannot listen")?;
     let url = format!("http://{}/callback", listener.local_addr()?);

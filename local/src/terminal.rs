@@ -1,9 +1,9 @@
-//! What is drawn on a terminal.
+//! Drawing on a terminal.
 
 use qrcode::{Color, QrCode};
 
-/// A QR code in half blocks, two modules a line, dark on a light ground whatever the terminal's colours, with the
-/// quiet zone that readers want. `None` for content that does not fit a code.
+/// A QR code in half blocks: two modules a line, dark on light with any terminal colours, and with the quiet zone that
+/// readers need. `None` for content that does not fit into a code.
 pub fn qr(content: &str) -> Option<String> {
     const QUIET: usize = 2;
     let code = QrCode::new(content).ok()?;

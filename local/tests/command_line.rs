@@ -1,4 +1,4 @@
-//! The program as it is started from a terminal.
+//! The program, started as from a terminal.
 
 use std::{
     collections::HashMap,
@@ -24,7 +24,7 @@ fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// A relay that runs until it is told to stop.
+/// A relay that runs until it is stopped.
 struct Running {
     process: Child,
     lines: Lines<BufReader<ChildStdout>>,
@@ -37,30 +37,30 @@ impl Running {
         Self { process, lines }
     }
 
-    /// Reads on until a line that begins so, and gives its rest.
+    /// Reads until a line that begins with `start`, and returns the rest of that line.
     fn until(&mut self, start: &str) -> String {
         let found = self.lines.find_map(|line| line.unwrap().trim().strip_prefix(start).map(str::to_owned));
-        found.unwrap_or_else(|| panic!("the relay ended before it said {start:?}"))
+        found.unwrap_or_else(|| panic!("the relay ended before it printed {start:?}"))
     }
 
-    /// Sends SIGTERM; whether it ended as it should.
+    /// Sends SIGTERM and waits for the end. Returns whether the relay succeeded.
     fn terminate(mut self) -> bool {
-        let told = Command::new("kill").arg(self.process.id().to_string()).status().unwrap();
-        // What is still printed is read, so that nothing blocks.
+        let killed = Command::new("kill").arg(self.process.id().to_string()).status().unwrap();
+        // Read the remaining output, so that the relay does not block on it.
         self.lines.by_ref().for_each(drop);
-        told.success() && self.process.wait().unwrap().success()
+        killed.success() && self.process.wait().unwrap().success()
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Fails where it has ended, which is as well.
+        // Fails if the relay has ended already.
         let _ = self.process.kill();
     }
 }
 
 #[test]
-fn a_simulation_relays_a_message_and_stops_when_told() {
+fn a_simulation_relays_a_message_and_stops_at_sigterm() {
     let folder = tempfile::tempdir().unwrap();
     let mut running = Running::start(folder.path(), &["--simulate", "--port", "0"]);
     assert!(running.until("4. The callback is given:").contains("你好, relay! 😂"));
@@ -70,7 +70,7 @@ fn a_simulation_relays_a_message_and_stops_when_told() {
 }
 
 #[test]
-fn apps_are_made_and_changed_with_and_without_a_running_relay() {
+fn apps_are_created_and_changed_with_and_without_a_running_relay() {
     let folder = tempfile::tempdir().unwrap();
     let made = json(&run(folder.path(), &["app", "create", "shop", "--token", "t", "--json"]));
     let id = made["app_id"].as_str().unwrap();
@@ -100,7 +100,7 @@ fn apps_are_made_and_changed_with_and_without_a_running_relay() {
     assert!(String::from_utf8(gone.stderr).unwrap().starts_with("error: there is no app"));
 }
 
-/// What `provision` printed, by variable.
+/// The output of `provision`, by variable.
 fn provisioned(command: &mut Command) -> HashMap<String, String> {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -109,34 +109,34 @@ fn provisioned(command: &mut Command) -> HashMap<String, String> {
 }
 
 #[test]
-fn the_environment_of_parts_elsewhere_is_told_and_serves_them() {
+fn provision_prints_an_environment_that_works_elsewhere() {
     let folder = tempfile::tempdir().unwrap();
     let mut running = Running::start(folder.path(), &["--only", "aws"]);
     running.until("Ctrl-C stops it.");
-    let told = provisioned(&mut relay(folder.path(), &["provision"]));
-    assert_eq!(told["TABLE_NAME"], "wechat-relay");
-    assert_eq!(told["SEALING_KEY"], std::fs::read_to_string(folder.path().join("sealing.key")).unwrap());
-    assert!(told["INBOUND_QUEUE_URL"].ends_with("/wechat-relay-inbound.fifo"));
-    assert!(told["COMMAND_QUEUE_URLS"].starts_with(&told["AWS_ENDPOINT_URL_SQS"]));
-    assert_eq!(told["CALLBACK_ALLOW"], "127.0.0.0/8,::1");
+    let environment = provisioned(&mut relay(folder.path(), &["provision"]));
+    assert_eq!(environment["TABLE_NAME"], "wechat-relay");
+    assert_eq!(environment["SEALING_KEY"], std::fs::read_to_string(folder.path().join("sealing.key")).unwrap());
+    assert!(environment["INBOUND_QUEUE_URL"].ends_with("/wechat-relay-inbound.fifo"));
+    assert!(environment["COMMAND_QUEUE_URLS"].starts_with(&environment["AWS_ENDPOINT_URL_SQS"]));
+    assert_eq!(environment["CALLBACK_ALLOW"], "127.0.0.0/8,::1");
 
-    // As from another machine, where the environment alone says where the services are.
+    // As on another machine, where only the environment names the services.
     let elsewhere = tempfile::tempdir().unwrap();
     let there = provisioned(
         relay(elsewhere.path(), &["provision", "--stack", "second"])
-            .envs(&told)
-            .env("AWS_ENDPOINT_URL", &told["AWS_ENDPOINT_URL_DYNAMODB"])
+            .envs(&environment)
+            .env("AWS_ENDPOINT_URL", &environment["AWS_ENDPOINT_URL_DYNAMODB"])
             .env("CALLBACK_ALLOW", "callback.test"),
     );
     assert_eq!(there["TABLE_NAME"], "second");
     assert!(there["INBOUND_QUEUE_URL"].ends_with("/second-inbound.fifo"));
-    assert_eq!(there["AWS_ENDPOINT_URL_SQS"], told["AWS_ENDPOINT_URL_SQS"]);
-    assert_eq!(there["AWS_SECRET_ACCESS_KEY"], told["AWS_SECRET_ACCESS_KEY"]);
+    assert_eq!(there["AWS_ENDPOINT_URL_SQS"], environment["AWS_ENDPOINT_URL_SQS"]);
+    assert_eq!(there["AWS_SECRET_ACCESS_KEY"], environment["AWS_SECRET_ACCESS_KEY"]);
     assert_eq!(there["CALLBACK_ALLOW"], "127.0.0.0/8,::1,callback.test");
     assert!(running.terminate());
 }
 
-/// An `aws` that knows one stack, whose outputs and secret lie beside it.
+/// An `aws` command that knows one stack. The stack's outputs and secret are files beside it.
 const AWS: &str = r#"#!/bin/sh
 cd "$(dirname "$0")"
 case "$*" in
@@ -146,7 +146,7 @@ case "$*" in
 esac
 "#;
 
-/// What `scripts/stack-env` exports of a stack that has the template's outputs, of which the given ones matter.
+/// The variables that `scripts/stack-env` exports of a stack. Outputs that are not given have a dummy value.
 fn stack_env(outputs: &HashMap<&str, &str>, secret: &str) -> Result<HashMap<String, String>, String> {
     let folder = tempfile::tempdir().unwrap();
     let template = template::Document::read().unwrap();
@@ -168,7 +168,7 @@ fn stack_env(outputs: &HashMap<&str, &str>, secret: &str) -> Result<HashMap<Stri
         .output()
         .unwrap();
     if !output.status.success() {
-        assert!(output.stdout.is_empty(), "a failure leaves no half of it behind");
+        assert!(output.stdout.is_empty(), "a failure prints nothing");
         return Err(String::from_utf8(output.stderr).unwrap());
     }
     let lines = String::from_utf8(output.stdout).unwrap();
@@ -178,30 +178,30 @@ fn stack_env(outputs: &HashMap<&str, &str>, secret: &str) -> Result<HashMap<Stri
 }
 
 #[test]
-fn apps_of_a_deployment_are_administered_in_its_environment() {
+fn apps_of_a_deployment_are_administered_with_its_environment() {
     let folder = tempfile::tempdir().unwrap();
     let mut running = Running::start(folder.path(), &["--only", "aws"]);
     running.until("Ctrl-C stops it.");
-    let told = provisioned(&mut relay(folder.path(), &["provision"]));
+    let environment = provisioned(&mut relay(folder.path(), &["provision"]));
     let outputs = HashMap::from([
-        ("TableName", &*told["TABLE_NAME"]),
-        ("InboundQueueUrl", &told["INBOUND_QUEUE_URL"]),
-        ("CommandQueueUrls", &told["COMMAND_QUEUE_URLS"]),
+        ("TableName", &*environment["TABLE_NAME"]),
+        ("InboundQueueUrl", &environment["INBOUND_QUEUE_URL"]),
+        ("CommandQueueUrls", &environment["COMMAND_QUEUE_URLS"]),
         ("SealingKeyArn", "arn:aws:secretsmanager:us-east-1:123456789012:secret:SealingKey-abc"),
     ]);
-    let stack = stack_env(&outputs, &told["SEALING_KEY"]).unwrap();
+    let stack = stack_env(&outputs, &environment["SEALING_KEY"]).unwrap();
     let variables = ["AWS_REGION", "TABLE_NAME", "INBOUND_QUEUE_URL", "COMMAND_QUEUE_URLS", "SEALING_KEY"];
-    let wanted = variables.map(|name| (name.to_owned(), told[name].clone()));
+    let wanted = variables.map(|name| (name.to_owned(), environment[name].clone()));
     assert_eq!(stack, HashMap::from(wanted));
 
     let elsewhere = tempfile::tempdir().unwrap();
     let deployed = |queues: &str, arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wechat-relay"));
-        command.current_dir(&elsewhere).envs(&told).envs(&stack).env("COMMAND_QUEUE_URLS", queues);
+        command.current_dir(&elsewhere).envs(&environment).envs(&stack).env("COMMAND_QUEUE_URLS", queues);
         command.arg("--deployed").args(arguments).output().unwrap()
     };
-    // Two shards, for this purpose behind one queue.
-    let (one, two) = (&*told["COMMAND_QUEUE_URLS"], [&*told["COMMAND_QUEUE_URLS"]; 2].join(","));
+    // Two shards that share one queue; this test sends no commands.
+    let (one, two) = (&*environment["COMMAND_QUEUE_URLS"], [&*environment["COMMAND_QUEUE_URLS"]; 2].join(","));
     let made = ["a", "b", "c"].map(|name| json(&deployed(&two, &["app", "create", name, "--token", "t", "--json"])));
     let apps = |queues| json(&deployed(queues, &["app", "list", "--json"])).as_array().unwrap().len();
     assert_eq!((apps(&two), apps(one)), (3, 2), "apps are spread over the shards");
@@ -218,12 +218,12 @@ fn apps_of_a_deployment_are_administered_in_its_environment() {
         nowhere.contains("scripts/stack-env") && nowhere.ends_with("COMMAND_QUEUE_URLS: is not set\n"),
         "{nowhere}"
     );
-    assert!(std::fs::read_dir(&elsewhere).unwrap().next().is_none(), "no folder is needed or made");
+    assert!(std::fs::read_dir(&elsewhere).unwrap().next().is_none(), "no folder is created");
     assert!(running.terminate());
 }
 
 #[test]
-fn a_stacks_environment_is_quoted_and_told_whole_or_not_at_all() {
+fn stack_env_quotes_its_output_and_prints_all_of_it_or_nothing() {
     let odd = "it's \"$(exit)\" `exit` \\ *";
     let mut outputs = HashMap::from([
         ("TableName", odd),
@@ -231,16 +231,19 @@ fn a_stacks_environment_is_quoted_and_told_whole_or_not_at_all() {
         ("CommandQueueUrls", "https://sqs/0.fifo,https://sqs/1.fifo"),
         ("SealingKeyArn", "arn:aws:secretsmanager:us-east-1:123456789012:secret:SealingKey-abc"),
     ]);
-    let told = stack_env(&outputs, "0f").unwrap();
-    assert_eq!((&*told["TABLE_NAME"], &*told["AWS_REGION"], &*told["SEALING_KEY"]), (odd, "us-east-1", "0f"));
+    let environment = stack_env(&outputs, "0f").unwrap();
+    assert_eq!(
+        (&*environment["TABLE_NAME"], &*environment["AWS_REGION"], &*environment["SEALING_KEY"]),
+        (odd, "us-east-1", "0f")
+    );
     outputs.remove("SealingKeyArn");
     assert!(stack_env(&outputs, "0f").unwrap_err().contains("this aws does not know secretsmanager"));
 }
 
 #[test]
-fn what_makes_no_sense_is_refused_with_a_sentence() {
+fn invalid_arguments_are_refused_with_an_explanation() {
     let folder = tempfile::tempdir().unwrap();
-    for (arguments, said) in [
+    for (arguments, message) in [
         (&["app", "create", "x", "--token", ""][..], "the token must not be empty"),
         (&["app", "create", "x", "--token", "t", "--callback", "ftp://x/"], "must begin with http:// or https://"),
         (&["app", "update", "x", "--callback", "nonsense"], "is not a URL"),
@@ -253,6 +256,6 @@ fn what_makes_no_sense_is_refused_with_a_sentence() {
     ] {
         let output = run(folder.path(), arguments);
         let error = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success() && error.contains(said), "{arguments:?}: {error}");
+        assert!(!output.status.success() && error.contains(message), "{arguments:?}: {error}");
     }
 }

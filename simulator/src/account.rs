@@ -1,91 +1,13 @@
-//! An account: who it is, whom it knows, what reached it, which web login is its current one.
+//! An account: its contacts, its inbox, what its clients sent, and its current web login.
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use crate::book::Book;
 use crate::inbox::Inbox;
-use crate::person::{Group, Person};
 use crate::record::Sent;
-
-/// WeChat's number of an account, the same for ever.
-pub type Uin = u64;
-
-/// An account to make. Generated contacts are called `Friend 1`, `Group 1`, `Official 1`, and the
-/// strangers in groups `Member 1-5` (group 1, fifth member); named ones come after them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AccountSpec {
-    pub uin: Uin,
-    pub nick_name: String,
-    /// 0 unknown, 1 male, 2 female.
-    pub sex: u8,
-    pub signature: String,
-    /// How many friends to generate.
-    pub friends: u32,
-    /// How many groups to generate, all saved to the contacts.
-    pub groups: u32,
-    /// Members of a generated group, the account among them.
-    pub members_per_group: u32,
-    /// How many official accounts to generate.
-    pub official_accounts: u32,
-    pub named_friends: Vec<Person>,
-    pub named_groups: Vec<Group>,
-    pub named_official_accounts: Vec<Person>,
-    /// The web is closed to this account: 1203, unless the client logs in as a desktop.
-    pub no_web: bool,
-}
-
-impl AccountSpec {
-    pub fn new(uin: Uin, nick_name: impl Into<String>) -> Self {
-        Self { uin, nick_name: nick_name.into(), ..Self::default() }
-    }
-
-    #[must_use]
-    pub fn friends(mut self, count: u32) -> Self {
-        self.friends = count;
-        self
-    }
-
-    #[must_use]
-    pub fn groups(mut self, count: u32, members: u32) -> Self {
-        self.groups = count;
-        self.members_per_group = members;
-        self
-    }
-
-    #[must_use]
-    pub fn official_accounts(mut self, count: u32) -> Self {
-        self.official_accounts = count;
-        self
-    }
-
-    #[must_use]
-    pub fn friend(mut self, friend: Person) -> Self {
-        self.named_friends.push(friend);
-        self
-    }
-
-    #[must_use]
-    pub fn group(mut self, group: Group) -> Self {
-        self.named_groups.push(group);
-        self
-    }
-
-    #[must_use]
-    pub fn official_account(mut self, account: Person) -> Self {
-        self.named_official_accounts.push(account);
-        self
-    }
-
-    #[must_use]
-    pub fn no_web(mut self) -> Self {
-        self.no_web = true;
-        self
-    }
-}
+use crate::spec::AccountSpec;
 
 #[derive(Debug)]
 pub(crate) struct Account {
@@ -93,12 +15,13 @@ pub(crate) struct Account {
     pub(crate) book: Book,
     pub(crate) inbox: Inbox,
     pub(crate) sent: Vec<Sent>,
-    /// The Sid of the current web login; an earlier one was ended by it.
-    pub(crate) current: Option<String>,
-    /// How many web logins there were, also those that have ended.
+    /// The Sid of the current web login. A new login ends the one before it.
+    pub(crate) current_sid: Option<String>,
+    /// The number of web logins, including those that have ended.
     pub(crate) logins: u64,
-    /// Rung when the inbox grows or the login ends, so that a push wakes this account's poll only.
-    pub(crate) bell: Arc<Notify>,
+    /// Notified when the inbox grows or the login ends. Each account has its own, so that a push wakes only
+    /// the polls of that account.
+    pub(crate) poll_wakeup: Arc<Notify>,
 }
 
 impl Account {
@@ -108,9 +31,9 @@ impl Account {
             book: Book::new(spec),
             inbox: Inbox::default(),
             sent: Vec::new(),
-            current: None,
+            current_sid: None,
             logins: 0,
-            bell: Arc::new(Notify::new()),
+            poll_wakeup: Arc::new(Notify::new()),
         }
     }
 }

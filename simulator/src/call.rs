@@ -1,4 +1,4 @@
-//! A request as the endpoints see it: query, cookies and body taken apart, nothing judged yet.
+//! A request as the endpoints see it: query, cookies and body are parsed but not validated.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use serde_json::Value;
 pub(crate) struct Call {
     /// The last part of the path.
     pub(crate) endpoint: String,
-    /// As the client named the server: `wx.qq.com`, `127.0.0.1:4080`.
+    /// The `Host` header, for example `wx.qq.com` or `127.0.0.1:4080`.
     pub(crate) host: String,
     pub(crate) query: HashMap<String, String>,
     pub(crate) cookies: HashMap<String, String>,
@@ -33,8 +33,8 @@ impl<S: Send + Sync> FromRequest<S> for Call {
         Ok(Self {
             endpoint: path.rsplit('/').next().unwrap_or(path).to_owned(),
             host: host_of(&parts.headers),
-            query: pairs(parts.uri.query().unwrap_or("")),
-            cookies: cookies(&parts.headers),
+            query: parse_query(parts.uri.query().unwrap_or("")),
+            cookies: parse_cookies(&parts.headers),
             headers: parts.headers,
             body,
         })
@@ -42,7 +42,7 @@ impl<S: Send + Sync> FromRequest<S> for Call {
 }
 
 impl Call {
-    /// A query parameter, decoded; empty where there is none.
+    /// A decoded query parameter, or an empty string if it is missing.
     pub(crate) fn query(&self, name: &str) -> &str {
         self.query.get(name).map_or("", String::as_str)
     }
@@ -55,8 +55,8 @@ impl Call {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
     }
 
-    /// The body as WeChat reads it, or `None` if it is no JSON. WeChat does **not** decode
-    /// `\uXXXX`: the six characters stay.
+    /// The body as WeChat reads it, or `None` if it is not JSON. WeChat does **not** decode `\uXXXX`: the six
+    /// characters stay as they are.
     pub(crate) fn json(&self) -> Option<Value> {
         let text = std::str::from_utf8(&self.body).ok()?;
         match first_escape(text) {
@@ -70,8 +70,8 @@ impl Call {
         first_escape(std::str::from_utf8(&self.body).ok()?)
     }
 
-    /// The client came by the name of a real WeChat host (through a proxy or an adapter).
-    pub(crate) fn by_real_host(&self) -> bool {
+    /// Whether the client used the name of a real WeChat host, for example through a proxy.
+    pub(crate) fn uses_real_host(&self) -> bool {
         self.host.ends_with(".qq.com") || self.host.ends_with(".wechat.com")
     }
 }
@@ -80,11 +80,11 @@ pub(crate) fn host_of(headers: &HeaderMap) -> String {
     headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost").to_owned()
 }
 
-pub(crate) fn pairs(query: &str) -> HashMap<String, String> {
+pub(crate) fn parse_query(query: &str) -> HashMap<String, String> {
     url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()
 }
 
-pub(crate) fn cookies(headers: &HeaderMap) -> HashMap<String, String> {
+pub(crate) fn parse_cookies(headers: &HeaderMap) -> HashMap<String, String> {
     headers
         .get_all(header::COOKIE)
         .iter()
@@ -105,7 +105,7 @@ fn first_escape(text: &str) -> Option<&str> {
     None
 }
 
-/// Doubles the backslash of every `\uXXXX`, so that it is read as text.
+/// Doubles the backslash of every `\uXXXX`, so that the JSON parser keeps the six characters.
 fn keep_escapes(text: &str) -> String {
     let mut kept = String::with_capacity(text.len() + 16);
     let mut rest = text.chars();
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn escaped_unicode_stays_as_it_came() {
+    fn escaped_unicode_is_not_decoded() {
         assert_eq!(first_escape(r#"{"a":"x\u4f60"}"#), Some(r"\u4f60"));
         assert_eq!(first_escape(r#"{"a":"x\\u4f60"}"#), None, "a backslash and a u");
         assert_eq!(keep_escapes(r#""\n\u4f60""#), r#""\n\\u4f60""#);

@@ -1,24 +1,24 @@
-//! What can be set about the server, at the start or while it runs.
+//! Settings of the server, at the start and while it runs.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 
-/// How the server behaves towards every client.
+/// How the server behaves towards all clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// How long `login` and `synccheck` wait before they answer "nothing". WeChat: 25 s.
+    /// How long `login` and `synccheck` wait before they report that nothing happened. WeChat waits 25 s.
     pub long_poll: Duration,
-    /// Added to every answer of WeChat's endpoints.
+    /// Delay of every response of WeChat's endpoints.
     pub latency: Duration,
-    /// Contacts a page of webwxgetcontact.
+    /// Contacts per page of webwxgetcontact.
     pub contact_page: usize,
-    /// Messages an answer of webwxsync; when there are more, `ContinueFlag` is 1.
+    /// Messages per response of webwxsync. If there are more, `ContinueFlag` is 1.
     pub sync_batch: usize,
-    /// The status of webwxnewloginpage: `None` is 301 after a good login in desktop mode and 200
-    /// otherwise; a 301 is always without a Location.
+    /// The HTTP status of webwxnewloginpage. `None` means 301 after a successful login in desktop mode, and
+    /// 200 otherwise. A 301 never has a `Location` header.
     pub login_status: Option<u16>,
-    /// Seeds keys and names; `None` draws one, so that two runs share no user name.
+    /// Seed of keys and user names. `None` draws a random seed, so that two runs never share a user name.
     pub seed: Option<u64>,
 }
 
@@ -35,8 +35,8 @@ impl Default for Config {
     }
 }
 
-/// Changes to a running server's [`Config`]; what is absent stays. The body of
-/// `POST /_sim/config`.
+/// Changes to the [`Config`] of a running server. Missing fields stay unchanged. This is the body of `POST
+/// /_sim/config`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {

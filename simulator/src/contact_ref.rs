@@ -1,28 +1,29 @@
-//! Whom an account talks to, named once and for all.
+//! References to contacts that stay the same in every session.
 
 use std::fmt;
 
-/// The names that WeChat keeps for itself; they are the same in every session.
+/// User names that WeChat reserves. They are the same in every session.
 const SPECIAL: [&str; 5] = ["filehelper", "fmessage", "weixin", "newsapp", "medianote"];
 
-/// Whom an account talks to, independent of user names, which change at every login. Displayed,
-/// and accepted wherever a name is, as `friend/0`, `group/2`, `official/1`, `stranger/2/5`, `petitioner/0`,
-/// `myself` or a special name.
+/// A contact of an account, independent of user names, which change at every login.
+///
+/// Its text form is `friend/0`, `group/2`, `official/1`, `stranger/2/5`, `petitioner/0`, `myself` or a
+/// special name. Every parameter that takes a name also accepts this key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ContactRef {
     Myself,
-    /// By position: generated friends first, then named ones.
+    /// The index of a friend. Generated friends come first, then named ones.
     Friend(u32),
     Group(u32),
     OfficialAccount(u32),
-    /// A member of a group who is no friend: the group and the position in it.
+    /// A group member who is not a friend: the index of the group and the position in it.
     Stranger {
         group: u32,
         index: u32,
     },
-    /// Somebody who asked to be a friend, by position.
+    /// The sender of a friend request, by index.
     Petitioner(u32),
-    /// `filehelper`, `fmessage` and the like.
+    /// A reserved user name such as `filehelper` or `fmessage`.
     Special(&'static str),
 }
 
@@ -53,7 +54,8 @@ impl ContactRef {
         SPECIAL.iter().find(|special| **special == name).map(|special| Self::Special(special))
     }
 
-    /// A number that names the contact; special names have none of their own.
+    /// A number that identifies the contact. The special names have no number of their own and share 0 with
+    /// `Myself`.
     pub(crate) fn code(self) -> u64 {
         match self {
             Self::Myself | Self::Special(_) => 0,

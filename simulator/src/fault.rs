@@ -1,36 +1,36 @@
-//! Faults by endpoint: what goes wrong, how often.
+//! Faults that a test injects: which requests fail, how, and how often.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::account::Uin;
+use crate::spec::Uin;
 
-/// Something that goes wrong with the next requests of an endpoint. Every field but `endpoint` may
-/// be left out; several together happen together, the delay first.
+/// A fault for the next requests of an endpoint. Only `endpoint` is required. Several effects can be
+/// combined; the delay comes first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Fault {
-    /// The last part of the path (`webwxsync`, `jslogin`), or `*` for all of WeChat's.
+    /// The last segment of the path (`webwxsync`, `jslogin`), or `*` for all of WeChat's endpoints.
     pub endpoint: String,
-    /// How many requests; 0 means every one until faults are cleared.
+    /// How many requests the fault affects. 0 affects all requests until the faults are cleared.
     pub times: u32,
-    /// Requests that pass first.
+    /// How many matching requests pass before the fault starts.
     pub after: u32,
-    /// Only this account's requests.
+    /// Affects only requests of this account.
     pub uin: Option<Uin>,
-    /// Waits before anything else.
+    /// Delay in milliseconds, before any other effect.
     pub delay_ms: u64,
-    /// Answers with this status, and `body`, instead of doing anything.
+    /// Returns this HTTP status, with `body`, and does not process the request.
     pub status: Option<u16>,
-    /// Answers with this body instead of doing anything.
+    /// Returns this body and does not process the request.
     pub body: Option<String>,
-    /// Answers as WeChat refuses: `Ret` in JSON, `retcode` in synccheck, without doing anything.
-    /// 1205 is "too often"; 1100, 1101, 1102 are "logged out".
+    /// Returns this error code the way WeChat does, and does not process the request: `Ret` in JSON,
+    /// `retcode` in synccheck. 1205 means too frequent; 1100, 1101 and 1102 mean logged out.
     pub ret: Option<i32>,
-    /// Closes the connection without an answer, before the request is looked at.
+    /// Closes the connection without a response and does not process the request.
     pub drop: bool,
-    /// Does what was asked, then closes the connection without an answer.
+    /// Processes the request, then closes the connection without a response.
     pub drop_answer: bool,
 }
 
@@ -88,30 +88,30 @@ impl Fault {
     }
 }
 
-/// A fault and how often it has met its endpoint.
+/// A fault and the number of requests that it has matched.
 #[derive(Debug)]
-pub(crate) struct Armed {
+pub(crate) struct ActiveFault {
     pub(crate) fault: Fault,
-    met: u32,
+    matched: u32,
 }
 
-impl Armed {
+impl ActiveFault {
     pub(crate) fn new(fault: Fault) -> Self {
-        Self { fault, met: 0 }
+        Self { fault, matched: 0 }
     }
 
-    /// Whether this request is hit; counts it.
-    pub(crate) fn hits(&mut self, endpoint: &str, uin: Option<Uin>) -> bool {
+    /// Counts a request that the fault applies to. Returns whether the fault affects it.
+    pub(crate) fn matches(&mut self, endpoint: &str, uin: Option<Uin>) -> bool {
         let fault = &self.fault;
         if (fault.endpoint != "*" && fault.endpoint != endpoint) || (fault.uin.is_some() && fault.uin != uin) {
             return false;
         }
-        self.met = self.met.saturating_add(1);
-        self.met > fault.after && (fault.times == 0 || self.met - fault.after <= fault.times)
+        self.matched = self.matched.saturating_add(1);
+        self.matched > fault.after && (fault.times == 0 || self.matched - fault.after <= fault.times)
     }
 
-    pub(crate) fn spent(&self) -> bool {
-        self.fault.times != 0 && self.met >= self.fault.after.saturating_add(self.fault.times)
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.fault.times != 0 && self.matched >= self.fault.after.saturating_add(self.fault.times)
     }
 }
 
@@ -120,11 +120,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fault_hits_as_often_as_it_says() {
-        let mut armed = Armed::new(Fault::on("webwxsync").after(1).times(2));
-        let hits: Vec<bool> = (0..5).map(|_| armed.hits("webwxsync", None)).collect();
+    fn a_fault_affects_the_configured_number_of_requests() {
+        let mut fault = ActiveFault::new(Fault::on("webwxsync").after(1).times(2));
+        let hits: Vec<bool> = (0..5).map(|_| fault.matches("webwxsync", None)).collect();
         assert_eq!(hits, [false, true, true, false, false]);
-        assert!(!armed.hits("synccheck", None));
-        assert!(armed.spent());
+        assert!(!fault.matches("synccheck", None));
+        assert!(fault.is_exhausted());
     }
 }

@@ -1,38 +1,38 @@
-//! The log of what reached an account, in order. webwxsync reads it from any position again, so an
-//! old synckey is answered with everything after it.
+//! Everything that reached an account, in order. webwxsync can read it again from any position, so a request
+//! with an old sync key receives everything after that position.
 
 use serde_json::{Map, Value};
 
 use crate::contact_ref::ContactRef;
 use crate::record::Pushed;
 
-/// One thing that webwxsync tells.
+/// One item of a webwxsync response.
 #[derive(Debug, Clone)]
 pub(crate) enum Entry {
     Message(Box<Message>),
-    /// The contact as it is when it is read.
+    /// A changed contact. Its data are read when the entry is read.
     Changed(ContactRef),
     Removed(ContactRef),
 }
 
-/// A message before user names: those are put in for the session that reads it.
+/// A message before user names are known. The session that reads it fills them in.
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
     pub(crate) id: u64,
     pub(crate) from: ContactRef,
     pub(crate) to: ContactRef,
-    /// Who wrote it, in a group.
+    /// The author of a group message.
     pub(crate) member: Option<ContactRef>,
     pub(crate) msg_type: u32,
-    /// Escaped for the wire, without the group's prefix.
+    /// `Content`, escaped for the wire, without the author prefix of a group message.
     pub(crate) content: String,
-    /// Laid over the message's fields.
+    /// Fields that override those of the message.
     pub(crate) fields: Map<String, Value>,
     /// The chats that a message of type 51 lists.
     pub(crate) chats: Vec<ContactRef>,
-    /// Who asks to be a friend: `RecommendInfo.UserName`.
+    /// The sender of a friend request, for `RecommendInfo.UserName`.
     pub(crate) petitioner: Option<ContactRef>,
-    /// What the media endpoints answer for it.
+    /// The bytes that the media endpoints return for this message.
     pub(crate) media: Vec<u8>,
     /// Seconds since 1970.
     pub(crate) create_time: u64,

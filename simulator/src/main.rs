@@ -1,4 +1,4 @@
-//! `simulator --listen 127.0.0.1:4080`: a simulated Web WeChat as a process of its own.
+//! The simulated Web WeChat as a process: `simulator --listen 127.0.0.1:4080`.
 
 use std::net::SocketAddr;
 

@@ -1,39 +1,41 @@
-//! Identifiers that look random, differ from login to login, and can be read back without a table.
+//! Identifiers that look random, differ between logins, and can be decoded without a table.
 //!
-//! A session of an account with 2,000 friends would otherwise need a map of 2,000 user names; a
-//! bench runs a thousand such sessions.
+//! A bench runs a thousand sessions of accounts with 2,000 friends. A table would need 2,000 user names for
+//! each session.
 
 use crate::contact_ref::ContactRef;
 
-/// A small generator (splitmix64): ids and keys need to differ, not to be secret.
+/// A small random number generator (splitmix64). The ids and keys must be different, not secret.
 #[derive(Debug)]
-pub(crate) struct Dice(u64);
+pub(crate) struct Rng(u64);
 
-impl Dice {
+impl Rng {
     pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub(crate) fn roll(&mut self) -> u64 {
+    pub(crate) fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         scramble(self.0)
     }
 
-    /// `length` characters of the Base64 alphabet given.
+    /// `length` characters of this Base64 alphabet.
     pub(crate) fn text(&mut self, alphabet: &[u8; 64], length: usize) -> String {
-        (0..length).map(|_| char::from(alphabet[usize::try_from(self.roll() >> 58).unwrap_or(0)])).collect()
+        (0..length).map(|_| char::from(alphabet[usize::try_from(self.next_u64() >> 58).unwrap_or(0)])).collect()
     }
 
     /// `length` lower-case hex digits.
     pub(crate) fn hex(&mut self, length: usize) -> String {
-        (0..length).map(|_| char::from(b"0123456789abcdef"[usize::try_from(self.roll() >> 60).unwrap_or(0)])).collect()
+        (0..length)
+            .map(|_| char::from(b"0123456789abcdef"[usize::try_from(self.next_u64() >> 60).unwrap_or(0)]))
+            .collect()
     }
 }
 
 pub(crate) const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 pub(crate) const BASE64_URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// The contact's user name in the session with this salt: `@` (groups `@@`) and 64 hex digits.
+/// The contact's user name in the session with this salt: `@` (`@@` for groups) and 64 hex digits.
 pub(crate) fn user_name(salt: u64, contact: ContactRef) -> String {
     if let ContactRef::Special(name) = contact {
         return name.to_owned();
@@ -49,8 +51,9 @@ pub(crate) fn user_name(salt: u64, contact: ContactRef) -> String {
     )
 }
 
-/// Whom a user name means in the session with this salt, if it was made by [`user_name`].
-pub(crate) fn contact_of(salt: u64, name: &str) -> Option<ContactRef> {
+/// Decodes a user name of the session with this salt. Returns `None` for a name that [`user_name`] did not
+/// create.
+pub(crate) fn parse_user_name(salt: u64, name: &str) -> Option<ContactRef> {
     if let Some(special) = ContactRef::special(name) {
         return Some(special);
     }
@@ -66,7 +69,7 @@ pub(crate) fn encry_chat_room_id(salt: u64, group: u32) -> String {
     format!("@{:016x}{tail:016x}", scramble(tail ^ salt))
 }
 
-/// Message ids: integers above 2^53 that never repeat and do not count up.
+/// A message id. Ids are above 2^53, never repeat, and are not in ascending order.
 pub(crate) fn message_id(counter: u64) -> u64 {
     const LOW: u64 = (1 << 60) - 1;
     (1 << 62) + (counter.wrapping_mul(0x9e37_79b9_7f4a_7c15) & LOW)
@@ -90,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn user_names_read_back_in_their_own_session_only() {
+    fn user_names_can_be_decoded_only_in_their_own_session() {
         for contact in [
             ContactRef::Myself,
             ContactRef::Friend(1999),
@@ -100,17 +103,17 @@ mod tests {
             ContactRef::Special("filehelper"),
         ] {
             let name = user_name(42, contact);
-            assert_eq!(contact_of(42, &name), Some(contact));
+            assert_eq!(parse_user_name(42, &name), Some(contact));
             if !matches!(contact, ContactRef::Special(_)) {
-                assert_eq!(contact_of(43, &name), None, "{name}");
+                assert_eq!(parse_user_name(43, &name), None, "{name}");
             }
         }
-        assert_eq!(contact_of(42, "@short"), None);
-        assert_eq!(contact_of(42, "汉字"), None);
+        assert_eq!(parse_user_name(42, "@short"), None);
+        assert_eq!(parse_user_name(42, "汉字"), None);
     }
 
     #[test]
-    fn message_ids_are_large_and_differ() {
+    fn message_ids_are_large_and_unique() {
         let ids: std::collections::HashSet<u64> = (0..10_000).map(message_id).collect();
         assert_eq!(ids.len(), 10_000);
         assert!(ids.iter().all(|&id| id > 1 << 53 && id < 1 << 63));

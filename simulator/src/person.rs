@@ -6,21 +6,22 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Person {
-    /// As the person wrote it: real characters and emoji, escaped only on the wire.
+    /// The original text with characters and emoji. It is escaped only on the wire.
     pub nick_name: String,
-    /// The name the account's owner gave the person; empty for none.
+    /// The remark that the account's owner set, or empty.
     pub remark_name: String,
     /// 0 unknown, 1 male, 2 female.
     pub sex: u8,
     pub province: String,
     pub city: String,
     pub signature: String,
-    /// The WeChat id that the person chose, empty for most.
+    /// The WeChat id that the person chose. Empty for most people.
     pub alias: String,
-    /// WeChat tells a contact's Uin seldom; 0 is "not told".
+    /// The Uin that WeChat reports for this contact. WeChat reports it rarely; 0 means that it is not
+    /// reported.
     pub uin: u64,
-    /// The `seq` in `HeadImgUrl`: it stays until the person changes the picture. 0: made up from
-    /// the nickname.
+    /// The `seq` in `HeadImgUrl`. It changes only when the person changes the picture. With 0 the simulator
+    /// derives it from the account and the contact.
     pub head_seq: u32,
 }
 
@@ -49,13 +50,13 @@ impl Person {
     }
 }
 
-/// A member of a [`Group`]; one whose nickname is a friend's *is* that friend.
+/// A member of a [`Group`]. A member with the nickname of a friend *is* that friend.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Member {
     #[serde(flatten)]
     pub person: Person,
-    /// The member's name within the group; empty for none.
+    /// The member's display name in the group, or empty.
     pub display_name: String,
 }
 
@@ -71,18 +72,18 @@ impl Member {
     }
 }
 
-/// A group; the account itself is always its first member.
+/// A group. Its first member is always the account itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Group {
     pub nick_name: String,
     pub members: Vec<Member>,
-    /// What the account itself is called in the group; empty for its nickname.
+    /// The display name of the account itself in the group. If it is empty, the nickname is shown.
     pub my_display_name: String,
-    /// Whether the group is saved to the contacts. One that is not shows only in webwxinit, in a
-    /// message of type 51, or when somebody writes in it.
+    /// Whether the group is saved to the contacts. A group that is not saved appears only in webwxinit, in a
+    /// message of type 51, or when a member writes in it.
     pub saved: bool,
-    /// The `seq` in `HeadImgUrl`, 0 for none.
+    /// The `seq` in `HeadImgUrl`, or 0.
     pub head_seq: u32,
 }
 
@@ -103,7 +104,7 @@ impl Group {
         self
     }
 
-    /// Members by nickname.
+    /// Adds members by nickname.
     #[must_use]
     pub fn members<S: Into<String>>(mut self, nick_names: impl IntoIterator<Item = S>) -> Self {
         self.members.extend(nick_names.into_iter().map(Member::new));

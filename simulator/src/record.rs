@@ -1,35 +1,35 @@
-//! What the simulator remembers for a test or a bench to look at.
+//! Records for a test or a bench: messages sent and pushed, and violations.
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::account::Uin;
 use crate::contact_ref::ContactRef;
+use crate::spec::Uin;
 
-/// Something a client sent to a chat.
+/// A message that a client sent to a chat.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Sent {
-    /// WeChat's id, as it went back to the client in `MsgID`; a string in JSON.
+    /// WeChat's message id, as the response returned it in `MsgID`. A string in JSON.
     #[serde(serialize_with = "as_text")]
     pub msg_id: u64,
-    /// Whom it went to, the same in every session.
+    /// The recipient. The same in every session.
     pub to: ContactRef,
-    /// That contact's nickname.
+    /// The recipient's nickname.
     pub to_name: String,
-    /// The user name the client wrote to.
+    /// The user name that the client sent to.
     pub to_user_name: String,
     pub kind: SentKind,
     /// The text, or the XML of an app message; empty for media.
     pub text: String,
-    /// The upload that a picture, video or file refers to.
+    /// The `MediaId` of the upload that a picture, video or file refers to.
     pub media_id: String,
-    /// `LocalID` as text, as the client gave it.
+    /// `LocalID` as text, unchanged.
     pub local_id: String,
-    /// `ClientMsgId` as text, as the client gave it.
+    /// `ClientMsgId` as text, unchanged.
     pub client_msg_id: String,
-    /// Taken back by webwxrevokemsg.
+    /// Whether webwxrevokemsg recalled the message.
     pub revoked: bool,
-    /// When it came, in microseconds since 1970.
+    /// When the message arrived, in microseconds since 1970.
     pub at: u64,
 }
 
@@ -44,34 +44,34 @@ pub enum SentKind {
     App,
 }
 
-/// A message that was pushed, in the order of the account's inbox.
+/// A pushed message, in the order of the account's inbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Pushed {
-    /// WeChat's id; a string in JSON.
+    /// WeChat's message id. A string in JSON.
     #[serde(serialize_with = "as_text")]
     pub msg_id: u64,
     /// When it was pushed, in microseconds since 1970.
     pub at: u64,
 }
 
-/// A rule that a client broke.
+/// A rule that a request broke.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Violation {
-    /// The last part of the path: `webwxsync`.
+    /// The last segment of the path, for example `webwxsync`.
     pub endpoint: String,
-    /// The rule's name, such as `synckey_unknown`.
+    /// The name of the rule, for example `synckey_unknown`.
     pub rule: &'static str,
-    /// What came and what should have.
+    /// What the request contained and what was expected.
     pub detail: String,
-    /// The account, where it is known.
+    /// The account, if it is known.
     pub uin: Option<Uin>,
-    /// WeChat lets it pass (a well-known client does it), yet it is not what its own page sends.
+    /// Whether WeChat accepts this. A well-known client sends it, but WeChat's own page does not.
     pub tolerated: bool,
-    /// In microseconds since 1970.
+    /// Microseconds since 1970.
     pub at: u64,
 }
 
-/// The number or text of a field that clients send either way.
+/// The text of a field that some clients send as a number and others as a string.
 pub(crate) fn text_of(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -80,7 +80,7 @@ pub(crate) fn text_of(value: &Value) -> String {
     }
 }
 
-/// JavaScript loses the digits of a number past 2^53.
+/// Serializes the id as a string, because JavaScript rounds numbers above 2^53.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn as_text<S: Serializer>(id: &u64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(id)

@@ -1,5 +1,5 @@
-//! The listening side: one router on one port, connections that can be cut, and the weather
-//! (latency and faults) in front of WeChat's endpoints.
+//! The HTTP server: one router on one port. A middleware adds latency and injects faults before WeChat's
+//! endpoints. Every connection can be broken.
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,42 +21,42 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::call;
 use crate::fault::Fault;
-use crate::wire::answer;
+use crate::wire::response;
 use crate::world::World;
 use crate::{control, endpoints};
 
 /// Serves until the world is closed.
-pub(crate) async fn serve(listener: Closable, world: World) {
+pub(crate) async fn serve(listener: BreakableListener, world: World) {
     let closing = world.clone();
-    let app = router(world).into_make_service_with_connect_info::<Cut>();
-    let closed = async move { closing.until(|state| state.closed.then_some(())).await };
-    // axum's accept loop has no error to report; the type is there for the future.
+    let app = router(world).into_make_service_with_connect_info::<ConnectionBreaker>();
+    let closed = async move { closing.wait_until(|state| state.closed.then_some(())).await };
+    // axum's accept loop never returns an error.
     let _ = axum::serve(listener, app).with_graceful_shutdown(closed).await;
 }
 
 fn router(world: World) -> Router {
     endpoints::routes()
-        .layer(middleware::from_fn_with_state(world.clone(), weather))
+        .layer(middleware::from_fn_with_state(world.clone(), inject_faults))
         .merge(control::routes())
         .layer(DefaultBodyLimit::disable())
         .with_state(world)
 }
 
-/// Latency, then the first armed fault that meets the request.
-async fn weather(
+/// Waits for the configured latency, then applies the first fault that matches the request.
+async fn inject_faults(
     State(world): State<World>,
-    ConnectInfo(cut): ConnectInfo<Cut>,
+    ConnectInfo(breaker): ConnectInfo<ConnectionBreaker>,
     request: Request,
     next: Next,
 ) -> Response {
     let path = request.uri().path();
     let endpoint = path.rsplit('/').next().unwrap_or(path).to_owned();
-    let uin = call::cookies(request.headers()).get("wxuin").and_then(|uin| uin.parse().ok());
+    let uin = call::parse_cookies(request.headers()).get("wxuin").and_then(|uin| uin.parse().ok());
     let (latency, fault) = {
         let mut state = world.lock();
-        let hit = state.faults.iter_mut().position(|armed| armed.hits(&endpoint, uin));
+        let hit = state.faults.iter_mut().position(|fault| fault.matches(&endpoint, uin));
         let fault = hit.map(|at| state.faults[at].fault.clone());
-        state.faults.retain(|armed| !armed.spent());
+        state.faults.retain(|fault| !fault.is_exhausted());
         (state.config.latency, fault)
     };
     let fault = fault.unwrap_or_default();
@@ -64,65 +64,65 @@ async fn weather(
     if !wait.is_zero() {
         tokio::time::sleep(wait).await;
     }
-    let response = match instead(&fault, &endpoint) {
+    let response = match fault_response(&fault, &endpoint) {
         Some(response) => response,
         None => next.run(request).await,
     };
     if fault.drop || fault.drop_answer || world.lock().closed {
-        cut.cut();
+        breaker.break_connection();
     }
     response
 }
 
-/// The answer that a fault gives in place of the endpoint's.
-fn instead(fault: &Fault, endpoint: &str) -> Option<Response> {
+/// The response that a fault returns instead of the endpoint's response.
+fn fault_response(fault: &Fault, endpoint: &str) -> Option<Response> {
     if fault.drop {
-        return Some(answer::text(""));
+        return Some(response::text(""));
     }
     if let Some(code) = fault.ret {
-        return Some(if endpoint == "synccheck" { answer::synccheck(code, 0) } else { answer::ret(code) });
+        return Some(if endpoint == "synccheck" { response::synccheck(code, 0) } else { response::ret(code) });
     }
     if fault.status.is_none() && fault.body.is_none() {
         return None;
     }
     let status = fault.status.and_then(|code| StatusCode::from_u16(code).ok()).unwrap_or(StatusCode::OK);
-    Some(answer::with_status(status, fault.body.clone().unwrap_or_default()))
+    Some(response::with_status(status, fault.body.clone().unwrap_or_default()))
 }
 
-/// A switch that breaks one connection at its next write.
+/// Breaks one connection at its next write.
 #[derive(Debug, Clone, Default)]
-struct Cut(Arc<AtomicBool>);
+struct ConnectionBreaker(Arc<AtomicBool>);
 
-impl Cut {
-    fn cut(&self) {
+impl ConnectionBreaker {
+    fn break_connection(&self) {
         self.0.store(true, Ordering::Release);
     }
 
-    fn is_cut(&self) -> bool {
+    fn is_broken(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
 }
 
-/// A TCP listener whose connections can be cut.
-pub(crate) struct Closable {
+/// A TCP listener with connections that can be broken.
+pub(crate) struct BreakableListener {
     listener: TcpListener,
 }
 
-impl Closable {
+impl BreakableListener {
     pub(crate) fn new(listener: TcpListener) -> Self {
         Self { listener }
     }
 }
 
-impl Listener for Closable {
-    type Io = Line;
+impl Listener for BreakableListener {
+    type Io = Connection;
     type Addr = SocketAddr;
 
-    async fn accept(&mut self) -> (Line, SocketAddr) {
+    async fn accept(&mut self) -> (Connection, SocketAddr) {
         let (stream, peer) = Listener::accept(&mut self.listener).await;
-        // Without it small answers wait for the peer's acknowledgement.
+        // Otherwise small responses wait for the peer's acknowledgement.
         let _ = stream.set_nodelay(true);
-        (Line { stream, cut: Cut::default() }, peer)
+        (Connection { stream, breaker: ConnectionBreaker::default() }, peer)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -130,27 +130,27 @@ impl Listener for Closable {
     }
 }
 
-impl Connected<IncomingStream<'_, Closable>> for Cut {
-    fn connect_info(stream: IncomingStream<'_, Closable>) -> Self {
-        stream.io().cut.clone()
+impl Connected<IncomingStream<'_, BreakableListener>> for ConnectionBreaker {
+    fn connect_info(stream: IncomingStream<'_, BreakableListener>) -> Self {
+        stream.io().breaker.clone()
     }
 }
 
-/// One connection.
-pub(crate) struct Line {
+/// A TCP connection that can be broken.
+pub(crate) struct Connection {
     stream: TcpStream,
-    cut: Cut,
+    breaker: ConnectionBreaker,
 }
 
-impl AsyncRead for Line {
+impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
 
-impl AsyncWrite for Line {
+impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.cut.is_cut() {
+        if self.breaker.is_broken() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
         Pin::new(&mut self.stream).poll_write(cx, bytes)

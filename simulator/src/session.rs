@@ -1,63 +1,64 @@
-//! One web login: its keys, its user names, its synckeys.
+//! A web login: its keys, user names and sync keys.
 
 use serde::{Deserialize, Serialize};
 
-use crate::account::Uin;
 use crate::contact_ref::ContactRef;
-use crate::names::{self, Dice};
+use crate::names::{self, Rng};
+use crate::spec::Uin;
 
-/// A web login. It stays known after its end, to answer with the code it ended with.
+/// A web login. An ended login is kept, so that later requests receive the code that it ended with.
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
     pub(crate) uin: Uin,
     pub(crate) sid: String,
     pub(crate) skey: String,
-    /// As WeChat means it; the XML has it percent-encoded.
+    /// The plain value. The XML of the login page contains it percent-encoded.
     pub(crate) pass_ticket: String,
     pub(crate) data_ticket: String,
     pub(crate) auth_ticket: String,
-    /// Makes this session's user names.
+    /// The salt of this session's user names.
     pub(crate) salt: u64,
-    /// 1100, 1101 or 1102 once it has ended.
+    /// The return code (1100, 1101 or 1102) that the session ended with.
     pub(crate) ended: Option<i32>,
-    /// webwxinit was answered.
+    /// webwxinit has been answered.
     pub(crate) online: bool,
-    /// synccheck requests that wait right now.
+    /// The number of synccheck requests that wait now.
     pub(crate) polling: usize,
-    /// How much of the inbox the client has confirmed, by asking for what comes after.
+    /// How many inbox entries the client has confirmed. A client confirms entries when it requests those
+    /// after them.
     pub(crate) confirmed: usize,
     /// Seconds since 1970.
     login_time: u64,
-    base: u64,
+    sync_key_base: u64,
 }
 
 impl Session {
-    pub(crate) fn new(uin: Uin, now: u64, dice: &mut Dice) -> Self {
+    pub(crate) fn new(uin: Uin, now: u64, rng: &mut Rng) -> Self {
         Self {
             uin,
-            // Both characters must survive a query string.
+            // The characters `+` and `/` test whether a client encodes the query string.
             sid: format!(
                 "{}+{}/{}",
-                dice.text(names::BASE64, 6),
-                dice.text(names::BASE64, 4),
-                dice.text(names::BASE64, 4)
+                rng.text(names::BASE64, 6),
+                rng.text(names::BASE64, 4),
+                rng.text(names::BASE64, 4)
             ),
-            skey: format!("@crypt_{}_{}", dice.hex(8), dice.hex(32)),
+            skey: format!("@crypt_{}_{}", rng.hex(8), rng.hex(32)),
             pass_ticket: format!(
                 "{}+{}/{}=",
-                dice.text(names::BASE64, 20),
-                dice.text(names::BASE64, 10),
-                dice.text(names::BASE64, 11)
+                rng.text(names::BASE64, 20),
+                rng.text(names::BASE64, 10),
+                rng.text(names::BASE64, 11)
             ),
-            data_ticket: format!("gS{}", dice.text(names::BASE64_URL, 22)),
-            auth_ticket: format!("CIsB{}", dice.text(names::BASE64_URL, 100)),
-            salt: dice.roll(),
+            data_ticket: format!("gS{}", rng.text(names::BASE64_URL, 22)),
+            auth_ticket: format!("CIsB{}", rng.text(names::BASE64_URL, 100)),
+            salt: rng.next_u64(),
             ended: None,
             online: false,
             polling: 0,
             confirmed: 0,
             login_time: now,
-            base: 600_000_000 + (dice.roll() & 0x00ff_ffff),
+            sync_key_base: 600_000_000 + (rng.next_u64() & 0x00ff_ffff),
         }
     }
 
@@ -66,19 +67,19 @@ impl Session {
     }
 
     pub(crate) fn contact(&self, user_name: &str) -> Option<ContactRef> {
-        names::contact_of(self.salt, user_name)
+        names::parse_user_name(self.salt, user_name)
     }
 
-    /// The keys that stand for the first `position` entries of the inbox: four of them after
-    /// webwxinit, seven from the first webwxsync on.
+    /// The sync key for the first `position` entries of the inbox. It has four pairs in webwxinit and seven
+    /// in webwxsync.
     pub(crate) fn sync_key(&self, position: usize, keys: KeyCount) -> SyncKey {
         let position = u64::try_from(position).unwrap_or(u64::MAX);
-        let (base, time) = (self.base, self.login_time);
+        let (sync_key_base, time) = (self.sync_key_base, self.login_time);
         let full = [
-            (1, base),
-            (2, base + position),
-            (3, base - 374),
-            (11, base - 29),
+            (1, sync_key_base),
+            (2, sync_key_base + position),
+            (3, sync_key_base - 374),
+            (11, sync_key_base - 29),
             (201, time + position),
             (1000, time - 9),
             (1001, time - 3),
@@ -91,10 +92,11 @@ impl Session {
         SyncKey { count: list.len(), list }
     }
 
-    /// The position that keys stand for, if this session sent them out.
-    pub(crate) fn position(&self, keys: &[KeyValue]) -> Option<usize> {
+    /// The inbox position that these pairs stand for. Returns `None` for pairs that this session never
+    /// issued.
+    pub(crate) fn position_of(&self, keys: &[KeyValue]) -> Option<usize> {
         let second = keys.iter().find(|pair| pair.key == 2)?.val;
-        let position = usize::try_from(second.checked_sub(self.base)?).ok()?;
+        let position = usize::try_from(second.checked_sub(self.sync_key_base)?).ok()?;
         [KeyCount::Four, KeyCount::Seven]
             .into_iter()
             .any(|count| self.sync_key(position, count).list == keys)
@@ -122,8 +124,8 @@ pub(crate) struct KeyValue {
     pub(crate) val: u64,
 }
 
-/// `1_636444437|2_636445051` as synccheck has it.
-pub(crate) fn parse_keys(text: &str) -> Option<Vec<KeyValue>> {
+/// Parses the form that synccheck uses: `1_636444437|2_636445051`.
+pub(crate) fn parse_sync_key(text: &str) -> Option<Vec<KeyValue>> {
     text.split('|')
         .map(|pair| {
             let (key, val) = pair.split_once('_')?;
@@ -137,26 +139,26 @@ mod tests {
     use super::*;
 
     fn session() -> Session {
-        Session::new(7, 1_700_000_000, &mut Dice::new(1))
+        Session::new(7, 1_700_000_000, &mut Rng::new(1))
     }
 
     #[test]
-    fn keys_grow_from_four_to_seven_and_read_back() {
+    fn sync_keys_with_four_or_seven_pairs_can_be_decoded() {
         let session = session();
         let four = session.sync_key(3, KeyCount::Four);
         let seven = session.sync_key(3, KeyCount::Seven);
         assert_eq!((four.count, seven.count), (4, 7));
-        assert_eq!(session.position(&four.list), Some(3));
-        assert_eq!(session.position(&seven.list), Some(3));
+        assert_eq!(session.position_of(&four.list), Some(3));
+        assert_eq!(session.position_of(&seven.list), Some(3));
     }
 
     #[test]
-    fn keys_that_were_never_sent_mean_nothing() {
+    fn unknown_sync_keys_are_rejected() {
         let session = session();
         let mut keys = session.sync_key(3, KeyCount::Seven).list;
         keys[0].val += 1;
-        assert_eq!(session.position(&keys), None);
-        assert_eq!(session.position(&keys[..5]), None);
-        assert_eq!(parse_keys("1_2|3"), None);
+        assert_eq!(session.position_of(&keys), None);
+        assert_eq!(session.position_of(&keys[..5]), None);
+        assert_eq!(parse_sync_key("1_2|3"), None);
     }
 }

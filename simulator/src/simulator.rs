@@ -1,4 +1,4 @@
-//! The running server.
+//! The running server: start, stop and address.
 
 use std::net::SocketAddr;
 
@@ -6,11 +6,11 @@ use tokio::net::{TcpListener, ToSocketAddrs};
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
-use crate::names::Dice;
-use crate::server::{self, Closable};
+use crate::names::Rng;
+use crate::server::{self, BreakableListener};
 use crate::world::World;
 
-/// A simulated WeChat that listens until it is dropped or stopped.
+/// A simulated WeChat. It listens until it is stopped or dropped.
 #[derive(Debug)]
 pub struct Simulator {
     address: SocketAddr,
@@ -19,7 +19,7 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// Listens on the address (port 0: any free one) and serves in a background task.
+    /// Listens on the address and serves in a background task. Port 0 selects a free port.
     pub async fn start(address: impl ToSocketAddrs) -> std::io::Result<Self> {
         Self::start_with(address, Config::default()).await
     }
@@ -31,12 +31,12 @@ impl Simulator {
             Some(seed) => seed,
             None => getrandom::u64().map_err(std::io::Error::other)?,
         };
-        let world = World::new(config, Dice::new(seed).roll());
-        let serving = tokio::spawn(server::serve(Closable::new(listener), world.clone()));
+        let world = World::new(config, Rng::new(seed).next_u64());
+        let serving = tokio::spawn(server::serve(BreakableListener::new(listener), world.clone()));
         Ok(Self { address, world, serving })
     }
 
-    /// `http://127.0.0.1:PORT`, in place of every WeChat host.
+    /// `http://127.0.0.1:PORT`. It replaces every WeChat host.
     pub fn origin(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -45,15 +45,15 @@ impl Simulator {
         self.address
     }
 
-    /// What can be done to the simulated WeChat.
+    /// The handle that controls the simulated WeChat.
     pub fn world(&self) -> World {
         self.world.clone()
     }
 
-    /// Closes every connection, also those that wait in a long poll, and stops listening.
+    /// Closes all connections, including long polls, and stops listening.
     pub async fn stop(mut self) {
         self.world.close();
-        // An error here is the task's panic, and it has been printed.
+        // An error means that the task panicked, and the panic has been printed.
         let _ = (&mut self.serving).await;
     }
 

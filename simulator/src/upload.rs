@@ -1,32 +1,32 @@
-//! Files that clients upload, chunk by chunk.
+//! Files that clients upload in chunks.
 
 use std::sync::Arc;
 
-use crate::account::Uin;
+use crate::spec::Uin;
 
-/// A file that a client uploaded; sends refer to it by its `MediaId`.
+/// A file that a client uploaded. Messages refer to it by its `MediaId`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
     pub uin: Uin,
     pub name: String,
     /// `pic`, `video` or `doc`.
     pub media_type: String,
-    /// The file's MD5 as the client gave it; empty if it gave none.
+    /// The file's MD5 as the client sent it, or empty.
     pub md5: String,
     pub bytes: Arc<[u8]>,
 }
 
-/// An upload whose last chunk has not come.
+/// An upload whose last chunk has not arrived.
 #[derive(Debug)]
-pub(crate) struct Unfinished {
+pub(crate) struct PartialUpload {
     pub(crate) chunks: usize,
     pub(crate) next: usize,
     pub(crate) bytes: Vec<u8>,
 }
 
-/// What webwxcheckupload gave out for a large file.
+/// The keys that webwxcheckupload issued for a large file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Permit {
+pub(crate) struct UploadPermit {
     pub(crate) size: u64,
     pub(crate) aes_key: String,
     pub(crate) signature: String,

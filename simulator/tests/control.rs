@@ -1,4 +1,4 @@
-//! The control API, as another process uses it.
+//! The control API over HTTP.
 
 mod common;
 
@@ -29,7 +29,7 @@ impl Control {
 }
 
 #[tokio::test]
-async fn another_process_can_play_the_phone_and_the_friends() {
+async fn another_process_controls_the_phone_and_the_friends() {
     let simulator = Simulator::start("127.0.0.1:0").await.unwrap();
     let control = Control::new(&simulator);
     let specs = json!([
@@ -43,8 +43,8 @@ async fn another_process_can_play_the_phone_and_the_friends() {
 
     let mut client = Client::new(&simulator).await;
     assert_eq!(control.get("uuids?n=1").await.1, json!({"uuid": client.uuid}));
-    let told = client.poll_login(1).await;
-    client.open(&told).await;
+    let reply = client.poll_login(1).await;
+    client.open(&reply).await;
     client.start().await;
     assert_eq!(control.get("accounts/1?wait=online").await.1["online"], true);
 
@@ -59,10 +59,10 @@ async fn another_process_can_play_the_phone_and_the_friends() {
         )
         .await
         .1;
-    let news = client.sync().await;
-    let ids: Vec<&Value> = news["AddMsgList"].as_array().unwrap().iter().map(|row| &row["MsgId"]).collect();
+    let batch = client.sync().await;
+    let ids: Vec<&Value> = batch["AddMsgList"].as_array().unwrap().iter().map(|row| &row["MsgId"]).collect();
     assert_eq!(json!({"msg_ids": ids}), pushed);
-    assert_eq!(news["AddMsgList"][2]["MsgType"], 37);
+    assert_eq!(batch["AddMsgList"][2]["MsgType"], 37);
     assert_eq!(control.get("pushed?uin=1").await.1["pushed"][0]["msg_id"], pushed["msg_ids"][0]);
 
     client.send_text("filehelper", "hello").await;
@@ -72,7 +72,7 @@ async fn another_process_can_play_the_phone_and_the_friends() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_done_is_told() {
+async fn failed_requests_return_an_error() {
     let simulator = Simulator::start("127.0.0.1:0").await.unwrap();
     let control = Control::new(&simulator);
     control.post("accounts", json!({"uin": 1, "nick_name": "one"})).await;
@@ -83,7 +83,7 @@ async fn what_cannot_be_done_is_told() {
         {"uin": 1, "from": {"friend": "x"}, "text": "a"},
     ]);
     assert_eq!(control.post("push", push).await, (404, missing));
-    assert_eq!(control.get("pushed?uin=1").await.1, json!({"pushed": []}), "all or nothing");
+    assert_eq!(control.get("pushed?uin=1").await.1, json!({"pushed": []}), "no message was pushed");
     assert_eq!(control.post("confirm", json!({"uuid": client.uuid})).await.0, 409);
     assert_eq!(control.post("scan", json!({"uuid": "x", "uin": 1})).await.0, 404);
     assert_eq!(control.get("accounts/2").await.0, 404);

@@ -1,4 +1,4 @@
-//! Media in and out, friend requests, groups that a client makes.
+//! Inbound and outbound media, friend requests, and groups that a client creates.
 
 mod common;
 
@@ -32,8 +32,8 @@ async fn media_of_messages_can_be_fetched() {
     world.push(UIN, &Push::kind(from(), Kind::Voice { length_ms: 900 })).unwrap();
     world.push(UIN, &Push::kind(from(), Kind::Video { seconds: 2 }).media(*b"0123ftypx")).unwrap();
     world.push(UIN, &Push::kind(from(), Kind::File { name: "a & b.txt".into() }).media(*b"inside")).unwrap();
-    let news = client.sync().await;
-    let rows = news["AddMsgList"].as_array().unwrap();
+    let batch = client.sync().await;
+    let rows = batch["AddMsgList"].as_array().unwrap();
     let types: Vec<&Value> = rows.iter().map(|row| &row["MsgType"]).collect();
     assert_eq!(types, [3, 34, 43, 49]);
     let skey = client.keys["skey"].clone();
@@ -69,7 +69,7 @@ async fn media_of_messages_can_be_fetched() {
 }
 
 #[tokio::test]
-async fn avatars_stay_from_session_to_session() {
+async fn avatars_are_the_same_in_every_session() {
     let (simulator, client) = logged_in().await;
     let picture = async |client: &Client| {
         let address = client.init["ContactList"][1]["HeadImgUrl"].as_str().unwrap().to_owned();
@@ -84,7 +84,7 @@ async fn avatars_stay_from_session_to_session() {
 }
 
 #[tokio::test]
-async fn an_upload_in_chunks_becomes_a_picture() {
+async fn a_chunked_upload_can_be_sent_as_a_picture() {
     let (simulator, client) = logged_in().await;
     let world = simulator.world();
     let file: Vec<u8> = (0..CHUNK + 10).map(|at| u8::try_from(at % 251).unwrap()).collect();
@@ -105,7 +105,7 @@ async fn an_upload_in_chunks_becomes_a_picture() {
 }
 
 #[tokio::test]
-async fn a_file_is_a_message_that_names_its_upload() {
+async fn a_file_message_refers_to_its_upload() {
     let (simulator, client) = logged_in().await;
     let upload = client.upload(b"hello", 5, None, Value::Null).await;
     let media_id = upload["MediaId"].as_str().unwrap();
@@ -129,7 +129,7 @@ async fn a_file_is_a_message_that_names_its_upload() {
 }
 
 #[tokio::test]
-async fn wrong_uploads_are_refused() {
+async fn invalid_uploads_are_refused() {
     let (simulator, client) = logged_in().await;
     client.upload(&[0; 10], CHUNK + 10, Some((1, 2)), Value::Null).await;
     client.upload(&[0; 10], CHUNK + 10, Some((0, 2)), Value::Null).await;
@@ -138,18 +138,18 @@ async fn wrong_uploads_are_refused() {
 }
 
 #[tokio::test]
-async fn a_large_file_is_announced() {
+async fn a_large_file_needs_checkupload() {
     let (simulator, client) = logged_in().await;
     let size = 25 * 1024 * 1024 + 1;
     let (chunk, chunks) = (vec![0; CHUNK], Some((0, 51)));
     client.upload(&chunk, size, chunks, json!({"ClientMediaId": 1})).await;
     assert_eq!(rules(&simulator), ["upload_not_announced"]);
     simulator.world().clear_violations();
-    let asked = json!({
+    let request = json!({
         "FileMd5": "0123456789abcdef0123456789abcdef", "FileName": "big", "FileSize": size, "FileType": 7,
         "FromUserName": client.myself(), "ToUserName": "filehelper",
     });
-    let permit = client.post("webwxcheckupload", asked).await;
+    let permit = client.post("webwxcheckupload", request).await;
     let keys = json!({"AESKey": permit["AESKey"], "Signature": permit["Signature"], "ClientMediaId": 2});
     client.upload(&chunk, size, chunks, keys).await;
     assert_eq!(rules(&simulator), [""; 0]);
@@ -160,8 +160,8 @@ async fn a_friend_request_is_accepted_with_its_ticket() {
     let (simulator, mut client) = logged_in().await;
     let request = Kind::FriendRequest { person: Person::new("王五"), words: "我是王五".into() };
     simulator.world().push(UIN, &Push::kind(From::Special("fmessage".into()), request)).unwrap();
-    let news = client.sync().await;
-    let row = &news["AddMsgList"][0];
+    let batch = client.sync().await;
+    let row = &batch["AddMsgList"][0];
     assert_eq!((&row["MsgType"], &row["FromUserName"], &row["Ticket"]), (&json!(37), &json!("fmessage"), &json!("")));
     let info = &row["RecommendInfo"];
     let accept = |ticket: &Value| {
@@ -180,7 +180,7 @@ async fn a_friend_request_is_accepted_with_its_ticket() {
 }
 
 #[tokio::test]
-async fn a_client_makes_and_renames_a_group() {
+async fn a_client_creates_and_renames_a_group() {
     let (simulator, mut client) = logged_in().await;
     let world = simulator.world();
     let name = |friend: &str| json!({"UserName": world.user_name(UIN, friend).unwrap()});
@@ -191,14 +191,14 @@ async fn a_client_makes_and_renames_a_group() {
     client.post("webwxupdatechatroom?fun=modtopic", json!({"ChatRoomName": room, "NewTopic": "新新"})).await;
     let added = json!({"ChatRoomName": room, "AddMemberList": world.user_name(UIN, "Friend 3").unwrap()});
     client.post("webwxupdatechatroom?fun=addmember", added).await;
-    let news = client.sync().await;
-    let last = &news["ModContactList"][2];
+    let batch = client.sync().await;
+    let last = &batch["ModContactList"][2];
     assert_eq!((&last["UserName"], &last["NickName"], &last["MemberCount"]), (room, &json!("新新"), &json!(4)));
     assert_eq!(rules(&simulator), [""; 0]);
 }
 
 #[tokio::test]
-async fn a_location_is_text_with_an_address() {
+async fn a_location_is_a_text_message_with_its_address() {
     let (simulator, mut client) = logged_in().await;
     let place = Kind::Location {
         latitude: "31.230000".into(),
@@ -207,8 +207,8 @@ async fn a_location_is_text_with_an_address() {
         poi_name: "广场".into(),
     };
     simulator.world().push(UIN, &Push::kind(From::member("Group 1", "Friend 1"), place)).unwrap();
-    let news = client.sync().await;
-    let row = &news["AddMsgList"][0];
+    let batch = client.sync().await;
+    let row = &batch["AddMsgList"][0];
     assert_eq!((&row["MsgType"], &row["SubMsgType"]), (&json!(1), &json!(48)));
     assert_eq!(row["Content"].as_str().unwrap().matches(":<br/>").count(), 2);
     assert!(row["OriContent"].as_str().unwrap().contains("label=\"人民广场 &amp; 南京路\""));

@@ -1,4 +1,4 @@
-//! A whole session over HTTP: login, contacts, messages in and out, the end.
+//! A complete session over HTTP: login, contacts, inbound and outbound messages, and its end.
 
 mod common;
 
@@ -29,7 +29,7 @@ fn names(list: &serde_json::Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn the_login_page_is_told_each_step_once() {
+async fn the_login_poll_reports_each_step_once() {
     let simulator = simulator().await;
     let world = simulator.world();
     let mut client = Client::new(&simulator).await;
@@ -38,12 +38,12 @@ async fn the_login_page_is_told_each_step_once() {
     assert!(client.poll_login(1).await.starts_with("window.code=201;window.userAvatar = 'data:img/jpg;base64,"));
     assert_eq!(client.poll_login(0).await, "window.code=408;");
     world.confirm(&client.uuid).unwrap();
-    let told = client.poll_login(0).await;
-    let xml = client.open(&told).await;
+    let reply = client.poll_login(0).await;
+    let xml = client.open(&reply).await;
     assert!(xml.contains("<ret>0</ret>") && xml.contains("%3D</pass_ticket>"), "{xml}");
     assert_eq!(world.wait_login(&client.uuid).await, UIN);
     assert_eq!(client.poll_login(0).await, "window.code=400;");
-    assert!(client.open(&told).await.contains("<ret>1</ret>"), "a ticket opens once");
+    assert!(client.open(&reply).await.contains("<ret>1</ret>"), "a ticket opens once");
 
     let late = Client::new(&simulator).await;
     world.expire(&late.uuid).unwrap();
@@ -51,12 +51,12 @@ async fn the_login_page_is_told_each_step_once() {
 }
 
 #[tokio::test]
-async fn contacts_come_by_pages_and_groups_without_members() {
+async fn contacts_are_paged_and_groups_come_without_members() {
     let simulator = simulator().await;
     let client = Client::log_in(&simulator, UIN).await;
     assert_eq!(client.init["User"]["NickName"], "我 &amp; 我");
     assert_eq!(client.init["SyncKey"]["Count"], 4);
-    assert!(names(&client.init["ContactList"]).contains(&"家"), "unsaved groups are recent chats");
+    assert!(names(&client.init["ContactList"]).contains(&"家"), "an unsaved group is a recent chat");
 
     let mut found = Vec::new();
     let mut seq = 0;
@@ -77,22 +77,22 @@ async fn contacts_come_by_pages_and_groups_without_members() {
     let group = found.iter().find(|contact| contact["NickName"] == "Group 1").unwrap();
     assert_eq!((&group["MemberCount"], &group["MemberList"]), (&json!(0), &json!([])));
 
-    let asked = json!({"Count": 1, "List": [{"UserName": group["UserName"], "EncryChatRoomId": ""}]});
-    let answer = client.post("webwxbatchgetcontact?type=ex&r=1", asked).await;
+    let request = json!({"Count": 1, "List": [{"UserName": group["UserName"], "EncryChatRoomId": ""}]});
+    let answer = client.post("webwxbatchgetcontact?type=ex&r=1", request).await;
     let full = &answer["ContactList"][0];
     assert_eq!(full["MemberCount"], 60);
     let stranger = &full["MemberList"][59];
     assert_eq!(stranger["NickName"], "Member 1-59");
-    let asked = json!({"Count": 1, "List": [
+    let request = json!({"Count": 1, "List": [
         {"UserName": stranger["UserName"], "EncryChatRoomId": full["EncryChatRoomId"]},
     ]});
-    let answer = client.post("webwxbatchgetcontact?type=ex&r=1", asked).await;
+    let answer = client.post("webwxbatchgetcontact?type=ex&r=1", request).await;
     assert_eq!(answer["ContactList"][0]["UserName"], stranger["UserName"]);
     assert_eq!(simulator.world().violations(), []);
 }
 
 #[tokio::test]
-async fn messages_come_once_the_keys_move_and_again_when_they_do_not() {
+async fn the_same_sync_key_returns_the_same_messages() {
     let simulator = simulator().await;
     let world = simulator.world();
     let mut client = Client::log_in(&simulator, UIN).await;
@@ -102,11 +102,11 @@ async fn messages_come_once_the_keys_move_and_again_when_they_do_not() {
     world.push_text(UIN, From::member("家", "三叔"), "吃饭").unwrap();
     world.push_text(UIN, From::phone("家"), "来了").unwrap();
     assert_eq!(client.synccheck().await, "window.synccheck={retcode:\"0\",selector:\"2\"}");
-    let news = client.sync_again().await;
-    assert_eq!(news, client.sync().await, "an old key is answered with the same again");
-    assert_eq!((&news["AddMsgCount"], &news["SyncKey"]["Count"]), (&json!(3), &json!(7)));
+    let batch = client.sync_again().await;
+    assert_eq!(batch, client.sync().await, "an old key returns the same messages again");
+    assert_eq!((&batch["AddMsgCount"], &batch["SyncKey"]["Count"]), (&json!(3), &json!(7)));
 
-    let [friend, group, phone] = [0, 1, 2].map(|at| &news["AddMsgList"][at]);
+    let [friend, group, phone] = [0, 1, 2].map(|at| &batch["AddMsgList"][at]);
     assert_eq!(friend["MsgId"], id.to_string());
     assert_eq!(friend["NewMsgId"], id);
     assert_eq!(friend["FromUserName"], world.user_name(UIN, "李雷").unwrap());
@@ -119,7 +119,7 @@ async fn messages_come_once_the_keys_move_and_again_when_they_do_not() {
 }
 
 #[tokio::test]
-async fn a_long_list_comes_in_parts() {
+async fn a_long_list_arrives_in_batches() {
     let simulator = simulator().await;
     let world = simulator.world();
     let mut client = Client::log_in(&simulator, UIN).await;
@@ -128,9 +128,9 @@ async fn a_long_list_comes_in_parts() {
     }
     let mut parts = Vec::new();
     loop {
-        let news = client.sync().await;
-        parts.push(news["AddMsgCount"].as_u64().unwrap());
-        if news["ContinueFlag"] == 0 {
+        let batch = client.sync().await;
+        parts.push(batch["AddMsgCount"].as_u64().unwrap());
+        if batch["ContinueFlag"] == 0 {
             break;
         }
     }
@@ -141,7 +141,7 @@ async fn a_long_list_comes_in_parts() {
 }
 
 #[tokio::test]
-async fn what_a_client_sends_is_kept_and_not_echoed() {
+async fn sent_messages_are_recorded_and_not_echoed() {
     let simulator = simulator().await;
     let world = simulator.world();
     let mut client = Client::log_in(&simulator, UIN).await;
@@ -161,15 +161,15 @@ async fn what_a_client_sends_is_kept_and_not_echoed() {
 }
 
 #[tokio::test]
-async fn the_phone_lists_its_chats_when_the_web_arrives() {
+async fn a_status_notification_makes_the_phone_list_its_chats() {
     let simulator = simulator().await;
     let mut client = Client::log_in(&simulator, UIN).await;
     let notify = json!({
         "Code": 3, "FromUserName": client.myself(), "ToUserName": client.myself(), "ClientMsgId": 1,
     });
     client.post("webwxstatusnotify", notify).await;
-    let news = client.sync().await;
-    let message = &news["AddMsgList"][0];
+    let batch = client.sync().await;
+    let message = &batch["AddMsgList"][0];
     assert_eq!((&message["MsgType"], &message["StatusNotifyCode"]), (&json!(51), &json!(4)));
     let family = simulator.world().user_name(UIN, "家").unwrap();
     assert!(message["StatusNotifyUserName"].as_str().unwrap().contains(&family));
@@ -190,7 +190,7 @@ async fn a_second_login_ends_the_first() {
 }
 
 #[tokio::test]
-async fn the_phone_can_be_asked_without_a_qr_code() {
+async fn a_push_login_needs_no_qr_code() {
     let simulator = simulator().await;
     let world = simulator.world();
     let mut client = Client::log_in(&simulator, UIN).await;
@@ -202,31 +202,31 @@ async fn the_phone_can_be_asked_without_a_qr_code() {
     assert_eq!(world.wait_push_login(UIN).await, client.uuid);
     assert!(client.poll_login(1).await.contains("201"));
     world.confirm_push_login(UIN).unwrap();
-    let told = client.poll_login(0).await;
-    client.open(&told).await;
+    let reply = client.poll_login(0).await;
+    client.open(&reply).await;
     client.start().await;
     world.wait_online(UIN).await;
     assert_eq!(world.violations(), []);
 }
 
 #[tokio::test]
-async fn an_account_without_web_needs_the_desktop() {
+async fn an_account_without_web_access_needs_desktop_mode() {
     let simulator = simulator().await;
     let world = simulator.world();
     world.account(AccountSpec::new(9, "no web").no_web());
     world.auto_scan([9]).unwrap();
     let mut client = Client::with_query(&simulator, "").await;
-    let told = client.poll_login(1).await;
-    assert!(client.open(&told).await.contains("<ret>1203</ret>"));
+    let reply = client.poll_login(1).await;
+    assert!(client.open(&reply).await.contains("<ret>1203</ret>"));
     world.configure(&Settings { login_status: Some(301), ..Settings::default() });
-    assert!(client.open(&told).await.contains("<ret>1203</ret>"), "also behind a 301");
+    assert!(client.open(&reply).await.contains("<ret>1203</ret>"), "with status 301 too");
     let mut client = Client::new(&simulator).await;
-    let told = client.poll_login(1).await;
-    assert!(client.open(&told).await.contains("<ret>0</ret>"));
+    let reply = client.poll_login(1).await;
+    assert!(client.open(&reply).await.contains("<ret>0</ret>"));
 }
 
 #[tokio::test]
-async fn changes_of_contacts_are_told() {
+async fn contact_changes_are_reported() {
     let simulator = simulator().await;
     let world = simulator.world();
     let mut client = Client::log_in(&simulator, UIN).await;
@@ -234,8 +234,8 @@ async fn changes_of_contacts_are_told() {
     world.add_member(UIN, "家", simulator::Member::new("四姨")).unwrap();
     world.remove_contact(UIN, "Friend 2").unwrap();
     assert_eq!(client.synccheck().await, "window.synccheck={retcode:\"0\",selector:\"4\"}");
-    let news = client.sync().await;
-    assert_eq!(names(&news["ModContactList"]), ["李大雷", "家"]);
-    assert_eq!(news["ModContactList"][1]["MemberCount"], 4);
-    assert_eq!(news["DelContactCount"], 1);
+    let batch = client.sync().await;
+    assert_eq!(names(&batch["ModContactList"]), ["李大雷", "家"]);
+    assert_eq!(batch["ModContactList"][1]["MemberCount"], 4);
+    assert_eq!(batch["DelContactCount"], 1);
 }

@@ -1,4 +1,4 @@
-//! Faults that the simulator makes, and faults that it finds.
+//! Faults that the simulator injects, and violations that it records.
 
 mod common;
 
@@ -23,7 +23,7 @@ fn rules(simulator: &Simulator) -> Vec<&'static str> {
 }
 
 #[tokio::test]
-async fn faults_meet_their_endpoint_as_often_as_they_say() {
+async fn faults_affect_the_configured_number_of_requests() {
     let (simulator, mut client) = logged_in().await;
     let world = simulator.world();
     world.fault(Fault::on("webwxsync").ret(1205).times(2));
@@ -35,11 +35,11 @@ async fn faults_meet_their_endpoint_as_often_as_they_say() {
     assert!(client.synccheck().await.contains("\"0\""));
     world.fault(Fault::on("webwxsendmsg").status(502).body("<html>bad gateway</html>"));
     assert_eq!(client.post_raw("webwxsendmsg", "{}".into()).await, "<html>bad gateway</html>");
-    assert_eq!(rules(&simulator), [""; 0], "a request that met a fault is not judged");
+    assert_eq!(rules(&simulator), [""; 0], "a request with a fault is not validated");
 }
 
 #[tokio::test]
-async fn connections_break_before_or_after_the_work() {
+async fn connections_break_before_or_after_processing() {
     let (simulator, client) = logged_in().await;
     let world = simulator.world();
     let http = reqwest::Client::builder().build().unwrap();
@@ -49,12 +49,12 @@ async fn connections_break_before_or_after_the_work() {
     let before = client.uuid.clone();
     world.fault(Fault::on("jslogin").drop_answer());
     assert!(http.get(&address).send().await.is_err());
-    assert_ne!(world.wait_uuid(2).await, before, "the second one did its work");
+    assert_ne!(world.wait_uuid(2).await, before, "the second request was processed");
     assert!(http.get(&address).send().await.is_ok());
 }
 
 #[tokio::test]
-async fn what_a_client_does_wrong_is_kept() {
+async fn violations_are_recorded() {
     let (simulator, mut client) = logged_in().await;
     let base = client.base_request();
     let right = client.keys.clone();
@@ -113,14 +113,14 @@ async fn escaped_text_is_not_decoded() {
 }
 
 #[tokio::test]
-async fn a_desktop_without_its_token_is_found_out() {
+async fn desktop_mode_without_its_token_is_a_violation() {
     let (simulator, mut client) = logged_in().await;
     let fresh = Client::new(&simulator).await;
     simulator.world().log_in(&fresh.uuid, UIN).unwrap();
     client.uuid.clone_from(&fresh.uuid);
     client.poll_login(1).await;
-    let told = client.poll_login(1).await;
-    let address = told.split('"').nth(1).unwrap();
+    let reply = client.poll_login(1).await;
+    let address = reply.split('"').nth(1).unwrap();
     let http = reqwest::Client::builder().build().unwrap();
     let response = http.get(format!("{address}&fun=new&version=v2")).send().await.unwrap();
     assert_eq!(response.status(), 301);

@@ -1,9 +1,9 @@
-"""Deploys template.yaml through CloudFormation, as `sam deploy` does, to the services that AWS_ENDPOINT_URL names, and
-prints the environment that the dispatcher was given.
+"""Deploys template.yaml through CloudFormation, as `sam deploy` does, to the endpoint in AWS_ENDPOINT_URL, and prints
+the dispatcher's environment.
 
     stack.py TEMPLATE DISPATCHER_BINARY STACK_NAME
 
-What is changed of the template before is in `prepare`, with the reasons.
+`prepare` changes the template before that, and gives a reason for each change.
 """
 
 import io
@@ -24,7 +24,7 @@ BUCKET = f"{stack}-code"
 
 
 class Tagged(yaml.YAMLObject):
-    """`!Ref` and its kin, which are read and written as they stand."""
+    """A tag such as `!Ref`, which is read and written unchanged."""
 
     def __init__(self, tag, node):
         self.tag, self.node = tag, node
@@ -38,16 +38,15 @@ def prepare(template):
     functions = {name: resource for name, resource in template["Resources"].items()
                  if resource["Type"] == "AWS::Serverless::Function"}
     for resource in functions.values():
-        # What `sam package` does. The dispatcher alone is called here; the others are given its code as well, since
-        # CloudFormation wants some.
+        # As `sam package` does. Only the dispatcher is called here; CloudFormation requires code for the others too.
         resource["Properties"]["CodeUri"] = f"s3://{BUCKET}/dispatcher.zip"
-    # On AWS the functions find the services by themselves.
+    # On AWS the functions need no endpoint.
     template["Globals"]["Function"]["Environment"]["Variables"]["AWS_ENDPOINT_URL"] = s3.meta.endpoint_url
-    # ministack takes no notice of ExcludePunctuation and ExcludeUppercase, which AWS documents beside ExcludeCharacters
-    # (AWS::SecretsManager::Secret GenerateSecretString): all that is no hex digit is named one by one.
+    # ministack ignores ExcludePunctuation and ExcludeUppercase (AWS::SecretsManager::Secret GenerateSecretString), so
+    # every character that is not a hex digit is listed in ExcludeCharacters.
     secret = template["Resources"]["SealingKey"]["Properties"]["GenerateSecretString"]
     secret["ExcludeCharacters"] = "".join(set(string.ascii_letters + string.punctuation) - set(string.hexdigits.lower()))
-    # Its code is not here, and it would be started every minute.
+    # The schedule would start it every minute, with the dispatcher's code.
     del functions["Sweep"]["Properties"]["Events"]
     return template
 
@@ -64,7 +63,7 @@ def package():
 
 
 def deploy(text):
-    # Too long to be sent with the request, so that it takes the way over a bucket, as `sam deploy` does it.
+    # The template is too long for the request, so it goes through a bucket, as with `sam deploy`.
     s3.put_object(Bucket=BUCKET, Key="template.yaml", Body=text.encode())
     parameters = {"Architecture": "x86_64", "CallbackAllow": "127.0.0.0/8"}
     cloudformation.create_stack(
@@ -97,6 +96,6 @@ types = {}
 for resource in cloudformation.describe_stack_resources(StackName=stack)["StackResources"]:
     types[resource["ResourceType"]] = types.get(resource["ResourceType"], 0) + 1
 print(f"deployed {sum(types.values())} resources of {len(types)} types", file=sys.stderr)
-given = lambda_.get_function_configuration(FunctionName=f"{stack}-dispatcher")["Environment"]["Variables"]
-for name, value in given.items():
+environment = lambda_.get_function_configuration(FunctionName=f"{stack}-dispatcher")["Environment"]["Variables"]
+for name, value in environment.items():
     print(f"{name}={value}")

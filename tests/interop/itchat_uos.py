@@ -1,4 +1,4 @@
-"""itchat-uos: desktop login, contacts, messages in and out, logout."""
+"""itchat-uos: desktop login, contacts, inbound and outbound messages, logout."""
 
 import base64
 import html
@@ -38,7 +38,7 @@ expect("own name", html.unescape(myself["NickName"]), "小明 & 😄")
 checked.append("logged in as a desktop by QR code")
 
 friends = itchat.get_friends()
-expect("friends and oneself", len(friends), 13)
+expect("friends and the account itself", len(friends), 13)
 lei = itchat.search_friends(remarkName="老李")[0]
 expect("a friend", (html.unescape(lei["NickName"]), lei["City"], lei["Sex"]), ("李雷 <3", "深圳", 1))
 expect("an emoji in a name", len(itchat.search_friends(nickName="韩梅梅😂")), 1)
@@ -48,7 +48,7 @@ expect("official accounts", [mp["NickName"] for mp in itchat.get_mps()], ["Offic
 checked.append(f"{len(friends) - 1} friends, {len(groups)} groups, 1 official account")
 
 large = itchat.update_chatroom(next(g["UserName"] for g in groups if g["NickName"] == "Group 1"), detailedMember=True)
-expect("members in full", len(large["MemberList"]), 60)
+expect("members with all data", len(large["MemberList"]), 60)
 expect("a member's city", large["MemberList"][1]["City"], "深圳")
 checked.append("60 members in two batches")
 
@@ -68,10 +68,10 @@ def next_text():
 
 message = next_text()
 expect("text of a friend", message["Text"], "你好 <b> & 😂\n第二行")
-expect("its sender", message["FromUserName"], lei["UserName"])
+expect("sender of the text", message["FromUserName"], lei["UserName"])
 message = next_text()
 expect("text in a group", message["Text"], "@明哥\u2005吃饭 🇨🇳")
-expect("who wrote it, and to whom", (message["ActualNickName"], message["IsAt"]), ("叔叔", True))
+expect("its author and mention", (message["ActualNickName"], message["IsAt"]), ("叔叔", True))
 message = next_text()
 expect("text in another group", (message["Text"], message["ActualNickName"], message["IsAt"]), ("早", "Friend 1", False))
 expect("text of an official account", next_text()["Text"], "news")
@@ -81,9 +81,9 @@ checked.append("received 5 texts")
 
 expect("sending", bool(itchat.send("收到 <3 & \"好\"\n😂", lei["UserName"])), True)
 family = next(g["UserName"] for g in groups if g["UserName"] != large["UserName"] and "家" in g["NickName"])
-answer = itchat.send("群里好", family)
-expect("sending to a group", bool(answer), True)
-expect("revoking", bool(itchat.revoke(answer["MsgID"], family, answer["LocalID"])), True)
+response = itchat.send("群里好", family)
+expect("sending to a group", bool(response), True)
+expect("revoking", bool(itchat.revoke(response["MsgID"], family, response["LocalID"])), True)
 sent = control("sent", uin=UIN, at_least=2)["sent"]
 expect("sent", [(s["to_name"], s["text"], s["revoked"]) for s in sent], [
     ("李雷 <3", "收到 <3 & \"好\"\n😂", False),

@@ -1,8 +1,7 @@
-"""The simulator as the Python clients see it, and its control API.
+"""Connects the Python clients to the simulator, and wraps its control API.
 
-The clients are installed packages, untouched. They are pointed at the simulator from outside: every
-requests session gets an adapter that takes what is addressed to a WeChat host to the simulator, with
-the Host header as it was.
+The clients are unmodified packages. Every `requests` session gets an adapter that redirects each
+request for a WeChat host to the simulator and keeps the Host header.
 """
 
 import contextlib
@@ -22,7 +21,7 @@ class ToSimulator(HTTPAdapter):
     def send(self, request, **options):
         parts = urlsplit(request.url)
         if parts.hostname.endswith(WECHAT):
-            # A copy: cookies are kept for the address that the client asked for.
+            # Changes a copy, so that the client stores cookies for the original address.
             request = request.copy()
             request.headers["Host"] = parts.netloc
             home = urlsplit(ORIGIN)
@@ -36,20 +35,20 @@ def point_at_simulator():
 
 
 def quiet():
-    """itchat writes a block character when it is imported."""
+    """Hides the block character that itchat prints when it is imported."""
     return contextlib.redirect_stdout(io.StringIO())
 
 
 def control(path, body=None, **query):
-    """POST when there is a body, else GET; the answer's JSON."""
+    """Sends a POST if there is a body, otherwise a GET. Returns the JSON of the response."""
     address = f"{ORIGIN}/_sim/{path}" + ("?" + urlencode(query) if query else "")
-    answer = requests.get(address) if body is None else requests.post(address, json=body)
-    answer.raise_for_status()
-    return answer.json()
+    response = requests.get(address) if body is None else requests.post(address, json=body)
+    response.raise_for_status()
+    return response.json()
 
 
 def uploaded(media_id):
-    """The bytes of a file that a client sent."""
+    """Returns the bytes of a file that a client uploaded."""
     return requests.get(f"{ORIGIN}/_sim/uploads/{media_id}").content
 
 
@@ -59,7 +58,7 @@ def expect(what, found, wanted):
 
 
 def account(uin, **more):
-    """An account with everything that has surprised somebody."""
+    """Adds an account with names and groups that are hard for clients: entities, emoji, an unsaved group."""
     control("accounts", {
         "uin": uin,
         "nick_name": "小明 & 😄",
@@ -86,7 +85,7 @@ def account(uin, **more):
 
 
 def no_violations():
-    """Fails if the client broke a rule; returns the names of those that WeChat tolerates."""
+    """Fails if the client broke a rule. Returns the names of the broken rules that WeChat tolerates."""
     broken = control("violations", tolerated="false")["violations"]
     expect("violations", broken, [])
     tolerated = control("violations", tolerated="true")["violations"]
@@ -98,5 +97,5 @@ def finish(client, checked, tolerated):
     if tolerated:
         print(f"{client}: tolerated: {', '.join(tolerated)}", flush=True)
     sys.stdout.flush()
-    # The clients leave threads behind that wait in a long poll.
+    # Exits at once, because the clients leave threads that wait in a long poll.
     os._exit(0)

@@ -1,7 +1,7 @@
-// wechat4u: desktop login, contacts, messages in and out, logout.
+// wechat4u: desktop login, contacts, inbound and outbound messages, logout.
 //
-// The package is untouched; axios instances get an interceptor that takes what is addressed to a
-// WeChat host to the simulator, with the Host header as it was.
+// The package is unmodified. An axios interceptor redirects each request for a WeChat host to the
+// simulator and keeps the Host header.
 'use strict'
 
 const origin = process.env.SIMULATOR
@@ -32,15 +32,15 @@ const same = (what, found, wanted) => {
 }
 const control = async (path, body) => {
   const request = body && { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
-  const answer = await fetch(`${origin}/_sim/${path}`, request || {})
-  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`)
-  return answer.json()
+  const response = await fetch(`${origin}/_sim/${path}`, request || {})
+  if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`)
+  return response.json()
 }
-// Resolves when the bot's state answers the question; asked again at each of these events.
+// Resolves when `ready` returns true. It is called now and after each of these events.
 const when = (bot, events, ready) => new Promise(resolve => {
-  const look = () => ready() && resolve()
-  events.forEach(event => bot.on(event, look))
-  look()
+  const check = () => ready() && resolve()
+  events.forEach(event => bot.on(event, check))
+  check()
 })
 
 async function main () {
@@ -58,7 +58,7 @@ async function main () {
   })
   const checked = []
   const bot = new Wechat()
-  // Its heartbeat would write to the file helper.
+  // Without this, the bot's heartbeat sends messages to the file helper.
   bot.setPollingTargetGetter(() => '')
   bot.on('error', fail)
   bot.on('uuid', uuid => control('scan', { uuid, uin }).catch(fail))
@@ -72,10 +72,10 @@ async function main () {
   await login
   checked.push('logged in as a desktop by QR code')
 
-  const called = name => Object.values(bot.contacts).filter(contact => contact.OriginalNickName === name)[0]
+  const contactByName = name => Object.values(bot.contacts).filter(contact => contact.OriginalNickName === name)[0]
   const people = test => Object.values(bot.contacts).filter(test)
   const isGroup = contact => contact.UserName.startsWith('@@')
-  await when(bot, ['contacts-updated'], () => called('Friend 10'))
+  await when(bot, ['contacts-updated'], () => contactByName('Friend 10'))
   same('friends', people(c => c.UserName.startsWith('@') && !isGroup(c) && !c.isSelf && c.VerifyFlag === 0).length, 11)
   same('groups', people(isGroup).map(c => c.OriginalNickName).sort(), ['Group 1', 'Group 2', '家 &amp; 友'])
   same('official accounts', people(c => c.VerifyFlag === 8).map(c => c.NickName), ['Official 1'])
@@ -100,9 +100,9 @@ async function main () {
   same('the group', bot.contacts[group.FromUserName].OriginalNickName, '家 &amp; 友')
   checked.push('received 3 texts')
 
-  const answer = await bot.sendMsg('收到 <3 & 😂', lei.UserName)
+  const response = await bot.sendMsg('收到 <3 & 😂', lei.UserName)
   await bot.sendMsg('群里好', group.FromUserName)
-  await bot.revokeMsg(answer.MsgID, lei.UserName)
+  await bot.revokeMsg(response.MsgID, lei.UserName)
   const { sent } = await control(`sent?uin=${uin}&at_least=2`)
   same('sent', sent.map(s => [s.to_name, s.text, s.revoked]), [['李雷 <3', '收到 <3 & 😂', true], ['家 & 友', '群里好', false]])
   checked.push('sent 2, revoked 1')
@@ -122,7 +122,7 @@ async function main () {
   same('an avatar', (await bot.getHeadImg(lei.HeadImgUrl)).type, 'image/png')
   const stranger = ofType(37).RecommendInfo
   await bot.verifyUser(stranger.UserName, stranger.Ticket)
-  await when(bot, ['contacts-updated'], () => called('王五'))
+  await when(bot, ['contacts-updated'], () => contactByName('王五'))
   checked.push('fetched a picture, a video, a file and an avatar, accepted a friend request')
 
   await bot.sendMsg({ file: Buffer.alloc(100, 7), filename: 'photo.png' }, lei.UserName)

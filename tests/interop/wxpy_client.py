@@ -1,5 +1,5 @@
-"""wxpy on itchat 1.2.32, the predecessor's own client: browser login, contacts, puid, messages in
-and out, logout."""
+"""wxpy on itchat 1.2.32, the client of the relay's predecessor: browser login, contacts, puid, inbound
+and outbound messages, logout."""
 
 import html
 import html.parser
@@ -10,7 +10,7 @@ import tempfile
 from simulated import account, control, expect, finish, no_violations, point_at_simulator, quiet
 
 point_at_simulator()
-# itchat 1.2.32 is older than Python 3.9, which dropped this method.
+# itchat 1.2.32 needs this method, which Python 3.9 removed.
 html.parser.HTMLParser.unescape = staticmethod(html.unescape)
 
 with quiet():
@@ -40,7 +40,7 @@ expect("own name", html.unescape(bot.self.name), "小明 & 😄")
 checked.append("logged in as a browser by QR code")
 
 friends = bot.friends()
-expect("friends and oneself", len(friends), 13)
+expect("friends and the account itself", len(friends), 13)
 lei = friends.search("老李")[0]
 expect("a friend", (html.unescape(lei.nick_name), lei.city, lei.sex), ("李雷 <3", "深圳", 1))
 groups = bot.groups()
@@ -51,7 +51,7 @@ checked.append(f"{len(friends) - 1} friends, {len(groups)} groups, 1 official ac
 by_name = {html.unescape(group.name): group for group in groups}
 large = by_name["Group 1"]
 large.update_group(members_details=True)
-expect("members in full", len(large.members), 60)
+expect("members with all data", len(large.members), 60)
 checked.append("60 members in two batches")
 
 puids = bot.enable_puid(os.path.join(tempfile.mkdtemp(), "puid.pkl"))
@@ -80,10 +80,10 @@ control("push", [
 ])
 message = received.get(timeout=30)
 expect("text of a friend", (message.text, message.sender, message.is_at), ("你好 <b> & 😂\n第二行", lei, None))
-expect("its kind", isinstance(message.chat, Friend), True)
+expect("kind of the chat", isinstance(message.chat, Friend), True)
 message = received.get(timeout=30)
 expect("text in a group", (message.text, message.is_at), ("@明哥\u2005吃饭", True))
-expect("who wrote it", (isinstance(message.chat, Group), message.member.name), (True, "叔叔"))
+expect("author of the text in a group", (isinstance(message.chat, Group), message.member.name), (True, "叔叔"))
 message = received.get(timeout=30)
 expect("text of the phone", (message.text, message.sender, message.receiver.name), ("from the phone", bot.self, "Group 2"))
 message = received.get(timeout=30)

@@ -1,5 +1,5 @@
-//! The whole relay as its users meet it, on one machine: the simulator in the place of WeChat, the real services'
-//! wire protocol, a real callback, HTTP from outside. The tests are in `tests/`; here is what they share.
+//! Shared parts of the end-to-end tests in `tests/`. They run the whole relay on one machine: a simulator instead of
+//! WeChat, the services' real wire protocol, a real callback, and HTTP requests from outside.
 
 mod stage;
 

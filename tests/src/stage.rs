@@ -4,7 +4,7 @@ use std::path::Path;
 
 use boot::Relay;
 use clap::Parser;
-use domain::signature;
+use domain::{app::NewApp, channel::ChannelKind, signature};
 use local::{
     apps,
     cli::Cli,
@@ -16,16 +16,13 @@ use simulator::{AccountSpec, Config, Group, Person, Simulator, World};
 use tempfile::TempDir;
 use testing::Services;
 
-/// The account that everything is about.
-pub const UIN: u64 = 1_500_000_001;
-
 /// The relay and everything around it.
 pub struct Stage {
     pub simulator: Simulator,
     pub world: World,
     pub running: Running,
     pub folder: TempDir,
-    /// What the relay stands on, where the environment names services.
+    /// The services that the environment names, if it names them.
     services: Option<Services>,
 }
 
@@ -47,11 +44,10 @@ impl Stage {
         Self { simulator, world, running, folder, services }
     }
 
-    /// The account that everything is about.
-    pub const UIN: u64 = UIN;
+    /// The account that logs in.
+    pub const UIN: u64 = 1_500_000_001;
 
-    /// Stops the relay and starts it again on the same folder. WeChat goes on meanwhile: `meanwhile` is what happens
-    /// there.
+    /// Stops the relay and starts it again on the same folder. `meanwhile` happens at WeChat in between.
     ///
     /// # Panics
     /// When the relay does not start again.
@@ -67,17 +63,17 @@ impl Stage {
         &self.running.home.relay
     }
 
-    /// An administrator makes an app.
+    /// Creates an app.
     ///
     /// # Panics
-    /// When the ledger does not take it.
+    /// When the ledger refuses it.
     pub async fn program(&self, callback: Option<&str>) -> Program {
-        let (app, app_secret) =
-            apps::make(self.relay(), "e2e", Program::TOKEN, callback).await.expect("the app is made");
-        Program { app_id: app.id, app_secret, api: self.api() }
+        let new = NewApp { name: "e2e", token: Program::TOKEN, callback, channel: ChannelKind::Web, shard: 0 };
+        let (app, app_secret) = apps::create_app(self.relay(), &new).await.expect("a new app");
+        Program { app_id: app.id.to_string(), app_secret, api: self.api() }
     }
 
-    /// Where the API answers.
+    /// The API's URL.
     ///
     /// # Panics
     /// When the functions were not started.
@@ -85,23 +81,23 @@ impl Stage {
         self.running.api.clone().expect("the functions run")
     }
 
-    /// Logs the program's app in: asks for the code, scans it, confirms, and waits until messages flow.
+    /// Logs the program's app in: requests the QR code, scans it, confirms, and waits until the worker polls.
     ///
     /// # Panics
-    /// When a step does not go as it should.
+    /// When a step fails.
     pub async fn log_in(&self, program: &Program) {
         let login = program.secret("/login", &[]).await;
         assert_eq!(login.0, StatusCode::ACCEPTED, "{}", login.1);
         let uuid = login.1["uuid"].as_str().expect("a uuid").to_owned();
-        self.world.scan(&uuid, Self::UIN).expect("the code is there");
-        self.world.confirm(&uuid).expect("it was scanned");
+        self.world.scan(&uuid, Self::UIN).expect("the QR code exists");
+        self.world.confirm(&uuid).expect("the QR code is scanned");
         self.world.wait_polling(Self::UIN).await;
     }
 
-    /// Ends the relay, and checks that it kept to the protocol all the while.
+    /// Stops the relay, and checks that it kept the protocol.
     ///
     /// # Panics
-    /// When the simulator has noted a violation.
+    /// When the simulator has recorded a violation.
     pub async fn end(self) {
         self.running.stop().await;
         let violations = self.world.violations();
@@ -116,7 +112,7 @@ async fn relay(folder: &Path, simulator: &Simulator, services: Option<&Services>
     if let Some(services) = services {
         line.extend(["--without", "aws", "--stack", &services.stack]);
     }
-    let cli = Cli::try_parse_from(line).expect("a good command line");
+    let cli = Cli::try_parse_from(line).expect("a valid command line");
     run::start(&cli).await.expect("the relay starts")
 }
 
@@ -129,26 +125,26 @@ pub struct Program {
 }
 
 impl Program {
-    /// What the app's requests are signed with.
+    /// Signs the app's requests.
     pub const TOKEN: &str = "e2e-token";
 
-    /// Asks with the app secret alone, as `/login` wants it.
+    /// Sends a GET with the app secret only, as `/login` requires.
     pub async fn secret(&self, path: &str, more: &[(&str, &str)]) -> (StatusCode, Value) {
-        self.ask(Method::GET, path, &[&self.credentials()[..], more].concat(), None).await
+        self.request(Method::GET, path, &[&self.credentials()[..], more].concat(), None).await
     }
 
-    /// Asks with a signature.
+    /// Sends a GET with a signature.
     pub async fn get(&self, path: &str, more: &[(&str, &str)]) -> (StatusCode, Value) {
         let (timestamp, signature) = Self::signature();
         let signed = [("timestamp", timestamp.as_str()), ("signature", signature.as_str())];
-        self.ask(Method::GET, path, &[&self.credentials()[..], &signed, more].concat(), None).await
+        self.request(Method::GET, path, &[&self.credentials()[..], &signed, more].concat(), None).await
     }
 
-    /// Asks with a signature and a JSON body.
+    /// Sends a POST with a signature and a JSON body.
     pub async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
         let (timestamp, signature) = Self::signature();
         let signed = [("timestamp", timestamp.as_str()), ("signature", signature.as_str())];
-        self.ask(Method::POST, path, &[&self.credentials()[..], &signed].concat(), Some(body)).await
+        self.request(Method::POST, path, &[&self.credentials()[..], &signed].concat(), Some(body)).await
     }
 
     fn credentials(&self) -> [(&str, &str); 2] {
@@ -162,7 +158,7 @@ impl Program {
         (timestamp, signature)
     }
 
-    async fn ask(
+    async fn request(
         &self,
         method: Method,
         path: &str,
@@ -174,7 +170,7 @@ impl Program {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let answer = request.send().await.expect("the API answers");
-        (answer.status(), answer.json().await.expect("JSON"))
+        let response = request.send().await.expect("a response");
+        (response.status(), response.json().await.expect("JSON"))
     }
 }

@@ -1,5 +1,5 @@
-//! A message's way can be read from the logs by one id, and nothing in them is for nobody's eyes. A process of its own,
-//! as it takes the process's logs.
+//! One id finds all log lines of a message, and the logs contain no secret and no message text. The only test of its
+//! process, because it reads the process's logs.
 
 use std::{
     io::{self, Write},
@@ -7,13 +7,16 @@ use std::{
 };
 
 use axum::Json;
-use domain::delivery;
+use domain::{
+    delivery,
+    id::{AppId, Seq},
+};
 use e2e::{Program, Stage};
 use serde_json::{Value, json};
 use simulator::From;
 use testing::Callback;
 
-/// Where the logs go.
+/// The logs' output.
 #[derive(Clone, Default)]
 struct Logs(Arc<Mutex<Vec<u8>>>);
 
@@ -40,16 +43,16 @@ impl Logs {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 
-    /// What the lines with `id` in their `field` say, in order.
-    fn told(&self, field: &str, id: &str) -> Vec<String> {
+    /// The messages of the lines that have `id` in `field`, in order.
+    fn messages(&self, field: &str, id: &str) -> Vec<String> {
         let lines: Vec<Value> = self.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let about = lines.iter().filter(|line| line[field] == id);
-        about.map(|line| line["message"].as_str().unwrap().to_owned()).collect()
+        let matching = lines.iter().filter(|line| line[field] == id);
+        matching.map(|line| line["message"].as_str().unwrap().to_owned()).collect()
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_id_leads_from_the_sync_answer_to_the_reply() {
+async fn one_id_finds_a_message_from_sync_to_reply() {
     let logs = Logs::start();
     let stage = Stage::start().await;
     let callback = Callback::start().await;
@@ -65,21 +68,21 @@ async fn one_id_leads_from_the_sync_answer_to_the_reply() {
     let text = json!({ "msg_type": "text", "puid": puid, "text": "再见", "wait": 20 });
     let answer = program.post("/send", &text).await.1;
     assert_eq!(answer["status"], "sent");
-    let (api, app) = (program.api.clone(), program.app_id.clone());
+    let (api, app) = (program.api.clone(), AppId::trusted(program.app_id.as_str()));
     stage.end().await;
 
-    let id = delivery::id(&app, 1);
+    let id = delivery::id(&app, Seq::FIRST);
     assert_eq!(delivered[0].headers["webhook-id"], *id);
-    let way = ["a message was received", "delivered", "a reply is to be sent", "a text was sent"];
-    assert_eq!(logs.told("delivery.id", &id), way);
+    let messages = ["message received", "delivered", "reply queued", "text sent"];
+    assert_eq!(logs.messages("delivery.id", &id), messages);
 
     let job = answer["id"].as_str().unwrap();
-    assert_eq!(logs.told("job.id", job), ["a job is queued", "a text was sent"]);
+    assert_eq!(logs.messages("job.id", job), ["job queued", "text sent"]);
     let text = logs.text();
     let line = text.lines().find(|line| line.contains(job)).unwrap();
     let queued: Value = serde_json::from_str(line).unwrap();
     let request = queued["request.id"].as_str().unwrap();
-    assert_eq!(logs.told("request.id", request), ["a job is queued", "a text was sent"]);
+    assert_eq!(logs.messages("request.id", request), ["job queued", "text sent"]);
     assert_eq!((&queued["span"]["http.route"], &queued["span"]["request.id"]), (&json!("/send"), &json!(request)));
 
     for secret in

@@ -1,4 +1,4 @@
-//! What survives the end of the process.
+//! What survives a restart.
 
 use axum::Json;
 use e2e::Stage;
@@ -8,7 +8,7 @@ use simulator::From;
 use testing::{Callback, Delivered};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_restart_needs_no_scan_and_brings_what_came_meanwhile_once() {
+async fn a_restart_needs_no_scan_and_delivers_each_missed_message_once() {
     let stage = Stage::start().await;
     let callback = Callback::start().await;
     let program = stage.program(Some(&callback.url)).await;
@@ -36,7 +36,7 @@ async fn a_restart_needs_no_scan_and_brings_what_came_meanwhile_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_callback_missed_comes_later_in_order() {
+async fn messages_that_a_callback_missed_are_delivered_later_in_order() {
     let stage = Stage::start().await;
     let callback = Callback::start().await;
     callback.answer(|_| StatusCode::SERVICE_UNAVAILABLE);
@@ -45,20 +45,20 @@ async fn what_a_callback_missed_comes_later_in_order() {
     for text in ["一", "二", "三"] {
         stage.world.push_text(Stage::UIN, From::friend("小红"), text).unwrap();
     }
-    // Three tries at the first, then its chat is parked with everything that follows.
-    let tries = callback.until(|all| all.len() >= 3).await;
-    assert!(tries.iter().all(|one| one.text() == "一"));
-    let id = &tries[0].headers["webhook-id"];
-    assert!(tries.iter().all(|one| one.headers["webhook-id"] == id));
+    // Three attempts for the first message, then its chat is parked with the following ones.
+    let attempts = callback.until(|all| all.len() >= 3).await;
+    assert!(attempts.iter().all(|one| one.text() == "一"));
+    let id = &attempts[0].headers["webhook-id"];
+    assert!(attempts.iter().all(|one| one.headers["webhook-id"] == id));
 
-    // Over a restart, too; and another chat's success wakes what is parked.
+    // After a restart as well. A delivery in another chat wakes the parked chats.
     callback.answer(|_| Json(json!({})));
     let stage = stage.restart(|world| {
         world.push_text(Stage::UIN, From::friend("Friend 1"), "别的").unwrap();
     });
     let stage = stage.await;
-    let taken = callback.accepted(4).await;
-    let texts: Vec<_> = taken.iter().map(Delivered::text).filter(|text| *text != "别的").collect();
+    let accepted = callback.accepted(4).await;
+    let texts: Vec<_> = accepted.iter().map(Delivered::text).filter(|text| *text != "别的").collect();
     assert_eq!(texts, ["一", "二", "三"]);
     stage.end().await;
 }

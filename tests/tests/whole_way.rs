@@ -1,4 +1,4 @@
-//! Scan → message → callback → reply → what WeChat was given.
+//! Scan → message → callback → reply → message at WeChat.
 
 use axum::Json;
 use e2e::{Program, Stage};
@@ -8,7 +8,7 @@ use simulator::From;
 use testing::Callback;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_message_goes_to_the_callback_and_its_answer_into_the_chat() {
+async fn a_message_reaches_the_callback_and_the_reply_reaches_the_chat() {
     let stage = Stage::start().await;
     let callback = Callback::start().await;
     callback.answer(|delivered| Json(json!({ "msg_type": "text", "text": format!("收到: {}", delivered.text()) })));
@@ -35,7 +35,7 @@ async fn a_message_goes_to_the_callback_and_its_answer_into_the_chat() {
     assert_eq!(query["signature"], domain::signature::sign(Program::TOKEN, &query["timestamp"]));
     assert!(delivered[0].headers.contains_key("webhook-signature"));
 
-    // The reply is in the history as well, once the worker has noted it.
+    // The reply is in the history once the worker has written its row.
     let mut cursor = "0".to_owned();
     let mut rows = 0;
     while rows < 2 {
@@ -53,7 +53,7 @@ async fn a_message_goes_to_the_callback_and_its_answer_into_the_chat() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_group_message_names_its_writer_and_is_answered_in_the_group() {
+async fn a_group_message_names_its_sender_and_the_reply_goes_to_the_group() {
     let stage = Stage::start().await;
     let callback = Callback::start().await;
     callback.answer(|_| Json(json!([{ "msg_type": "text", "text": "一" }, { "msg_type": "text", "text": "二" }])));
@@ -71,16 +71,16 @@ async fn a_group_message_names_its_writer_and_is_answered_in_the_group() {
     let (_, members) = program.get(&format!("/members/{group}"), &[]).await;
     let members = members["results"].as_array().unwrap();
     assert_eq!(members.len(), 3);
-    let writer = members.iter().find(|member| member["nick_name"] == "老王").unwrap();
+    let sender = members.iter().find(|member| member["nick_name"] == "老王").unwrap();
     let message = delivered[0].json();
-    assert_eq!(message["send_user"], writer["puid"]);
+    assert_eq!(message["send_user"], sender["puid"]);
     assert_eq!(message["send_group"], group);
     assert_eq!(message["is_at"], true);
     stage.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_program_sends_and_is_told_what_became_of_it() {
+async fn a_program_sends_a_message_and_reads_its_state() {
     let stage = Stage::start().await;
     let program = stage.program(None).await;
     let offline = program.get("/friends", &[]).await;

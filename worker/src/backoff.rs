@@ -1,11 +1,11 @@
-//! How long to wait after failures.
+//! Back-off: growing pauses after failures.
 
 use std::time::Duration;
 
 /// The longest pause between two attempts.
 const CAP: Duration = Duration::from_mins(1);
 
-/// Pauses that double with every failure, spread so that sessions which failed together do not come back together.
+/// Pauses that double with every failure. Jitter spreads the retries of sessions that failed together.
 #[derive(Debug, Clone)]
 pub(crate) struct Backoff {
     first: Duration,
@@ -26,7 +26,7 @@ impl Backoff {
         self.failures = 0;
     }
 
-    /// Counts a failure: how long to wait now. `jitter` (0 to 255) takes up to half of it away.
+    /// Counts a failure and returns the pause. `jitter` (0 to 255) shortens it by up to half.
     pub fn failed(&mut self, jitter: u8) -> Duration {
         let doubled = self.first.saturating_mul(1 << self.failures.min(16)).min(CAP);
         self.failures = self.failures.saturating_add(1);

@@ -1,43 +1,43 @@
-//! What can be set.
+//! The worker's settings.
 
 use std::time::Duration;
 
 use crate::Pace;
 
-/// How a worker behaves. The default is what production uses.
+/// The default is what production uses.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The shards to lease; `None` for all there are.
+    /// The shards to lease; `None` for all.
     pub shards: Option<Vec<u16>>,
-    /// This worker's name on its leases. Where only one process at a time can bear the name, give it one: it then takes
-    /// its own lease up again at once after a crash. `None` makes one up.
+    /// This worker's name on its leases. Set it where only one process at a time can use the name: after a crash the worker
+    /// then reacquires its leases at once. `None` generates one.
     pub owner: Option<String>,
-    /// Time between two signs of life.
-    pub beat: Duration,
-    /// How long another worker's beat must stand still before its lease is taken over.
+    /// Time between two heartbeats.
+    pub heartbeat: Duration,
+    /// How long another worker's heartbeat must have stopped before its lease is taken over.
     pub takeover: Duration,
-    /// A shard whose loop has not come by for so long is stuck. More than a beat, the ledger's tries and the end of all
-    /// sessions take together.
+    /// A shard loop without a heartbeat for this long counts as stuck. Must exceed one heartbeat plus `DynamoDB` retries
+    /// plus session shutdown.
     pub stuck_after: Duration,
-    /// How long one request waits for commands; 20 s at most. A worker that is told to end waits for its last one.
+    /// How long one receive waits for commands; 20 s at most. Shutdown waits for the last receive.
     pub command_wait: Duration,
-    /// A person's rhythm, kept for each account so that it is not restricted; `None` sends as fast as it goes.
+    /// Paces each account as a person writes, so that WeChat does not restrict it; `None` sends without pauses.
     pub pace: Option<Pace>,
-    /// The first pause after a failure; the following ones double, up to a minute.
+    /// The first pause after a failure; later ones double, up to a minute.
     pub retry: Duration,
-    /// How long a QR code is followed. WeChat itself lets it expire after about five minutes.
+    /// How long a login by QR code may take. WeChat's own code expires after about five minutes.
     pub qr_lifetime: Duration,
-    /// How long the phone is given to answer a push login.
+    /// How long a push login may take.
     pub push_wait: Duration,
-    /// After how many rows the log is reconciled again.
+    /// Rows after which the log is reconciled again.
     pub reconcile_every: u64,
-    /// How long after an envelope was sent the log is reconciled at the latest: a queue may put it aside.
+    /// How long after an envelope was sent the log is reconciled at the latest, in case the queue lost it.
     pub reconcile_after: Duration,
-    /// How long it may take until a session notices that its app's callback was set or taken away, or that the app is
-    /// gone. It reads the app with a batch, this often at most.
+    /// How long a session may use what it has read of its app: whether the app exists and has a callback. The app is read
+    /// again with the next batch after that.
     pub app_age: Duration,
-    /// Keys that have changed (a cookie, say) are written this often at most.
-    pub keep_keys: Duration,
+    /// Changed credentials (a cookie, for example) are written at most this often.
+    pub save_credentials_every: Duration,
 }
 
 impl Default for Config {
@@ -45,7 +45,7 @@ impl Default for Config {
         Self {
             shards: None,
             owner: None,
-            beat: Duration::from_secs(10),
+            heartbeat: Duration::from_secs(10),
             takeover: Duration::from_secs(30),
             stuck_after: Duration::from_mins(2),
             command_wait: Duration::from_secs(20),
@@ -56,7 +56,7 @@ impl Default for Config {
             reconcile_every: 1_000,
             reconcile_after: Duration::from_mins(5),
             app_age: Duration::from_secs(5),
-            keep_keys: Duration::from_mins(10),
+            save_credentials_every: Duration::from_mins(10),
         }
     }
 }

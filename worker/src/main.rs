@@ -1,15 +1,15 @@
-//! The worker as a process of its own. It is told to end by SIGTERM (a container that is replaced) or Ctrl-C, hands its
-//! sessions over, and ends. `worker health` asks the worker that runs here whether it is alive, and exits with 0 if so:
-//! the check of a container that has no curl.
+//! The worker as a process of its own. SIGTERM (a container that is replaced) or Ctrl-C shuts it down: it hands its
+//! sessions over and ends. `worker health` checks the worker that runs on this machine and exits with 0 if it is alive,
+//! for a container without curl.
 //!
-//! | variable | what | default |
+//! | variable | meaning | default |
 //! |---|---|---|
-//! | those of [`boot`] | the ledger, the queues, the key | required |
+//! | those of [`boot`] | the ledger, the queues, the sealing key | required |
 //! | `SHARDS` | the shards to lease, as numbers separated by commas | all |
-//! | `WECHAT_ORIGIN` | one origin that stands for every WeChat host | the real hosts |
-//! | `HEALTH_PORT` | where `/healthz`, `/readyz` and `/metrics` answer; 0 for nowhere | 8080 |
-//! | `STACK_NAME` | the deployment's name: metrics are written to standard output for CloudWatch, once a minute | none are |
-//! | `RUST_LOG` | what is logged | `info` |
+//! | `WECHAT_ORIGIN` | one origin that replaces every WeChat host | the real hosts |
+//! | `HEALTH_PORT` | port of `/healthz`, `/readyz` and `/metrics`; 0 for none | 8080 |
+//! | `STACK_NAME` | the deployment's name: metrics go to standard output for CloudWatch, once a minute | no metrics there |
+//! | `RUST_LOG` | log level | `info` |
 
 use std::{io, sync::Arc};
 
@@ -18,7 +18,7 @@ use boot::{Relay, metrics::Emf, optional};
 use tokio::signal::unix::{SignalKind, signal};
 use url::Url;
 use wechat::{Hosts, WebWeChat};
-use worker::{Config, Telemetry, Worker, port};
+use worker::{Channels, Config, Telemetry, Worker, health_server};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -27,7 +27,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 async fn main() -> anyhow::Result<()> {
     match std::env::args().nth(1).as_deref() {
         None => work().await,
-        Some("health") => port::ask(health_port()?.context("HEALTH_PORT is 0: the worker cannot be asked")?).await,
+        Some("health") => {
+            let port = health_port()?.context("HEALTH_PORT is 0: the worker cannot be asked")?;
+            health_server::check(port).await
+        }
         Some(other) => bail!("there is no command {other}"),
     }
 }
@@ -36,25 +39,25 @@ async fn work() -> anyhow::Result<()> {
     boot::start_logs(optional("RUST_LOG").as_deref().unwrap_or("info"), false);
     let relay = Relay::from_env().await?;
     let config = Config { shards: shards()?, ..Config::default() };
-    let channel = WebWeChat::new(boot::http_client(), hosts()?, Arc::clone(&relay.clock), Arc::clone(&relay.ids))
+    let web = WebWeChat::new(boot::http_client(), hosts()?, Arc::clone(&relay.clock), Arc::clone(&relay.ids))
         .context("the HTTP client cannot be made")?;
     let mut terminated = signal(SignalKind::terminate()).context("SIGTERM cannot be listened for")?;
     let mut interrupted = signal(SignalKind::interrupt()).context("Ctrl-C cannot be listened for")?;
-    let told = async {
+    let shutdown = async {
         tokio::select! {
             _ = terminated.recv() => {}
             _ = interrupted.recv() => {}
         }
-        tracing::info!("told to end; handing over");
+        tracing::info!("shutdown requested, releasing leases");
     };
     let clock = Arc::clone(&relay.clock);
-    let worker = Worker::new(relay, channel, config);
-    let telemetry = Telemetry::install(worker.census(), optional("STACK_NAME").map(|_| Emf::from_env()));
+    let worker = Worker::new(relay, Channels { web: Arc::new(web) }, config);
+    let telemetry = Telemetry::install(worker.session_counts(), optional("STACK_NAME").map(|_| Emf::from_env()));
     if let Some(port) = health_port()? {
-        port::open(port, port::router(worker.health(), telemetry.clone())).await?;
+        health_server::serve(port, health_server::router(worker.health(), telemetry.clone())).await?;
     }
     let health = worker.health();
-    telemetry.during(&*clock, &mut io::stdout(), || health.ready().is_ok(), worker.run(told)).await;
+    telemetry.during(&*clock, &mut io::stdout(), || health.ready().is_ok(), worker.run(shutdown)).await;
     Ok(())
 }
 

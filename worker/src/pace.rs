@@ -1,21 +1,21 @@
-//! A person's rhythm of sending.
+//! Pacing: limits how fast an account sends.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// So many messages at once, and then one in every so often.
+/// `burst` messages at once, then one in each `every`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
     pub burst: u32,
     pub every: Duration,
 }
 
-/// How much of the rhythm an account has used up.
+/// An account's token bucket.
 #[derive(Debug)]
 pub(crate) struct Bucket {
     pace: Option<Pace>,
-    /// When the bucket will be full again; in the past while it is.
+    /// When the bucket is full again; in the past while it is full.
     full_at: Option<Instant>,
 }
 
@@ -24,14 +24,14 @@ impl Bucket {
         Self { pace, full_at: None }
     }
 
-    /// From when on there is a turn, where there is none now.
+    /// The time of the next turn; `None` when there is one now.
     pub fn next_turn(&self, now: Instant) -> Option<Instant> {
         let pace = self.pace?;
         let from = self.full_at? - pace.every * pace.burst.saturating_sub(1);
         (from > now).then_some(from)
     }
 
-    /// Takes a message's turn; or says from when on there is one.
+    /// Takes a turn, or returns the time of the next one.
     pub fn take(&mut self, now: Instant) -> Result<(), Instant> {
         if let Some(from) = self.next_turn(now) {
             return Err(from);
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_goes_at_once_and_the_rest_in_rhythm() {
+    fn a_burst_goes_at_once_and_the_rest_is_paced() {
         let every = Duration::from_secs(1);
         let mut bucket = Bucket::new(Some(Pace { burst: 3, every }));
         let start = Instant::now();
@@ -57,7 +57,7 @@ mod tests {
         }
         assert_eq!(bucket.take(start), Err(start + every));
         assert_eq!(bucket.next_turn(start), Some(start + every));
-        assert_eq!(bucket.next_turn(start + every), None, "asking takes no turn");
+        assert_eq!(bucket.next_turn(start + every), None, "looking takes no turn");
         assert_eq!(bucket.take(start + every), Ok(()));
         assert_eq!(bucket.take(start + every), Err(start + every * 2));
         let later = start + every * 60;

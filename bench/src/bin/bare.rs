@@ -1,4 +1,4 @@
-//! The least that a function with one DynamoDB read can be: what the cold start of ours is compared with.
+//! A minimal function with one DynamoDB read: the baseline of the cold start benchmark.
 //!
 //!     bare TABLE PARTITION SORT
 

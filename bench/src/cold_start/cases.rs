@@ -1,6 +1,10 @@
 //! One event for each function, with a response of success.
 
-use domain::{app::AppId, contact::ContactKind, puid::Puid};
+use domain::{
+    contact::ContactKind,
+    id::{AppId, Seq},
+    puid::Puid,
+};
 use functions::api::{
     endpoint::{Endpoint, SampleAuth},
     endpoints::ALL,
@@ -83,7 +87,7 @@ pub async fn all(stage: &Stage, online: &(AppId, String), offline: &(AppId, Stri
         let event = request(method.as_str(), &path, &query);
         Case { binary: endpoint.binary, event, expected: Expected::Sample(endpoint) }
     };
-    let envelope = InboundEnvelope { app: online.0.clone(), chat: friend.clone(), seq: 1 };
+    let envelope = InboundEnvelope { app: online.0.clone(), chat: friend.clone(), seq: Seq::FIRST };
     let message = Received {
         id: "1".to_owned(),
         body: serde_json::to_string(&envelope)?,

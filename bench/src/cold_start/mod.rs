@@ -1,4 +1,4 @@
-//! From the start of a function's process to its first answer, beside a bare handler in the same run.
+//! From the start of a function's process to its first response, beside a bare handler in the same run.
 
 mod cases;
 mod runtime_api;
@@ -16,23 +16,23 @@ use crate::{
 
 const FIRST: u64 = 1_700_000_000;
 const FRIENDS: u32 = 200;
-/// Invocations of a process after its first, of which the median is told.
+/// Invocations of a process after the first. The report has their median.
 const WARM: u32 = 50;
-/// A function's first answer may take this much longer than the bare handler's.
+/// Limit of the ratio of a function's first response to the bare handler's.
 const BUDGET: f64 = 1.25;
-/// Where Linux distributions keep the certificates that everybody trusts: reading them is a part of a cold start.
-const TRUSTED: [&str; 2] = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
+/// Where Linux distributions keep the trusted certificates. Reading them is a part of a cold start.
+const TRUST_STORES: [&str; 2] = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
 
-/// What was measured of one binary.
+/// The measurements of one binary.
 #[derive(Default)]
 struct Measured {
-    /// Milliseconds from the start of the process to the first answer.
+    /// Milliseconds from the start of the process to the first response.
     first: Vec<f64>,
     warm: Vec<f64>,
     memory: Vec<f64>,
 }
 
-/// A function, and the bare handler measured in turn with it.
+/// A function, and the bare handler that was measured in turn with it.
 struct Row {
     name: &'static str,
     bytes: u64,
@@ -40,7 +40,7 @@ struct Row {
     bare: Measured,
 }
 
-/// The functions of a run.
+/// The measured functions of a run.
 pub struct Report {
     rows: Vec<Row>,
     bare_bytes: u64,
@@ -53,14 +53,14 @@ pub async fn measure(repetitions: u32) -> anyhow::Result<Report> {
     let (app, secret) = stage.app().await?;
     let offline = (app.id, secret);
     stage.simulated.push(&[(FIRST, 1)]).await?;
-    stage.receiver.take(1).await?;
+    stage.receiver.wait_for(1).await?;
     let mut functions = Functions::new(&stage, &online.0).await?;
     let mut rows = Vec::new();
     for case in cases::all(&stage, &online, &offline).await? {
         let (mut ours, mut bare) = (Measured::default(), Measured::default());
         let bare_case = cases::bare();
         for n in 0..=repetitions {
-            // The first brings the binary into the page cache.
+            // The first run brings the binary into the page cache.
             functions.run(&case, &mut ours, n > 0).await?;
             functions.run(&bare_case, &mut bare, n > 0).await?;
         }
@@ -69,13 +69,13 @@ pub async fn measure(repetitions: u32) -> anyhow::Result<Report> {
     Ok(Report { rows, bare_bytes: Functions::size("bare")?, repetitions })
 }
 
-/// What functions are started with.
+/// Starts functions, with their environment.
 struct Functions {
     runtime_api: RuntimeApi,
     environment: Vec<(&'static str, String)>,
-    /// The row that the bare handler reads.
+    /// Table, partition and sort key of the row that the bare handler reads.
     row: [String; 3],
-    /// The TLS ends before DynamoDB and SQS.
+    /// The TLS proxies of DynamoDB and SQS.
     _tls: [Child; 2],
 }
 
@@ -88,7 +88,7 @@ impl Functions {
         };
         let (dynamodb, first) = front(&services.dynamodb, "dynamodb.pem")?;
         let (sqs, second) = front(&services.sqs, "sqs.pem")?;
-        let trusted = TRUSTED.iter().find_map(|file| fs::read_to_string(file).ok()).unwrap_or_default();
+        let trusted = TRUST_STORES.iter().find_map(|file| fs::read_to_string(file).ok()).unwrap_or_default();
         let (bundle, few) = (stage.folder.path().join("bundle.pem"), stage.folder.path().join("few.pem"));
         fs::write(&few, [&*first, &*second].concat())?;
         fs::write(&bundle, [trusted, first, second].concat())?;
@@ -98,7 +98,8 @@ impl Functions {
         environment.extend([
             ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.address.clone()),
             ("AWS_ENDPOINT_URL_SQS", sqs.address.clone()),
-            // What the SDK trusts by itself; what ours are told to, as on Lambda they trust Amazon's alone.
+            // The SDK's default trust store, for the bare handler; and the few certificates for our functions, which trust
+            // Amazon's only on Lambda.
             ("SSL_CERT_FILE", bundle.display().to_string()),
             ("AWS_CA_BUNDLE", few.display().to_string()),
             ("AWS_LAMBDA_RUNTIME_API", runtime_api.address.clone()),
@@ -122,7 +123,7 @@ impl Functions {
         Ok(fs::metadata(Self::path_of(name)?)?.len())
     }
 
-    /// Starts the binary, waits for its first answer and for those of a warm process.
+    /// Starts the binary, and measures its first response and those of the warm process.
     async fn run(&mut self, case: &Case, measured: &mut Measured, counts: bool) -> anyhow::Result<()> {
         let mut command = tokio::process::Command::new(Self::path_of(case.binary)?);
         command.env_clear().envs(self.environment.iter().map(|(name, value)| (*name, value.as_str())));

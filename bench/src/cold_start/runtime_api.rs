@@ -1,4 +1,4 @@
-//! A small stand-in for the Lambda runtime API: hands events to the one function that runs, and takes its answers.
+//! A small Lambda runtime API: passes events to the one running function and receives its responses.
 
 use std::{
     sync::Arc,
@@ -21,12 +21,12 @@ use tokio::{
     time::timeout,
 };
 
-/// Longer than any answer takes unless it never comes.
+/// How long a response may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// What an invocation may take, as the function is told.
+/// The deadline of each invocation: far in the future.
 const DEADLINE_MS: &str = "99999999999999";
 
-/// What a function has sent back, and when.
+/// A function's response, and when it came.
 pub struct Answer {
     pub at: Instant,
     pub body: Value,
@@ -56,23 +56,23 @@ impl RuntimeApi {
         let (sent, answers) = mpsc::channel(1);
         let service = Service { events: Arc::new(Mutex::new(next)), answers: sent };
         let router = Router::new()
-            .route("/2018-06-01/runtime/invocation/next", get(hand_out))
-            .route("/2018-06-01/runtime/invocation/{id}/response", post(take))
-            .route("/2018-06-01/runtime/invocation/{id}/error", post(fail))
-            .route("/2018-06-01/runtime/init/error", post(fail_to_begin))
+            .route("/2018-06-01/runtime/invocation/next", get(next_event))
+            .route("/2018-06-01/runtime/invocation/{id}/response", post(receive_response))
+            .route("/2018-06-01/runtime/invocation/{id}/error", post(receive_error))
+            .route("/2018-06-01/runtime/init/error", post(receive_init_error))
             .with_state(service);
         tokio::spawn(axum::serve(listener, router).into_future());
         Ok(Self { address, events, answers })
     }
 
-    /// Lets an event wait for the function.
+    /// Queues an event for the function.
     pub async fn event(&self, event: &Value) -> anyhow::Result<()> {
         Ok(self.events.send(serde_json::to_vec(event)?.into()).await?)
     }
 
-    /// The function's next answer.
+    /// Waits for the function's next response.
     pub async fn answer(&mut self) -> anyhow::Result<Answer> {
-        let (at, body) = timeout(PATIENCE, self.answers.recv()).await.context("no answer")?.context("no function")?;
+        let (at, body) = timeout(PATIENCE, self.answers.recv()).await.context("no response")?.context("no function")?;
         match body {
             Ok(body) => Ok(Answer { at, body: serde_json::from_slice(&body)? }),
             Err(error) => bail!("the function failed: {}", String::from_utf8_lossy(&error)),
@@ -80,7 +80,7 @@ impl RuntimeApi {
     }
 }
 
-async fn hand_out(State(service): State<Service>) -> impl IntoResponse {
+async fn next_event(State(service): State<Service>) -> impl IntoResponse {
     let Some(event) = service.events.lock().await.recv().await else {
         return (StatusCode::GONE, HeaderMap::new(), Bytes::new());
     };
@@ -96,20 +96,20 @@ async fn hand_out(State(service): State<Service>) -> impl IntoResponse {
     (StatusCode::OK, head, event)
 }
 
-async fn take(State(service): State<Service>, Path(_): Path<String>, body: Bytes) -> StatusCode {
+async fn receive_response(State(service): State<Service>, Path(_): Path<String>, body: Bytes) -> StatusCode {
     sent(&service, Ok(body)).await
 }
 
-async fn fail(State(service): State<Service>, Path(_): Path<String>, body: Bytes) -> StatusCode {
+async fn receive_error(State(service): State<Service>, Path(_): Path<String>, body: Bytes) -> StatusCode {
     sent(&service, Err(body)).await
 }
 
-async fn fail_to_begin(State(service): State<Service>, body: Bytes) -> StatusCode {
+async fn receive_init_error(State(service): State<Service>, body: Bytes) -> StatusCode {
     sent(&service, Err(body)).await
 }
 
 async fn sent(service: &Service, body: Result<Bytes, Bytes>) -> StatusCode {
-    // Nobody waits for the answer of a function that was ended meanwhile.
+    // Fails if the run no longer waits, because the function was killed.
     drop(service.answers.send((Instant::now(), body)).await);
     StatusCode::ACCEPTED
 }

@@ -10,6 +10,7 @@ use axum::{
 };
 use domain::{
     app::{AccessToken, App},
+    id::{ID_LENGTH, InvalidId},
     secret, signature,
 };
 use http::{Method, header, request::Parts};
@@ -25,8 +26,6 @@ use crate::api::{
 
 /// The longest body that is read, in bytes.
 const MAX_BODY: usize = 256 * 1024;
-/// The hex digits of an app id, which also begin an access token.
-const ID_LENGTH: usize = 32;
 
 /// How the caller showed who it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,8 +103,10 @@ fn refused() -> ApiError {
 
 /// The row of an app id; what cannot be one is not looked up.
 async fn look_up(state: &AppState, id: &str) -> Result<Option<store::Caller>, ApiError> {
-    let is_id = id.len() == ID_LENGTH && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if is_id { Ok(state.relay.store.caller(id).await?) } else { Ok(None) }
+    match id.parse() {
+        Ok(id) => Ok(state.relay.store.caller(&id).await?),
+        Err(InvalidId) => Ok(None),
+    }
 }
 
 async fn by_token(state: &AppState, token: &str) -> Result<(App, u64), ApiError> {

@@ -8,6 +8,7 @@ use std::{
 
 use domain::{
     contact::{Contact, ContactKind},
+    id::AppId,
     puid::Puid,
 };
 use tokio::sync::OnceCell;
@@ -96,7 +97,7 @@ pub struct Books(Mutex<Shelf>);
 
 #[derive(Debug, Default)]
 struct Shelf {
-    slots: HashMap<String, Slot>,
+    slots: HashMap<AppId, Slot>,
     uses: u64,
 }
 
@@ -104,7 +105,7 @@ impl Books {
     /// The app's book of this version and owner, read by `read` unless it is kept.
     pub(crate) async fn get<Read>(
         &self,
-        app: &str,
+        app: &AppId,
         version: u64,
         owner: Option<Arc<str>>,
         read: impl FnOnce() -> Read,
@@ -119,7 +120,7 @@ impl Books {
     }
 
     /// The cell that holds, or will hold, the app's book.
-    fn cell(&self, app: &str, made: Made) -> Arc<OnceCell<Arc<Book>>> {
+    fn cell(&self, app: &AppId, made: Made) -> Arc<OnceCell<Arc<Book>>> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.uses += 1;
         let last_used = kept.uses;
@@ -128,7 +129,7 @@ impl Books {
             return Arc::clone(&slot.book);
         }
         let book = Arc::new(OnceCell::new());
-        kept.slots.insert(app.to_owned(), Slot { made, book: Arc::clone(&book), last_used });
+        kept.slots.insert(app.clone(), Slot { made, book: Arc::clone(&book), last_used });
         kept.shrink(app);
         book
     }
@@ -136,7 +137,7 @@ impl Books {
 
 impl Shelf {
     /// Lets go of the books that were used least recently, but never of `newest`, until the rest is within bounds.
-    fn shrink(&mut self, newest: &str) {
+    fn shrink(&mut self, newest: &AppId) {
         while self.slots.len() > MAX_BOOKS || self.contacts() > MAX_CONTACTS {
             let others = self.slots.iter().filter(|(app, _)| *app != newest);
             let Some(oldest) = others.min_by_key(|(_, slot)| slot.last_used).map(|(app, _)| app.clone()) else { break };
@@ -153,22 +154,26 @@ impl Shelf {
 mod tests {
     use super::*;
 
+    fn id(text: &str) -> AppId {
+        AppId::trusted(text)
+    }
+
     #[test]
     fn a_book_is_kept_until_its_version_changes_or_others_crowd_it_out() {
         let books = Books::default();
         let made = |version| Made { version, owner: None };
-        let first = books.cell("first", made(1));
-        assert!(Arc::ptr_eq(&first, &books.cell("first", made(1))));
-        assert!(!Arc::ptr_eq(&first, &books.cell("first", made(2))));
+        let first = books.cell(&id("first"), made(1));
+        assert!(Arc::ptr_eq(&first, &books.cell(&id("first"), made(1))));
+        assert!(!Arc::ptr_eq(&first, &books.cell(&id("first"), made(2))));
 
-        let first = books.cell("first", made(2));
+        let first = books.cell(&id("first"), made(2));
         for app in 1..MAX_BOOKS {
-            books.cell(&format!("app{app}"), made(1));
+            books.cell(&id(&format!("app{app}")), made(1));
         }
-        assert!(Arc::ptr_eq(&first, &books.cell("first", made(2))), "all fit, and it is now the newest");
-        books.cell("one more", made(1));
-        books.cell("two more", made(1));
-        assert!(Arc::ptr_eq(&first, &books.cell("first", made(2))), "others were older");
+        assert!(Arc::ptr_eq(&first, &books.cell(&id("first"), made(2))), "all fit, and it is now the newest");
+        books.cell(&id("one more"), made(1));
+        books.cell(&id("two more"), made(1));
+        assert!(Arc::ptr_eq(&first, &books.cell(&id("first"), made(2))), "others were older");
         assert_eq!(books.0.lock().unwrap().slots.len(), MAX_BOOKS);
     }
 
@@ -178,12 +183,12 @@ mod tests {
         let kinds = (0..MAX_CONTACTS).map(|n| (Puid::new(n.to_string()), ContactKind::Stranger)).collect();
         let large = Arc::new(Book { kinds, ..Book::default() });
         let made = Made { version: 1, owner: None };
-        books.cell("small", made.clone()).set(Arc::new(Book::default())).unwrap();
-        books.cell("large", made.clone()).set(Arc::clone(&large)).unwrap();
-        books.cell("large too", made.clone()).set(large).unwrap();
-        books.cell("newest", made).set(Arc::new(Book::default())).unwrap();
+        books.cell(&id("small"), made.clone()).set(Arc::new(Book::default())).unwrap();
+        books.cell(&id("large"), made.clone()).set(Arc::clone(&large)).unwrap();
+        books.cell(&id("large too"), made.clone()).set(large).unwrap();
+        books.cell(&id("newest"), made).set(Arc::new(Book::default())).unwrap();
         let shelf = books.0.lock().unwrap();
-        let mut kept: Vec<_> = shelf.slots.keys().map(String::as_str).collect();
+        let mut kept: Vec<_> = shelf.slots.keys().map(AppId::as_str).collect();
         kept.sort_unstable();
         assert_eq!(kept, ["large too", "newest"]);
     }

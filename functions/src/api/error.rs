@@ -7,7 +7,7 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use domain::secret::CannotOpen;
+use domain::{error::chain, secret::CannotOpen};
 use http::{HeaderValue, StatusCode, header};
 use queue::QueueError;
 use serde::Serialize;
@@ -94,8 +94,8 @@ impl ApiError {
 
     fn log(&self) {
         match self {
-            Self::Store(error) => tracing::error!(error = %error, "the ledger failed a request"),
-            Self::Queue(error) => tracing::error!(error = %error, "the queue failed a request"),
+            Self::Store(error) => tracing::error!(error = %chain(error), "the ledger failed a request"),
+            Self::Queue(error) => tracing::error!(error = %chain(error), "the queue failed a request"),
             Self::Internal(error) => tracing::error!(error = %error, "a request failed"),
             Self::WorkerUnavailable => tracing::warn!("no worker took a job in time"),
             _ => {}

@@ -2,7 +2,8 @@
 
 use domain::{
     app::App,
-    job::{Command, Job, JobId, JobState, Origin},
+    id::{AppId, JobId},
+    job::{Command, Job, JobState, Origin},
 };
 use queue::CommandEnvelope;
 
@@ -16,7 +17,7 @@ impl AppState {
         let origin = self.request.as_ref().map(|id| Origin::Request(id.as_str().to_owned()));
         let mut job = Job::queued(id, app.id.clone(), app.shard, command, self.relay.now()).made_for(origin);
         if store.put_job(&job).await? {
-            tracing::info!(request.id = job.request_id(), job.id, "a job is queued");
+            tracing::info!(request.id = job.request_id(), job.id = %job.id, "a job is queued");
         } else {
             job = self.job(&app.id, &job.id).await?;
         }
@@ -27,11 +28,8 @@ impl AppState {
         Ok(job)
     }
 
-    pub(crate) async fn job(&self, app: &str, id: &str) -> Result<Job, ApiError> {
-        // Whatever is no id cannot be a key either.
-        let is_id = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let job = if is_id { self.relay.store.job(app, id).await? } else { None };
-        job.ok_or(ApiError::NotFound("job"))
+    pub(crate) async fn job(&self, app: &AppId, id: &JobId) -> Result<Job, ApiError> {
+        self.relay.store.job(app, id).await?.ok_or(ApiError::NotFound("job"))
     }
 
     /// The job as it is when it has ended, or when the time is over.

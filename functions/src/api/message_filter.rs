@@ -12,27 +12,13 @@ use crate::api::{
     params::Params,
 };
 
-const KINDS: [Kind; 11] = [
-    Kind::Text,
-    Kind::Map,
-    Kind::Card,
-    Kind::Note,
-    Kind::Sharing,
-    Kind::Picture,
-    Kind::Recording,
-    Kind::Attachment,
-    Kind::Video,
-    Kind::Friends,
-    Kind::System,
-];
-
 /// The filter that a request asks for. Every parameter at fault is named.
 pub fn of(params: &Params, zone: &TimeZone) -> Result<Filter, ApiError> {
     let mut faults = Fields::new();
     let puid = |name| params.get(name).map(Puid::new);
-    let kind = params.get("type").map(|name| KINDS.into_iter().find(|kind| kind.as_str() == name));
+    let kind = params.get("type").map(|name| Kind::ALL.into_iter().find(|kind| kind.as_str() == name));
     if kind == Some(None) {
-        faults.insert("type", format!("must be one of {}", KINDS.map(Kind::as_str).join(", ")));
+        faults.insert("type", format!("must be one of {}", Kind::ALL.map(Kind::as_str).join(", ")));
     }
     let mut times = |names: [&'static str; 5]| {
         let mut read = |name: &'static str| {

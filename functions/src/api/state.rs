@@ -1,6 +1,6 @@
 //! What every endpoint works with.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, num::ParseIntError, sync::Arc, time::Duration};
 
 use axum::extract::FromRequestParts;
 use boot::{Relay, SettingError};
@@ -46,13 +46,13 @@ impl Config {
     pub fn from_env() -> Result<Self, SettingError> {
         let mut config = Self::default();
         if let Some(url) = boot::optional("PUBLIC_URL") {
-            let url = Url::parse(&url).map_err(|why| SettingError { name: "PUBLIC_URL", why: why.to_string() })?;
+            let url = Url::parse(&url).map_err(|error| SettingError::caused("PUBLIC_URL", "is not a URL", error))?;
             config.public_url = Some(url);
         }
         if let Some(seconds) = boot::optional("SIGNATURE_MAX_AGE") {
-            let seconds = seconds
-                .parse()
-                .map_err(|_| SettingError { name: "SIGNATURE_MAX_AGE", why: "not seconds".to_owned() })?;
+            let seconds = seconds.parse().map_err(|error: ParseIntError| {
+                SettingError::caused("SIGNATURE_MAX_AGE", "is not a number of seconds", error)
+            })?;
             config.signature_max_age = Duration::from_secs(seconds);
         }
         Ok(config)

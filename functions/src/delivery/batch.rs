@@ -5,8 +5,9 @@
 //! A batch whose messages take long ends before the queue shows them to somebody else: what has not been begun by
 //! [`ENOUGH`] is left for the next time.
 
-use std::{fmt::Display, time::Duration};
+use std::{error, time::Duration};
 
+use domain::error::chain;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use queue::{Envelope, Received};
@@ -39,7 +40,7 @@ impl From<&Received> for Record {
 pub async fn in_groups<E, Done, Error, Handling>(records: Vec<Record>, handle: impl Fn(E) -> Handling) -> Vec<String>
 where
     E: Envelope,
-    Error: Display,
+    Error: Into<Box<dyn error::Error + Send + Sync>>,
     Handling: Future<Output = Result<Done, Error>>,
 {
     let mut groups: Vec<Vec<Record>> = Vec::new();
@@ -61,7 +62,7 @@ async fn in_order<E, Done, Error, Handling>(
 ) -> Vec<String>
 where
     E: Envelope,
-    Error: Display,
+    Error: Into<Box<dyn error::Error + Send + Sync>>,
     Handling: Future<Output = Result<Done, Error>>,
 {
     let (mut failed, mut broken) = (Vec::new(), false);
@@ -73,8 +74,9 @@ where
             }
             Ok(_) if broken || Instant::now() >= until => false,
             Ok(envelope) => {
-                let result = handle(envelope).await;
+                let result = handle(envelope).await.map_err(Into::into);
                 if let Err(error) = &result {
+                    let error = chain(&**error);
                     tracing::error!(envelope.id = record.id, %error, "an envelope could not be handled");
                     broken = true;
                 }
@@ -92,13 +94,16 @@ where
 mod tests {
     use std::sync::Mutex;
 
-    use domain::puid::Puid;
+    use domain::{
+        id::{AppId, Seq},
+        puid::Puid,
+    };
     use queue::InboundEnvelope;
 
     use super::*;
 
     fn record(id: &str, chat: &str, seq: u64) -> Record {
-        let envelope = InboundEnvelope { app: "a".to_owned(), chat: Puid::new(chat), seq };
+        let envelope = InboundEnvelope { app: AppId::trusted("a"), chat: Puid::new(chat), seq: Seq::new(seq) };
         let body = serde_json::to_string(&envelope).unwrap();
         Record { id: id.to_owned(), group: Some(envelope.group()), body, sent: None }
     }
@@ -117,14 +122,14 @@ mod tests {
         let handled = Mutex::new(Vec::new());
         let failed = in_groups(batch, |envelope: InboundEnvelope| {
             handled.lock().unwrap().push(envelope.seq);
-            async move { if envelope.seq == 3 { Err("no") } else { Ok(()) } }
+            async move { if envelope.seq == Seq::new(3) { Err("no") } else { Ok(()) } }
         });
         let mut failed = failed.await;
         failed.sort();
         assert_eq!(failed, ["3", "4", "poison"]);
         let mut handled = handled.into_inner().unwrap();
         handled.sort_unstable();
-        assert_eq!(handled, [1, 2, 3, 5], "4 was not tried after 3 had failed");
+        assert_eq!(handled, [1, 2, 3, 5].map(Seq::new), "4 was not tried after 3 had failed");
     }
 
     #[tokio::test(start_paused = true)]

@@ -14,6 +14,7 @@ use axum::{
 use boot::{Grant, Relay};
 use domain::{
     app::App,
+    channel::{AccountId, LoginStep, Ticket},
     contact::Contact,
     job::{Job, JobState},
     message::Message,
@@ -184,7 +185,7 @@ impl Api {
     pub async fn contacts(&self, contacts: Vec<Contact>) {
         let store = &self.fixture.relay.store;
         store.put_contacts(&self.app.id, &contacts).await.unwrap();
-        store.book_changed(&self.app.id).await.unwrap();
+        store.bump_book_version(&self.app.id).await.unwrap();
     }
 
     pub async fn append(&self, message: Message) {
@@ -226,7 +227,7 @@ impl Api {
         let kept = store.session(&self.app.id).await.unwrap();
         let mut session = kept.unwrap_or_else(|| Session::offline(self.fixture.relay.now()));
         change(&mut session);
-        let lease = Lease { shard: 0, owner: Some("worker".to_owned()), epoch: 1, beat: 0 };
+        let lease = Lease { shard: 0, owner: Some("worker".to_owned()), epoch: 1, heartbeat: 0 };
         store.put_session(&self.app.id, &session, &lease).await.unwrap();
     }
 
@@ -234,12 +235,14 @@ impl Api {
     pub async fn waiting(&self) {
         let expires = self.fixture.relay.now() + SignedDuration::from_mins(5);
         self.session(|session| {
-            session.state = session::State::Waiting;
+            session.state = session::SessionState::Waiting;
             session.login = Some(Login {
                 uuid: "Ab12==".to_owned(),
-                qr_content: Some("https://login.weixin.qq.com/l/Ab12==".to_owned()),
-                qr_url: "https://login.weixin.qq.com/qrcode/Ab12==".to_owned(),
-                avatar: None,
+                ticket: Ticket::default(),
+                steps: vec![LoginStep::ScanQrCode {
+                    content: "https://login.weixin.qq.com/l/Ab12==".to_owned(),
+                    page: Some("https://login.weixin.qq.com/qrcode/Ab12==".to_owned()),
+                }],
                 expires,
             });
         })
@@ -249,9 +252,9 @@ impl Api {
     /// The account is logged in.
     pub async fn online(&self) {
         self.session(|session| {
-            session.state = session::State::Online;
+            session.state = session::SessionState::Online;
             session.user = Some(User {
-                uin: 1_234_567_890,
+                account: AccountId::new("1234567890"),
                 puid: Puid::new("e1d54615"),
                 user_name: "@e1d54615".to_owned(),
                 nick_name: "我".to_owned(),

@@ -120,6 +120,7 @@ fn dynamodb(shared: &SdkConfig) -> aws_sdk_dynamodb::config::Builder {
 
 #[cfg(test)]
 mod tests {
+    use domain::id::AppId;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::TcpListener,
@@ -156,7 +157,8 @@ mod tests {
             answer(&listener, "503 Service Unavailable", "{}").await;
             answer(&listener, "200 OK", "{}").await;
         };
-        let (app, ()) = tokio::join!(store.app("id"), service);
+        let id = AppId::trusted("id");
+        let (app, ()) = tokio::join!(store.app(&id), service);
         assert_eq!(app.unwrap(), None);
     }
 }

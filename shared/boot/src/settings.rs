@@ -8,14 +8,28 @@
 //! | `SEALING_KEY` | 64 hex digits, the key that tokens and sessions are sealed with | required |
 //! | `TIME_ZONE` | an IANA name, the zone of local times | `Asia/Shanghai` |
 
+use std::error::Error;
+
 use jiff::tz::TimeZone;
 
-/// A variable is missing or malformed. Its value is not told: it may be a secret.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+/// A variable of the environment is missing or malformed. The text does not contain its value: that may be a secret.
+#[derive(Debug, thiserror::Error)]
 #[error("{name}: {why}")]
 pub struct SettingError {
-    pub name: &'static str,
-    pub why: String,
+    name: &'static str,
+    why: String,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl SettingError {
+    pub fn new(name: &'static str, why: impl Into<String>) -> Self {
+        Self { name, why: why.into(), source: None }
+    }
+
+    /// An error with the reason why the value cannot be used.
+    pub fn caused(name: &'static str, why: impl Into<String>, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { source: Some(cause.into()), ..Self::new(name, why) }
+    }
 }
 
 /// What the relay must know of its deployment.
@@ -53,27 +67,26 @@ impl Settings {
 
     /// What `variable` says, which gives a variable's value.
     fn read(variable: impl Fn(&'static str) -> Option<String>) -> Result<Self, SettingError> {
-        let malformed = |name, why: &str| SettingError { name, why: why.to_owned() };
-        let required = |name| variable(name).ok_or_else(|| malformed(name, "is not set"));
+        let required = |name| variable(name).ok_or_else(|| SettingError::new(name, "is not set"));
         let key = data_encoding::HEXLOWER_PERMISSIVE.decode(required("SEALING_KEY")?.trim().as_bytes());
         let sealing_key = key.ok().and_then(|key| key.try_into().ok());
         let command_queues: Vec<String> =
             required("COMMAND_QUEUE_URLS")?.split(',').map(|url| url.trim().to_owned()).collect();
         if command_queues.iter().any(String::is_empty) {
-            return Err(malformed("COMMAND_QUEUE_URLS", "must be URLs separated by commas"));
+            return Err(SettingError::new("COMMAND_QUEUE_URLS", "must be URLs separated by commas"));
         }
         Ok(Self {
             table: required("TABLE_NAME")?,
             inbound_queue: required("INBOUND_QUEUE_URL")?,
             command_queues,
-            sealing_key: sealing_key.ok_or_else(|| malformed("SEALING_KEY", "must be 64 hex digits"))?,
+            sealing_key: sealing_key.ok_or_else(|| SettingError::new("SEALING_KEY", "must be 64 hex digits"))?,
             zone: Self::zone(variable("TIME_ZONE").as_deref().unwrap_or("Asia/Shanghai"))?,
         })
     }
 
     /// The zone of an IANA name.
     pub fn zone(name: &str) -> Result<TimeZone, SettingError> {
-        TimeZone::get(name).map_err(|error| SettingError { name: "TIME_ZONE", why: error.to_string() })
+        TimeZone::get(name).map_err(|error| SettingError::caused("TIME_ZONE", "is not the name of a time zone", error))
     }
 }
 

@@ -17,6 +17,8 @@ use aws_smithy_http_client::{
 use crate::{SettingError, optional};
 
 const AMAZON: &[u8] = include_bytes!("amazon-roots.pem");
+/// Names a file of certificates.
+const BUNDLE: &str = "AWS_CA_BUNDLE";
 const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
 /// Where an endpoint may be named that is not Amazon's.
 const ELSEWHERE: [&str; 3] = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SQS"];
@@ -31,7 +33,7 @@ enum Trust {
 impl Trust {
     /// What the environment says, of which `variable` gives a variable's value.
     fn read(variable: impl Fn(&'static str) -> Option<String>) -> Self {
-        if let Some(file) = variable("AWS_CA_BUNDLE") {
+        if let Some(file) = variable(BUNDLE) {
             return Self::File(file);
         }
         let on_lambda = variable("AWS_LAMBDA_FUNCTION_NAME").is_some();
@@ -47,10 +49,10 @@ impl Trust {
             Self::Amazon => return Ok(Some(AMAZON.to_owned())),
             Self::File(file) => file,
         };
-        let wrong = |why: String| SettingError { name: "AWS_CA_BUNDLE", why };
-        let text = std::fs::read_to_string(file).map_err(|error| wrong(format!("{file}: {error}")))?;
+        let unreadable = |error| SettingError::caused(BUNDLE, format!("{file} cannot be read"), error);
+        let text = std::fs::read_to_string(file).map_err(unreadable)?;
         if !text.contains(CERTIFICATE) {
-            return Err(wrong(format!("{file} has no certificate in PEM")));
+            return Err(SettingError::new(BUNDLE, format!("{file} has no certificate in PEM")));
         }
         Ok(Some(text.into_bytes()))
     }
@@ -61,12 +63,15 @@ pub fn http_client() -> Result<Option<SharedHttpClient>, SettingError> {
     let Some(certificates) = Trust::read(optional).certificates()? else { return Ok(None) };
     let trusted = TrustStore::empty().with_pem_certificate(certificates);
     let context = TlsContext::builder().with_trust_store(trusted).build();
-    let context = context.map_err(|error| SettingError { name: "AWS_CA_BUNDLE", why: error.to_string() })?;
+    let context =
+        context.map_err(|error| SettingError::caused(BUNDLE, "has certificates that cannot be used", error))?;
     Ok(Some(Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).tls_context(context).build_https()))
 }
 
 #[cfg(test)]
 mod tests {
+    use domain::error::chain;
+
     use super::*;
 
     fn trust(set: &[(&'static str, &str)]) -> Trust {
@@ -89,8 +94,11 @@ mod tests {
     #[test]
     fn a_bundle_that_is_none_is_told() {
         assert_eq!(String::from_utf8_lossy(AMAZON).matches(CERTIFICATE).count(), 5);
-        let told = |file: &str| Trust::File(file.to_owned()).certificates().unwrap_err().to_string();
-        assert!(told("/nowhere.pem").starts_with("AWS_CA_BUNDLE: /nowhere.pem: "));
-        assert_eq!(told("Cargo.toml"), "AWS_CA_BUNDLE: Cargo.toml has no certificate in PEM");
+        let refused = |file: &str| {
+            let error = Trust::File(file.to_owned()).certificates().unwrap_err();
+            chain(&error).to_string()
+        };
+        assert!(refused("/nowhere.pem").starts_with("AWS_CA_BUNDLE: /nowhere.pem cannot be read: "));
+        assert_eq!(refused("Cargo.toml"), "AWS_CA_BUNDLE: Cargo.toml has no certificate in PEM");
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::puid::Puid;
+use crate::{channel::AccountId, puid::Puid};
 
 /// What a contact is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -17,6 +17,25 @@ pub enum ContactKind {
     OfficialAccount,
     /// Known from a group only, or from a message by someone who is no friend.
     Stranger,
+}
+
+/// A contact or chat as a channel addresses it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Peer {
+    /// The channel's id: Web WeChat's user name, which lasts for one login.
+    pub id: String,
+    /// As far as the channel knows it without a look at the contacts: a person is a [`ContactKind::Stranger`].
+    pub kind: ContactKind,
+}
+
+impl Peer {
+    pub fn new(id: impl Into<String>, kind: ContactKind) -> Self {
+        Self { id: id.into(), kind }
+    }
+
+    pub fn is_group(&self) -> bool {
+        self.kind == ContactKind::Group
+    }
 }
 
 /// A contact as WeChat tells it during one login, text already unescaped. Absent and empty are both `None`.
@@ -36,23 +55,24 @@ pub struct Card {
     pub city: Option<String>,
     /// The WeChat id, where the person chose one and WeChat tells it.
     pub alias: Option<String>,
-    /// The account's permanent number; WeChat tells it for few contacts but the account itself.
-    pub uin: Option<u64>,
+    /// The permanent id of the contact's account. A channel reports it for the logged-in account and for few others.
+    pub account: Option<AccountId>,
     /// `seq` of `HeadImgUrl`: changes with the picture, survives logins.
     pub picture_seq: Option<u64>,
-    /// Path (and query) of the picture on the account's host.
-    pub head_img_url: Option<String>,
     /// A group's people; empty for anyone else, and for a group whose members were not asked for yet.
     pub members: Vec<Card>,
     /// How many people a group has, as told; the members may not be known yet.
     pub member_count: u32,
-    /// The token with which WeChat answers for members of a group (`EncryChatRoomId`).
-    pub encry_chat_room_id: Option<String>,
     /// The user name of a group's owner or of an official account's owner, where told.
     pub owner: Option<String>,
 }
 
 impl Card {
+    /// The contact as its channel addresses it.
+    pub fn peer(&self) -> Peer {
+        Peer::new(self.user_name.as_str(), self.kind)
+    }
+
     /// A card with nothing known but the name.
     pub fn bare(user_name: impl Into<String>, kind: ContactKind) -> Self {
         Self {
@@ -66,12 +86,10 @@ impl Card {
             province: None,
             city: None,
             alias: None,
-            uin: None,
+            account: None,
             picture_seq: None,
-            head_img_url: None,
             members: Vec::new(),
             member_count: 0,
-            encry_chat_room_id: None,
             owner: None,
         }
     }
@@ -91,7 +109,8 @@ pub struct Contact {
     pub province: Option<String>,
     pub city: Option<String>,
     pub alias: Option<String>,
-    pub uin: Option<u64>,
+    #[serde(alias = "uin")]
+    pub account: Option<AccountId>,
     pub picture_seq: Option<u64>,
     /// People of a group, as told.
     pub member_count: u32,
@@ -117,7 +136,7 @@ impl Contact {
             province: card.province.clone(),
             city: card.city.clone(),
             alias: card.alias.clone(),
-            uin: card.uin,
+            account: card.account.clone(),
             picture_seq: card.picture_seq,
             member_count: card.member_count,
             owner: card.owner.clone(),
@@ -125,6 +144,11 @@ impl Contact {
             insert_time: at,
             update_time: at,
         }
+    }
+
+    /// The contact as its channel addresses it.
+    pub fn peer(&self) -> Peer {
+        Peer::new(self.user_name.as_str(), self.kind)
     }
 
     /// What a person would call it: the remark, else the nickname.
@@ -177,7 +201,7 @@ mod tests {
         let card = Card {
             sex: Some(1),
             city: Some("深圳".into()),
-            uin: Some(9),
+            account: Some(AccountId::new("9")),
             picture_seq: Some(3),
             member_count: 4,
             owner: Some("@o".into()),
@@ -187,7 +211,10 @@ mod tests {
         let contact = Contact::of(&card, Puid::new("p"), at);
         assert_eq!((contact.kind, contact.user_name.as_str(), contact.member_count), (ContactKind::Group, "@@g", 4));
         assert_eq!((contact.sex, contact.city.as_deref(), contact.province), (Some(1), Some("深圳"), None));
-        assert_eq!((contact.uin, contact.picture_seq, contact.owner.as_deref()), (Some(9), Some(3), Some("@o")));
+        assert_eq!(
+            (contact.account, contact.picture_seq, contact.owner.as_deref()),
+            (Some(AccountId::new("9")), Some(3), Some("@o"))
+        );
         assert_eq!((contact.present, contact.insert_time, contact.update_time), (true, at, at));
     }
 

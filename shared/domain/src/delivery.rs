@@ -5,11 +5,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::puid::Puid;
+use crate::{
+    id::{AppId, Seq},
+    puid::Puid,
+};
 
 /// A message's name on its whole way: in every log line about it, and at the callback as `webhook-id`. The same for every
 /// try.
-pub fn id(app: &str, seq: u64) -> String {
+pub fn id(app: &AppId, seq: Seq) -> String {
     format!("msg_{app}_{seq}")
 }
 
@@ -35,7 +38,7 @@ pub struct Parked {
     /// When the first failure was.
     pub since: Timestamp,
     /// The newest message that waits; guards against removing the place while another is added.
-    pub last_seq: u64,
+    pub last_seq: Seq,
     /// The last failure, as one sentence.
     pub last_error: String,
 }

@@ -11,10 +11,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{app::AppId, delivery, puid::Puid};
-
-/// 32 lower-case hex digits.
-pub type JobId = String;
+use crate::{
+    delivery,
+    id::{AppId, JobId, Seq},
+    puid::Puid,
+};
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,7 +68,7 @@ impl JobState {
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// A callback's answer to the message with this number in the app's log.
-    Delivery(u64),
+    Delivery(Seq),
     /// A request to the API, by its id.
     Request(String),
 }
@@ -112,14 +113,6 @@ impl Job {
             _ => None,
         }
     }
-
-    /// The number WeChat knows an attempt by (`ClientMsgId`): digits, and the same whenever the attempt is repeated.
-    pub fn client_id(&self) -> String {
-        let digest = Sha256::digest(self.id.as_bytes());
-        let number = digest.iter().take(8).fold(0u64, |number, byte| number << 8 | u64::from(*byte));
-        // 17 digits, as WeChat's own page makes them.
-        format!("{:017}", number % 100_000_000_000_000_000)
-    }
 }
 
 /// The id of a job that something else determines: the same parts give the same id, so that making it twice makes one.
@@ -129,7 +122,7 @@ pub fn derived_id(parts: &[&str]) -> JobId {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
-    data_encoding::HEXLOWER.encode(&hash.finalize()[..16])
+    JobId::trusted(data_encoding::HEXLOWER.encode(&hash.finalize()[..16]))
 }
 
 #[cfg(test)]
@@ -164,8 +157,8 @@ mod tests {
 
     #[test]
     fn a_job_names_what_it_was_made_for() {
-        let job = Job::queued("j".into(), "a".into(), 0, Command::Login, Timestamp::UNIX_EPOCH);
-        let reply = job.clone().made_for(Some(Origin::Delivery(7)));
+        let job = Job::queued(JobId::trusted("j"), AppId::trusted("a"), 0, Command::Login, Timestamp::UNIX_EPOCH);
+        let reply = job.clone().made_for(Some(Origin::Delivery(Seq::new(7))));
         assert_eq!((reply.delivery_id().as_deref(), reply.request_id()), (Some("msg_a_7"), None));
         let asked = job.clone().made_for(Some(Origin::Request("r".into())));
         assert_eq!((asked.delivery_id(), asked.request_id()), (None, Some("r")));
@@ -173,13 +166,5 @@ mod tests {
             let json = serde_json::to_value(&job).unwrap();
             assert_eq!(serde_json::from_value::<Job>(json).unwrap(), job);
         }
-    }
-
-    #[test]
-    fn a_client_id_is_seventeen_digits_and_stays() {
-        let job = Job::queued("j".into(), "a".into(), 0, Command::Login, Timestamp::UNIX_EPOCH);
-        assert_eq!(job.client_id().len(), 17);
-        assert!(job.client_id().bytes().all(|byte| byte.is_ascii_digit()));
-        assert_eq!(job.client_id(), job.clone().client_id());
     }
 }

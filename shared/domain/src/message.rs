@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{delivery::Delivery, puid::Puid};
+use crate::{delivery::Delivery, id::Seq, puid::Puid};
 
 /// The type a client sees in `type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -22,6 +22,21 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind, in the order of the enum.
+    pub const ALL: [Self; 11] = [
+        Self::Text,
+        Self::Map,
+        Self::Card,
+        Self::Note,
+        Self::Sharing,
+        Self::Picture,
+        Self::Recording,
+        Self::Attachment,
+        Self::Video,
+        Self::Friends,
+        Self::System,
+    ];
+
     /// The name in `type`, also accepted as a filter.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -148,7 +163,7 @@ impl Content {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Message {
     /// Place in the app's log: 1, 2, 3, … without holes.
-    pub seq: u64,
+    pub seq: Seq,
     /// WeChat's 64-bit message number (`NewMsgId`).
     pub id: i64,
     pub direction: Direction,
@@ -183,12 +198,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn all_kinds_are_listed_in_order_and_no_further_one_exists() {
+        for (number, kind) in Kind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, number);
+        }
+        // The last variant of the enum must also be the last of the list.
+        let last = Kind::ALL[Kind::ALL.len() - 1];
+        assert_eq!(last, Kind::System);
+        let unknown = serde_json::from_value::<Kind>("Unknown".into()).unwrap_err().to_string();
+        for kind in Kind::ALL {
+            assert!(unknown.contains(&format!("`{}`", kind.as_str())));
+        }
+        assert_eq!(unknown.matches('`').count(), 2 * (Kind::ALL.len() + 1), "{unknown}");
+    }
+
+    #[test]
     fn a_kind_is_written_as_the_filter_names_it() {
-        let kinds =
-            ["Text", "Map", "Card", "Note", "Sharing", "Picture", "Recording", "Attachment", "Video", "Friends"];
-        for name in kinds.into_iter().chain(["System"]) {
-            let kind: Kind = serde_json::from_value(name.into()).unwrap();
-            assert_eq!(kind.as_str(), name);
+        for kind in Kind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
         }
     }
 

@@ -4,6 +4,8 @@ use std::ops::RangeInclusive;
 
 use url::Url;
 
+use crate::id::Seq;
+
 /// The page size where none is asked for, in rows.
 pub const DEFAULT_SIZE: u32 = 20;
 /// The largest page, in rows.
@@ -16,12 +18,6 @@ pub struct PageRequest {
     pub page: u64,
     /// Rows, 1 to [`MAX_SIZE`].
     pub size: u32,
-}
-
-impl Default for PageRequest {
-    fn default() -> Self {
-        Self { page: 1, size: DEFAULT_SIZE }
-    }
 }
 
 impl PageRequest {
@@ -42,10 +38,10 @@ impl PageRequest {
 
     /// The sequence numbers this page spans in a dense log whose newest row is `head`, newest first; `None` past the
     /// end.
-    pub fn of_log(self, head: u64) -> Option<RangeInclusive<u64>> {
-        let newest = head.checked_sub(self.offset()).filter(|newest| *newest > 0)?;
+    pub fn of_log(self, head: Seq) -> Option<RangeInclusive<Seq>> {
+        let newest = head.get().checked_sub(self.offset()).filter(|newest| *newest > 0)?;
         let oldest = newest.saturating_sub(u64::from(self.size) - 1).max(1);
-        Some(oldest..=newest)
+        Some(Seq::new(oldest)..=Seq::new(newest))
     }
 }
 
@@ -80,27 +76,26 @@ mod tests {
     #[test]
     fn a_dense_log_gives_any_page_by_arithmetic() {
         let page = |page, size| PageRequest { page, size };
-        assert_eq!(page(1, 20).of_log(45), Some(26..=45));
-        assert_eq!(page(3, 20).of_log(45), Some(1..=5));
-        assert_eq!(page(4, 20).of_log(45), None);
-        assert_eq!(page(1, 20).of_log(0), None);
-        assert_eq!(page(u64::MAX, 100).of_log(45), None);
+        assert_eq!(page(1, 20).of_log(Seq::new(45)), Some(Seq::new(26)..=Seq::new(45)));
+        assert_eq!(page(3, 20).of_log(Seq::new(45)), Some(Seq::FIRST..=Seq::new(5)));
+        assert_eq!(page(4, 20).of_log(Seq::new(45)), None);
+        assert_eq!(page(1, 20).of_log(Seq::START), None);
+        assert_eq!(page(u64::MAX, 100).of_log(Seq::new(45)), None);
         assert!(page(1, 20).exists(0) && !page(2, 20).exists(20) && page(2, 20).exists(21));
         assert!(page(2, 20).has_next(41) && !page(2, 20).has_next(40));
     }
 
     #[test]
-    fn the_default_is_the_first_page_of_twenty() {
-        let page = PageRequest::default();
-        assert_eq!((page.page, page.size, page.offset()), (1, 20, 0));
+    fn an_absurd_page_number_is_past_the_end() {
         assert_eq!(PageRequest { page: u64::MAX, size: MAX_SIZE }.offset(), u64::MAX);
     }
 
     #[test]
     fn pages_of_a_log_cover_it_once() {
         for (head, size) in [(1, 1), (7, 3), (9, 3), (100, 100), (101, 100)] {
-            let pages = (1..).map_while(|page| PageRequest { page, size }.of_log(head));
-            let covered: Vec<u64> = pages.flat_map(|range| range.rev().collect::<Vec<_>>()).collect();
+            let pages = (1..).map_while(|page| PageRequest { page, size }.of_log(Seq::new(head)));
+            let numbers = |range: RangeInclusive<Seq>| (range.start().get()..=range.end().get()).rev();
+            let covered: Vec<u64> = pages.flat_map(numbers).collect();
             assert_eq!(covered, (1..=head).rev().collect::<Vec<_>>(), "{head} rows by {size}");
         }
     }
@@ -109,7 +104,7 @@ mod tests {
     fn a_page_exists_just_where_the_log_has_rows_for_it() {
         for page in 1..5 {
             let page = PageRequest { page, size: 3 };
-            assert_eq!(page.exists(7), page.of_log(7).is_some());
+            assert_eq!(page.exists(7), page.of_log(Seq::new(7)).is_some());
             assert_eq!(page.has_next(7), PageRequest { page: page.page + 1, ..page }.exists(7));
         }
     }

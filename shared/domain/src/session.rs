@@ -6,10 +6,14 @@
 //!                     └─ push login: waits for the phone without a code
 //! ```
 
+use std::mem;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    channel::{AccountId, Credentials, Cursor, LoginStep, Ticket},
+    id::AppId,
     puid::Puid,
     secret::{CannotOpen, Sealed, Sealer},
 };
@@ -17,7 +21,7 @@ use crate::{
 /// Where an app's session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub enum SessionState {
     /// Nobody is logged in.
     Offline,
     /// A login was asked for; the worker has not begun it yet.
@@ -30,7 +34,7 @@ pub enum State {
     Online,
 }
 
-impl State {
+impl SessionState {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Offline => "offline",
@@ -40,17 +44,12 @@ impl State {
             Self::Online => "online",
         }
     }
-
-    /// Whether a login is under way, which a second `GET /login` joins.
-    pub fn logging_in(self) -> bool {
-        matches!(self, Self::Starting | Self::Waiting | Self::Scanned)
-    }
 }
 
 /// Why a login or a session ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "why")]
-pub enum Ending {
+pub enum EndReason {
     /// The QR code was not scanned, or not confirmed, in time, or refused on the phone.
     Expired,
     /// Asked for through the API.
@@ -68,21 +67,58 @@ pub enum Ending {
 /// The login attempt that a page or a program follows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Login {
-    /// WeChat's name for the attempt; what `check-login` asks for.
+    /// The network's name of the attempt; `check-login` asks for it.
     pub uuid: String,
-    /// What the QR code encodes; `None` for a push login.
-    pub qr_content: Option<String>,
-    /// WeChat's own page with the QR picture.
-    pub qr_url: String,
-    /// The picture of who scanned, a data URI.
-    pub avatar: Option<String>,
+    /// The channel's state of the attempt.
+    #[serde(default)]
+    pub ticket: Ticket,
+    /// What the person had to do so far, oldest first; the last step is the current one.
+    #[serde(default)]
+    pub steps: Vec<LoginStep>,
     pub expires: Timestamp,
+}
+
+/// The QR code of a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QrCode<'a> {
+    /// The text that it encodes.
+    pub content: &'a str,
+    /// The channel's own page with the code as a picture.
+    pub page: Option<&'a str>,
+}
+
+impl Login {
+    /// Continues with another step. It replaces the current one if that is of the same kind.
+    pub fn proceed(&mut self, ticket: Ticket, step: LoginStep) {
+        self.ticket = ticket;
+        if self.steps.last().is_some_and(|last| mem::discriminant(last) == mem::discriminant(&step)) {
+            self.steps.pop();
+        }
+        self.steps.push(step);
+    }
+
+    /// The QR code to show; `None` for a push login, which has none.
+    pub fn qr_code(&self) -> Option<QrCode<'_>> {
+        self.steps.iter().rev().find_map(|step| match step {
+            LoginStep::ScanQrCode { content, page } => Some(QrCode { content, page: page.as_deref() }),
+            _ => None,
+        })
+    }
+
+    /// The picture of the account that scanned, as a data URI.
+    pub fn avatar(&self) -> Option<&str> {
+        self.steps.iter().rev().find_map(|step| match step {
+            LoginStep::ConfirmOnPhone { avatar } => avatar.as_deref(),
+            _ => None,
+        })
+    }
 }
 
 /// Who is logged in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
-    pub uin: u64,
+    #[serde(alias = "uin")]
+    pub account: AccountId,
     pub puid: Puid,
     /// This login's user name.
     pub user_name: String,
@@ -99,7 +135,7 @@ pub struct Progress {
 /// An app's session as the ledger keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Session {
-    pub state: State,
+    pub state: SessionState,
     /// When `state` was entered.
     pub since: Timestamp,
     /// Counts logins; a cursor belongs to the login it came from.
@@ -107,11 +143,11 @@ pub struct Session {
     pub login: Option<Login>,
     pub user: Option<User>,
     /// Keys and cookies; kept past the end of a session for a push login.
-    pub keys: Option<Sealed>,
-    /// Where the stream of messages began at this login (the channel's cursor as JSON). Later cursors ride on the
-    /// log's rows.
-    pub cursor: Option<String>,
-    pub ending: Option<Ending>,
+    #[serde(rename = "keys")]
+    pub credentials: Option<Sealed>,
+    /// Where the stream of messages began at this login. Later cursors are stored on the log's rows.
+    pub cursor: Option<Cursor>,
+    pub ending: Option<EndReason>,
     /// The last failure that did not end the session, as one sentence.
     pub last_error: Option<String>,
     pub contacts: Progress,
@@ -120,25 +156,30 @@ pub struct Session {
 }
 
 impl Session {
-    /// A channel's session keys as the app `id` keeps them.
-    pub fn seal_keys(id: &str, keys: &[u8], sealer: &Sealer) -> Sealed {
-        sealer.seal(&format!("{id}/session"), keys)
+    /// Credentials sealed for the app `id`.
+    pub fn seal_credentials(id: &AppId, credentials: &Credentials, sealer: &Sealer) -> Sealed {
+        sealer.seal(&Self::purpose(id), credentials.as_str().as_bytes())
     }
 
-    /// The channel's session keys; `None` where there are none.
-    pub fn open_keys(&self, id: &str, sealer: &Sealer) -> Option<Result<Vec<u8>, CannotOpen>> {
-        self.keys.as_ref().map(|keys| sealer.open(&format!("{id}/session"), keys))
+    /// The credentials; `None` where there are none.
+    pub fn open_credentials(&self, id: &AppId, sealer: &Sealer) -> Option<Result<Credentials, CannotOpen>> {
+        let sealed = self.credentials.as_ref()?;
+        Some(sealer.open_text(&Self::purpose(id), sealed).map(Credentials::new))
+    }
+
+    fn purpose(id: &AppId) -> String {
+        format!("{id}/session")
     }
 
     /// What an app has before its first login.
     pub fn offline(at: Timestamp) -> Self {
         Self {
-            state: State::Offline,
+            state: SessionState::Offline,
             since: at,
             login_number: 0,
             login: None,
             user: None,
-            keys: None,
+            credentials: None,
             cursor: None,
             ending: None,
             last_error: None,
@@ -157,42 +198,45 @@ mod tests {
 
     #[test]
     fn states_are_written_as_they_are_named() {
-        for state in [State::Offline, State::Starting, State::Waiting, State::Scanned, State::Online] {
+        for state in [
+            SessionState::Offline,
+            SessionState::Starting,
+            SessionState::Waiting,
+            SessionState::Scanned,
+            SessionState::Online,
+        ] {
             assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
         }
     }
 
     #[test]
-    fn a_login_is_under_way_from_its_start_to_its_confirmation() {
-        let joined = [State::Starting, State::Waiting, State::Scanned];
-        assert!(joined.into_iter().all(State::logging_in));
-        assert!(!State::Offline.logging_in() && !State::Online.logging_in());
-    }
-
-    #[test]
     fn endings_are_written_by_what_happened() {
         let json = |ending| serde_json::to_string(&ending).unwrap();
-        assert_eq!(json(Ending::EndedByWeChat { code: 1_101 }), r#"{"why":"ended_by_we_chat","code":1101}"#);
-        assert_eq!(json(Ending::AccountMismatch), r#"{"why":"account_mismatch"}"#);
-        let refused = Ending::Refused { reason: "1203".into() };
-        assert_eq!(serde_json::from_str::<Ending>(&json(refused.clone())).unwrap(), refused);
+        assert_eq!(json(EndReason::EndedByWeChat { code: 1_101 }), r#"{"why":"ended_by_we_chat","code":1101}"#);
+        assert_eq!(json(EndReason::AccountMismatch), r#"{"why":"account_mismatch"}"#);
+        let refused = EndReason::Refused { reason: "1203".into() };
+        assert_eq!(serde_json::from_str::<EndReason>(&json(refused.clone())).unwrap(), refused);
     }
 
     #[test]
     fn a_session_before_its_first_login_reads_back() {
         let session = Session::offline(Timestamp::UNIX_EPOCH);
-        assert_eq!((session.state, session.login_number, session.contacts), (State::Offline, 0, Progress::default()));
+        assert_eq!(
+            (session.state, session.login_number, session.contacts),
+            (SessionState::Offline, 0, Progress::default())
+        );
         let json = serde_json::to_string(&session).unwrap();
         assert_eq!(serde_json::from_str::<Session>(&json).unwrap(), session);
     }
 
     #[test]
-    fn keys_open_for_their_own_app_alone() {
+    fn credentials_open_for_their_own_app_only() {
         let sealer = Sealer::new(&[1; 32], Arc::new(CountedIds::default()));
+        let [app, another] = ["app", "another"].map(AppId::trusted);
         let mut session = Session::offline(Timestamp::UNIX_EPOCH);
-        assert_eq!(session.open_keys("app", &sealer), None);
-        session.keys = Some(Session::seal_keys("app", b"cookies", &sealer));
-        assert_eq!(session.open_keys("app", &sealer), Some(Ok(b"cookies".to_vec())));
-        assert_eq!(session.open_keys("another", &sealer), Some(Err(CannotOpen)));
+        assert_eq!(session.open_credentials(&app, &sealer), None);
+        session.credentials = Some(Session::seal_credentials(&app, &Credentials::new("cookies"), &sealer));
+        assert_eq!(session.open_credentials(&app, &sealer), Some(Ok(Credentials::new("cookies"))));
+        assert_eq!(session.open_credentials(&another, &sealer), Some(Err(CannotOpen)));
     }
 }

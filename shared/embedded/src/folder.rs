@@ -1,7 +1,5 @@
-//! The folder the services are kept in, and who owns it.
-//!
-//! One process at a time owns a folder. The lock is the operating system's, on
-//! an open file, so it ends with its process whatever ends that.
+//! The folder of the services' data. One process at a time owns it, by the operating system's lock on an open file, which
+//! ends with the process in every case.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
@@ -17,7 +15,7 @@ const SERVICES: &str = "services.json";
 #[derive(Debug, thiserror::Error)]
 #[error("the folder {} is in use by another running relay", folder.display())]
 pub struct FolderTaken {
-    /// The folder as it was asked for.
+    /// As given in the options.
     pub folder: PathBuf,
 }
 
@@ -30,9 +28,8 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    /// Where the services that own `folder` listen, for a second process that
-    /// wants to use them. `None`: nobody owns it, or its owner is only just
-    /// starting or stopping.
+    /// The URLs of the services that own `folder`, for a second process that uses them. `None`: the folder has no owner,
+    /// or its owner is starting or stopping.
     pub fn of_running(folder: &Path) -> anyhow::Result<Option<Self>> {
         let lock = match File::open(folder.join(LOCK)) {
             Ok(lock) => lock,
@@ -40,7 +37,7 @@ impl Endpoints {
             Err(error) => return Err(error).with_context(|| path(folder)),
         };
         match lock.try_lock_shared() {
-            // Nobody's: whatever services.json says is from an owner that was killed.
+            // No owner: services.json is left from an owner that was killed.
             Ok(()) => return Ok(None),
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(error)) => return Err(error).with_context(|| path(folder)),
@@ -53,7 +50,7 @@ impl Endpoints {
     }
 }
 
-/// Where a set of services keeps its files.
+/// Where the services keep their files.
 pub(crate) enum Home {
     Kept(Folder),
     Temporary(tempfile::TempDir),
@@ -68,29 +65,29 @@ impl Home {
         }
     }
 
-    /// The folder of the buckets, made when missing.
+    /// The folder of the buckets, created if missing.
     pub(crate) fn objects(&self) -> anyhow::Result<PathBuf> {
         let root = match self {
             Self::Kept(folder) => folder.path.join("s3"),
             Self::Temporary(folder) => folder.path().to_owned(),
         };
-        make(&root)?;
+        create(&root)?;
         Ok(root)
     }
 
-    /// Tells other processes where the services listen.
+    /// Writes the services' URLs for other processes.
     pub(crate) fn publish(&self, endpoints: &Endpoints) -> anyhow::Result<()> {
         let Self::Kept(folder) = self else {
             return Ok(());
         };
-        // Written aside and renamed, so that a reader never sees half of it.
-        let (target, aside) = (folder.path.join(SERVICES), folder.path.join("services.new"));
-        std::fs::write(&aside, serde_json::to_vec_pretty(endpoints)?)
-            .and_then(|()| std::fs::rename(&aside, &target))
+        // Written to another file and renamed, so that a reader never sees a part of it.
+        let (target, new) = (folder.path.join(SERVICES), folder.path.join("services.new"));
+        std::fs::write(&new, serde_json::to_vec_pretty(endpoints)?)
+            .and_then(|()| std::fs::rename(&new, &target))
             .with_context(|| path(&target))
     }
 
-    /// Takes back what [`publish`](Self::publish) told.
+    /// Removes the file that [`publish`](Self::publish) wrote.
     pub(crate) fn withdraw(&self) {
         if let Self::Kept(folder) = self {
             folder.withdraw();
@@ -101,14 +98,14 @@ impl Home {
 /// A folder that this process owns until the value is dropped.
 pub(crate) struct Folder {
     path: PathBuf,
-    /// Held for its lock.
+    /// Holds the lock.
     _lock: File,
 }
 
 impl Folder {
-    /// Makes the folder when missing and takes its lock.
+    /// Creates the folder if missing and acquires its lock.
     pub(crate) fn own(folder: &Path) -> anyhow::Result<Self> {
-        make(folder)?;
+        create(folder)?;
         let lock = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -123,7 +120,7 @@ impl Folder {
             Err(TryLockError::Error(error)) => return Err(error).with_context(|| path(folder)),
         }
         let folder = Self { path: folder.to_owned(), _lock: lock };
-        // An owner that was killed leaves its addresses behind.
+        // An owner that was killed leaves its file behind.
         folder.withdraw();
         Ok(folder)
     }
@@ -133,12 +130,12 @@ impl Folder {
         if let Err(error) = std::fs::remove_file(&services)
             && error.kind() != ErrorKind::NotFound
         {
-            tracing::warn!(path = %services.display(), %error, "could not remove");
+            tracing::warn!(path = %services.display(), %error, "cannot remove the file of the services' URLs");
         }
     }
 }
 
-fn make(folder: &Path) -> anyhow::Result<()> {
+fn create(folder: &Path) -> anyhow::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -1,37 +1,29 @@
 //! DynamoDB, SQS and S3 on the real wire protocol, inside this process.
 //!
-//! `local` keeps them in a folder; the tests run them in memory. Either way the
-//! product's own code talks to them through the real AWS SDK, and only the
-//! endpoint URL differs from production.
+//! `local` keeps their data in a folder; tests run them in memory. In both cases the relay's code reaches them through
+//! the real AWS SDK, and only the endpoint URL differs from production. [`InProcess`] does without sockets as well.
 //!
-//! | module | service | engine | kept in the folder |
-//! |---|---|---|---|
-//! | `dynamodb` | DynamoDB | dynoxide, over SQLite | `dynamodb.sqlite` |
-//! | `sqs` | SQS | rustack, in memory | nothing: queues start empty |
-//! | `s3` | S3 | s3s-fs, files in folders | `s3/` |
-//! | `folder` | – | owner's lock, addresses of the running services | `lock`, `services.json` |
-//! | `thread` | – | the threads the services run on | – |
-//! | `serve` | – | listeners, and the accept loop of SQS and S3 | – |
+//! | service | engine | kept in the folder |
+//! |---|---|---|
+//! | DynamoDB | dynoxide, over SQLite | `dynamodb.sqlite` |
+//! | SQS | rustack, in memory | nothing: queues start empty |
+//! | S3 | s3s-fs, files in folders | `s3/` |
+//! | – | the owner's lock, the services' URLs | `lock`, `services.json` |
 //!
-//! # What survives what
-//! A write that DynamoDB acknowledged survives `kill -9`: SQLite runs in WAL
-//! mode, so the write is with the operating system before the answer is.
-//! Whether it also survives the loss of power is [`Flush`]'s to say. The
-//! default, [`Flush::NowAndThen`], may then lose the last writes, but never
-//! only some of a transaction, nor an earlier write without all later ones;
-//! since WeChat's cursor is one of those writes, WeChat is asked again for
-//! what was lost. An S3 object survives `kill -9`, and is not flushed either.
-//! Messages in SQS survive nothing: they live in memory, as do the queues
-//! themselves, which have to be made at every start.
+//! # Durability
+//! A write that DynamoDB acknowledged survives `kill -9`: SQLite runs in WAL mode, so the operating system has the write
+//! before the client has the response. [`Flush`] decides whether it also survives a power failure. With the default,
+//! [`Flush::Periodic`], a power failure may lose the last writes. It never loses a part of a transaction, nor an earlier
+//! write without all later ones. WeChat's cursor is one of those writes, so the worker fetches the lost messages again.
+//! An S3 object survives `kill -9` and is not flushed either. SQS keeps messages and queues in memory only, so the queues
+//! must be created at every start.
 //!
 //! # Threads
-//! The services run on two threads with runtimes of their own, not on the
-//! caller's: a flush to disk blocks the thread it happens on, and a service
-//! must outlive the runtime of the one test that happened to start it. For the
-//! same reason a caller's paused clock does not stop the services' timers.
+//! The services run on two threads with runtimes of their own. A flush to disk blocks its thread, and a service must
+//! outlive the runtime of the test that started it. Therefore a caller's paused clock does not stop the services' timers.
 //!
 //! # Security
-//! Bind loopback addresses only: DynamoDB and SQS take any signature.
+//! Bind loopback addresses only: DynamoDB and SQS accept any signature.
 
 mod dynamodb;
 mod folder;
@@ -50,26 +42,24 @@ use anyhow::Context;
 use folder::{Folder, Home};
 use thread::{ServiceThread, Stop};
 
-/// The access key that S3 expects and the others accept.
+/// The access key that S3 requires and the others accept.
 pub const ACCESS_KEY: &str = "local";
 /// The secret key that belongs to [`ACCESS_KEY`].
 pub const SECRET_KEY: &str = "local-secret";
-/// The region that names in ARNs come from.
+/// The region in ARNs.
 pub const REGION: &str = "us-east-1";
 
 /// The running services.
 ///
-/// [`stop`](Self::stop) ends them: listeners close, requests in hand are
-/// answered, SQLite folds its log into the database file and closes it, and
-/// the folder is free for the next owner. Dropping does the same, but blocks
-/// the thread while it lasts (up to two seconds when a client keeps a request
-/// open).
+/// [`stop`](Self::stop) ends them: listeners close, running requests finish, SQLite checkpoints its log into the database
+/// file and closes it, and the folder is free for the next owner. Dropping does the same, but blocks the thread meanwhile
+/// (up to two seconds if a client keeps a request open).
 pub struct Embedded {
     stop: Stop,
     dynamodb: ServiceThread,
     sqs_s3: ServiceThread,
     endpoints: Endpoints,
-    // Last, so that the folder is given up after everything in it is closed.
+    // Last, so that the folder is released after everything in it is closed.
     home: Home,
 }
 
@@ -77,9 +67,8 @@ impl Embedded {
     /// Binds the three addresses and starts the services.
     ///
     /// # Errors
-    /// [`FolderTaken`] (by downcast) when another process, or another
-    /// `Embedded`, owns the folder; otherwise what the system said, with the
-    /// address or path it is about.
+    /// [`FolderTaken`] (by downcast) when another process, or another `Embedded`, owns the folder; otherwise the system's
+    /// error with the address or path.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
         let home = match &options.folder {
             Some(path) => Home::Kept(Folder::own(path)?),
@@ -111,7 +100,7 @@ impl Embedded {
         Ok(Self { stop, dynamodb, sqs_s3, endpoints, home })
     }
 
-    /// Where the services listen.
+    /// The services' URLs.
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
     }
@@ -121,7 +110,7 @@ impl Embedded {
         &self.endpoints.dynamodb
     }
 
-    /// For `AWS_ENDPOINT_URL_SQS`; queue URLs in answers start with it.
+    /// For `AWS_ENDPOINT_URL_SQS`; queue URLs in responses start with it.
     pub fn sqs_url(&self) -> &str {
         &self.endpoints.sqs
     }
@@ -131,7 +120,7 @@ impl Embedded {
         &self.endpoints.s3
     }
 
-    /// Ends the services and returns when all of them have ended.
+    /// Stops the services and waits until all have ended.
     pub async fn stop(mut self) {
         self.stop.signal();
         self.home.withdraw();
@@ -142,7 +131,7 @@ impl Embedded {
 
 impl Drop for Embedded {
     fn drop(&mut self) {
-        // The threads' own drop waits for them, in the order of the fields.
+        // Dropping the threads waits for them, in the order of the fields.
         self.stop.signal();
         self.home.withdraw();
     }

@@ -1,4 +1,4 @@
-//! S3: s3s-fs, a folder a bucket and a file an object. Path style only.
+//! S3: s3s-fs. A bucket is a folder, an object is a file. Path-style addressing only.
 
 use std::net::TcpListener;
 use std::path::Path;

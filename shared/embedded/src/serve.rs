@@ -1,4 +1,4 @@
-//! Listeners, and the accept loop for services that are plain hyper services.
+//! Listeners, and the accept loop of hyper services.
 
 use std::error::Error;
 use std::net::{SocketAddr, TcpListener};
@@ -15,19 +15,19 @@ use tokio::task::JoinSet;
 
 use crate::thread::Stop;
 
-/// Connections that may wait to be accepted.
+/// Limit of connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
 
-/// Listens on `address`, ready to be moved to another thread's runtime.
+/// Listens on `address`. The listener can be moved to another thread's runtime.
 ///
-/// Has to be called within a runtime.
+/// Must be called within a runtime.
 pub(crate) fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let listen = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        // So that a restart gets its port back while old connections linger.
+        // A restart gets the same port while old connections linger.
         socket.set_reuseaddr(true)?;
-        // Accepted connections inherit it: else the tail of a long answer
-        // waits for the client's delayed acknowledgement.
+        // Accepted connections inherit it. Without it, the end of a long response waits for the client's delayed
+        // acknowledgement.
         socket.set_nodelay(true)?;
         socket.bind(address)?;
         socket.listen(BACKLOG)?.into_std()
@@ -35,13 +35,12 @@ pub(crate) fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     listen().with_context(|| format!("cannot listen on {address}"))
 }
 
-/// The URL of what `listener` serves.
+/// The listener's URL.
 pub(crate) fn url(listener: &TcpListener) -> anyhow::Result<String> {
     Ok(format!("http://{}", listener.local_addr()?))
 }
 
-/// Serves every connection until the stop is told; then accepts no more, and
-/// ends when the requests in hand are answered.
+/// Serves connections until the stop is requested; then accepts no more, and ends when the running requests have finished.
 pub(crate) async fn serve<S, B>(listener: tokio::net::TcpListener, service: S, stop: Stop)
 where
     S: Service<http::Request<Incoming>, Response = http::Response<B>> + Clone + Send + 'static,
@@ -52,14 +51,14 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let mut connections = JoinSet::new();
-    let mut stopped = pin!(stop.told());
+    let mut stopped = pin!(stop.requested());
     loop {
         tokio::select! {
             () = &mut stopped => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    let (service, stopped) = (service.clone(), stop.told());
+                    let (service, stopped) = (service.clone(), stop.requested());
                     connections.spawn(async move {
                         let connection =
                             http1::Builder::new().serve_connection(TokioIo::new(stream), service);
@@ -72,13 +71,13 @@ where
                             }
                         };
                         if let Err(error) = served {
-                            tracing::debug!(%error, "connection ended early");
+                            tracing::debug!(%error, "connection failed");
                         }
                     });
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
-                    // Out of file descriptors, most likely: let some be freed.
+                    // Probably out of file descriptors: wait until some are free.
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             },

@@ -15,7 +15,7 @@ pub(crate) fn open(listener: TcpListener, stop: Stop) -> anyhow::Result<impl Fut
     let address = listener.local_addr()?;
     let queues = Arc::new(RustackSqs::new(SqsConfig {
         default_region: crate::REGION.to_owned(),
-        // Queue URLs in answers are made of these.
+        // Queue URLs in responses have this host and port.
         host: address.ip().to_string(),
         port: address.port(),
         ..SqsConfig::default()
@@ -28,8 +28,8 @@ pub(crate) fn open(listener: TcpListener, stop: Stop) -> anyhow::Result<impl Fut
     Ok(async move {
         let serve = crate::serve::serve(listener, service, stop.clone());
         let end_polls = async {
-            stop.told().await;
-            // Answers the long polls, which would last for up to 20 s.
+            stop.requested().await;
+            // Ends the long polls, which could last 20 s more.
             queues.shutdown_all().await;
         };
         stop.within_grace(async {

@@ -1,4 +1,4 @@
-//! The threads the services run on, and how they are told to stop.
+//! The services' threads, and the signal that stops them.
 
 use std::future::Future;
 use std::time::Duration;
@@ -6,43 +6,42 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::sync::{oneshot, watch};
 
-/// How long requests in hand may take to finish once the services are told to
-/// stop; after that their connections are cut.
+/// How long running requests may take after the stop is requested; then their connections are closed.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Told once, heard by every clone.
+/// A request to stop, seen by every clone.
 #[derive(Clone)]
 pub(crate) struct Stop {
-    told: watch::Sender<bool>,
+    requested: watch::Sender<bool>,
 }
 
 impl Stop {
     pub(crate) fn new() -> Self {
-        Self { told: watch::Sender::new(false) }
+        Self { requested: watch::Sender::new(false) }
     }
 
     pub(crate) fn signal(&self) {
-        self.told.send_replace(true);
+        self.requested.send_replace(true);
     }
 
-    /// Waits until the stop was told, without borrowing.
-    pub(crate) fn told(&self) -> impl Future<Output = ()> + Send + 'static {
-        let mut told = self.told.subscribe();
+    /// Waits until the stop is requested. The future borrows nothing.
+    pub(crate) fn requested(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut requested = self.requested.subscribe();
         async move {
-            // An error means that no one is left to tell: stop as well.
-            let _ = told.wait_for(|told| *told).await;
+            // An error means that every sender is gone: stop as well.
+            let _ = requested.wait_for(|requested| *requested).await;
         }
     }
 
-    /// Runs `service` to its end, or until [`GRACE`] after the stop was told.
+    /// Runs `service` to its end, or until [`GRACE`] after the stop is requested.
     pub(crate) async fn within_grace(&self, service: impl Future<Output = ()>) {
         let late = async {
-            self.told().await;
+            self.requested().await;
             tokio::time::sleep(GRACE).await;
         };
         tokio::select! {
             () = service => {}
-            () = late => tracing::debug!("requests in hand were cut off"),
+            () = late => tracing::debug!("closed connections with running requests"),
         }
     }
 }
@@ -54,8 +53,8 @@ pub(crate) struct ServiceThread {
 }
 
 impl ServiceThread {
-    /// Runs `open` on a new thread, inside its runtime, and then the future
-    /// that it made. Returns when `open` has, with its error.
+    /// Runs `open` on a new thread, inside its runtime, and then the future that it returns. Returns when `open` has
+    /// returned, with its error.
     pub(crate) async fn start<Service>(
         name: &'static str,
         open: impl FnOnce() -> anyhow::Result<Service> + Send + 'static,
@@ -75,7 +74,7 @@ impl ServiceThread {
                 runtime.block_on(async move {
                     match open() {
                         Ok(service) => {
-                            // The receiver is gone when the starter gave up.
+                            // The receiver is gone if the starter was dropped.
                             let _ = opened.send(Ok(()));
                             service.await;
                         }
@@ -84,21 +83,21 @@ impl ServiceThread {
                         }
                     }
                 });
-                // Drops what connections still hold; the database closes here.
+                // Drops the remaining connections; the database closes here.
                 drop(runtime);
                 let _ = end.send(());
             })
             .with_context(|| format!("thread of {name}"))?;
         is_open
             .await
-            .unwrap_or_else(|_| Err(anyhow::anyhow!("it panicked")))
+            .unwrap_or_else(|_| Err(anyhow::anyhow!("the thread panicked")))
             .with_context(|| format!("opening {name}"))?;
         Ok(Self { ended, thread: Some(thread) })
     }
 
-    /// Waits for the thread's end, which the stop has to bring about.
+    /// Waits for the thread's end. Request the stop first.
     pub(crate) async fn ended(&mut self) {
-        // An error means that the thread panicked: ended as well.
+        // An error means that the thread panicked, so it has ended as well.
         let _ = (&mut self.ended).await;
     }
 }

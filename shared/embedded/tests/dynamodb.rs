@@ -1,15 +1,15 @@
-//! What the ledger needs of DynamoDB, asked through the SDK.
+//! The features of DynamoDB that the ledger needs, through the SDK.
 
 mod support;
 
 use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
-use support::{TABLE, dynamodb, in_memory, make_table, new_row, number, rows, text};
+use support::{TABLE, create_table, dynamodb, in_memory, new_row, number, rows, text};
 
 #[tokio::test]
-async fn a_conditional_put_collides_and_shows_the_row_in_its_way() {
+async fn a_failed_conditional_put_returns_the_existing_row() {
     let services = in_memory().await;
     let client = dynamodb(services.endpoints());
-    make_table(&client).await;
+    create_table(&client).await;
     new_row(&client, "app", 1).item("who", text("first")).send().await.expect("the row is new");
 
     let error = new_row(&client, "app", 1)
@@ -21,17 +21,17 @@ async fn a_conditional_put_collides_and_shows_the_row_in_its_way() {
         .into_service_error();
 
     assert!(error.is_conditional_check_failed_exception(), "{error:?}");
-    let aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(collision) = error else {
+    let aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(conflict) = error else {
         unreachable!()
     };
-    assert_eq!(collision.item().expect("old row")["who"], text("first"));
+    assert_eq!(conflict.item().expect("old row")["who"], text("first"));
 }
 
 #[tokio::test]
-async fn of_many_writers_of_one_row_one_wins() {
+async fn one_of_many_writers_of_a_new_row_succeeds() {
     let services = in_memory().await;
     let client = dynamodb(services.endpoints());
-    make_table(&client).await;
+    create_table(&client).await;
 
     let writers = (0..16).map(|_| new_row(&client, "app", 1).send());
     let won = futures_util::future::join_all(writers).await.into_iter().flatten().count();
@@ -43,7 +43,7 @@ async fn of_many_writers_of_one_row_one_wins() {
 async fn a_sparse_index_holds_only_rows_that_have_its_key() {
     let services = in_memory().await;
     let client = dynamodb(services.endpoints());
-    make_table(&client).await;
+    create_table(&client).await;
     new_row(&client, "app", 1).send().await.expect("not due");
     for (sk, due_at) in [(2, 30), (3, 10), (4, 20)] {
         new_row(&client, "app", sk)
@@ -70,10 +70,10 @@ async fn a_sparse_index_holds_only_rows_that_have_its_key() {
 }
 
 #[tokio::test]
-async fn a_transaction_writes_all_or_nothing_and_names_what_failed() {
+async fn a_transaction_writes_all_or_nothing_and_names_the_failed_write() {
     let services = in_memory().await;
     let client = dynamodb(services.endpoints());
-    make_table(&client).await;
+    create_table(&client).await;
     new_row(&client, "app", 2).send().await.expect("row 2");
     let put = |sk: usize| {
         let put = Put::builder()
@@ -105,10 +105,10 @@ async fn a_transaction_writes_all_or_nothing_and_names_what_failed() {
 }
 
 #[tokio::test]
-async fn pages_go_on_where_the_last_one_ended() {
+async fn a_page_starts_where_the_last_one_ended() {
     let services = in_memory().await;
     let client = dynamodb(services.endpoints());
-    make_table(&client).await;
+    create_table(&client).await;
     for sk in 1..=7 {
         new_row(&client, "app", sk).send().await.expect("row");
     }
@@ -139,10 +139,10 @@ async fn pages_go_on_where_the_last_one_ended() {
 }
 
 #[tokio::test]
-async fn an_answer_longer_than_a_packet_is_whole() {
+async fn a_response_longer_than_a_packet_is_complete() {
     let services = in_memory().await;
     let client = dynamodb(services.endpoints());
-    make_table(&client).await;
+    create_table(&client).await;
     let body = "字".repeat(40_000);
     for sk in 1..=4 {
         new_row(&client, "app", sk).item("body", text(&body)).send().await.expect("row");

@@ -1,4 +1,4 @@
-//! What a folder keeps, and who may use it.
+//! What a folder keeps, and its lock.
 
 mod support;
 
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use embedded::{Embedded, Endpoints, Flush, FolderTaken, Options};
-use support::{dynamodb, make_table, new_row, rows};
+use support::{create_table, dynamodb, new_row, rows};
 
 async fn refused(folder: &Path) -> bool {
     match Embedded::start(Options::folder(folder)).await {
@@ -21,16 +21,16 @@ async fn refused(folder: &Path) -> bool {
 }
 
 #[tokio::test]
-async fn rows_are_there_again_after_a_restart() {
-    for flush in [Flush::EveryWrite, Flush::NowAndThen] {
+async fn rows_survive_a_restart() {
+    for flush in [Flush::EveryWrite, Flush::Periodic] {
         let parent = tempfile::tempdir().expect("folder");
         let options = Options { flush, ..Options::folder(parent.path().join("data")) };
         let services = Embedded::start(options.clone()).await.expect("start");
         let client = dynamodb(services.endpoints());
-        make_table(&client).await;
+        create_table(&client).await;
         new_row(&client, "app", 1).send().await.expect("row");
         services.stop().await;
-        // SQLite was closed in order: its log is folded into the file.
+        // SQLite was closed properly: its log is checkpointed into the file.
         assert!(!parent.path().join("data/dynamodb.sqlite-wal").exists());
 
         let services = Embedded::start(options).await.expect("again");
@@ -41,7 +41,7 @@ async fn rows_are_there_again_after_a_restart() {
 }
 
 #[tokio::test]
-async fn the_folder_is_for_its_owner_alone() {
+async fn one_process_at_a_time_owns_the_folder() {
     let parent = tempfile::tempdir().expect("folder");
     let folder = parent.path().join("data");
     let services = Embedded::start(Options::folder(&folder)).await.expect("start");
@@ -68,7 +68,7 @@ async fn stopping_closes_the_ports_and_ends_long_polls() {
     let queue = client.create_queue().queue_name("q").send().await.expect("queue");
     let url = queue.queue_url.expect("url");
     let endpoints = services.endpoints().clone();
-    // Without a retry, so that an end of the poll is seen as such.
+    // Without retries, so that the end of the poll is visible.
     let once = client.config().to_builder().retry_config(aws_sdk_sqs::config::retry::RetryConfig::disabled()).build();
     let once = aws_sdk_sqs::Client::from_conf(once);
     let poll = once.receive_message().queue_url(url).wait_time_seconds(20).send();
@@ -83,8 +83,8 @@ async fn stopping_closes_the_ports_and_ends_long_polls() {
     }
 }
 
-/// The other process of the test below: serves the folder named on its
-/// standard input, tells each acknowledged write, and never ends by itself.
+/// The other process of the test below: serves the folder named on its standard input, prints each acknowledged write,
+/// and does not end by itself.
 #[tokio::test]
 #[ignore = "run by acknowledged_writes_survive_kill_9"]
 async fn writes_until_killed() {
@@ -92,7 +92,7 @@ async fn writes_until_killed() {
     std::io::stdin().read_line(&mut folder).expect("folder");
     let services = Embedded::start(Options::folder(PathBuf::from(folder.trim_end()))).await.expect("start");
     let client = dynamodb(services.endpoints());
-    make_table(&client).await;
+    create_table(&client).await;
     for sk in 1.. {
         new_row(&client, "app", sk).send().await.expect("row");
         println!("\nacknowledged {sk}");
@@ -109,7 +109,7 @@ async fn acknowledged_writes_survive_kill_9() {
         .spawn()
         .expect("child");
     let mut stdin = child.stdin.take().expect("stdin");
-    writeln!(stdin, "{}", folder.path().display()).expect("tell the folder");
+    writeln!(stdin, "{}", folder.path().display()).expect("stdin takes the folder");
     let mut lines = BufReader::new(child.stdout.take().expect("stdout")).lines();
     let mut acknowledged = || {
         lines.find_map(|line| {
@@ -119,21 +119,21 @@ async fn acknowledged_writes_survive_kill_9() {
     };
     let mut last = 0;
     while last < 50 {
-        last = acknowledged().expect("the child writes on");
+        last = acknowledged().expect("the child keeps writing");
     }
-    assert!(refused(folder.path()).await, "while the child owns it");
+    assert!(refused(folder.path()).await, "while the child owns the folder");
 
     child.kill().expect("kill -9");
-    child.wait().expect("gone");
-    // What it still told before it died counts too.
+    child.wait().expect("the child has ended");
+    // Writes that it printed before it died count too.
     while let Some(sk) = acknowledged() {
         last = sk;
     }
 
     let running = Endpoints::of_running(folder.path()).expect("readable");
-    assert_eq!(running, None, "a dead owner is none");
+    assert_eq!(running, None, "a dead process owns nothing");
     let services = Embedded::start(Options::folder(folder.path())).await.expect("start after the kill");
     let kept = rows(&dynamodb(services.endpoints()), "app").await;
-    // One more may have been written than told.
+    // The last write may have been made and not printed.
     assert!(kept == last || kept == last + 1, "{kept} of {last}");
 }

@@ -46,13 +46,13 @@ async fn make(client: &aws_sdk_sqs::Client, spec: &QueueSpec, redrive: Option<St
     if let Some(redrive) = redrive {
         request = request.attributes(QueueAttributeName::RedrivePolicy, redrive);
     }
-    let made = request.send().await.map_err(QueueError::from_sdk)?;
-    made.queue_url.ok_or_else(|| QueueError("the new queue has no URL".to_owned()))
+    let made = request.send().await.map_err(QueueError::new)?;
+    made.queue_url.ok_or_else(|| QueueError::new("the new queue has no URL"))
 }
 
 async fn arn(client: &aws_sdk_sqs::Client, url: &str) -> Result<String, QueueError> {
     let request = client.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::QueueArn);
-    let attributes = request.send().await.map_err(QueueError::from_sdk)?.attributes;
+    let attributes = request.send().await.map_err(QueueError::new)?.attributes;
     let arn = attributes.and_then(|mut all| all.remove(&QueueAttributeName::QueueArn));
-    arn.ok_or_else(|| QueueError("the dead letter queue has no ARN".to_owned()))
+    arn.ok_or_else(|| QueueError::new("the dead letter queue has no ARN"))
 }

@@ -1,6 +1,9 @@
 //! What travels.
 
-use domain::{app::AppId, job::JobId, puid::Puid};
+use domain::{
+    id::{AppId, JobId, Seq},
+    puid::Puid,
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// What a FIFO queue must know of its messages.
@@ -17,7 +20,7 @@ pub struct InboundEnvelope {
     pub app: AppId,
     pub chat: Puid,
     /// The row's number in the app's log.
-    pub seq: u64,
+    pub seq: Seq,
 }
 
 impl Envelope for InboundEnvelope {
@@ -39,10 +42,10 @@ pub struct CommandEnvelope {
 
 impl Envelope for CommandEnvelope {
     fn group(&self) -> String {
-        self.app.clone()
+        self.app.to_string()
     }
 
     fn deduplication_id(&self) -> String {
-        self.job.clone()
+        self.job.to_string()
     }
 }

@@ -15,6 +15,7 @@ mod receive;
 mod send;
 
 use std::{
+    error::Error,
     fmt,
     sync::{Arc, LazyLock},
 };
@@ -24,19 +25,22 @@ pub use create::{DeadLetters, QueueSpec};
 pub use envelope::{CommandEnvelope, Envelope, InboundEnvelope};
 pub use receive::{Received, sent_at};
 
-/// The service did not take, give or forget a message.
+/// A request to the queue failed. Whether it took effect is not known; repeating it is harmless.
 #[derive(Debug, thiserror::Error)]
-#[error("the queue is not available: {0}")]
-pub struct QueueError(String);
+#[error("the queue is not available")]
+pub struct QueueError(#[source] Cause);
+
+/// What made a request fail; see [`domain::error::chain`] for its text.
+type Cause = Box<dyn Error + Send + Sync>;
 
 impl QueueError {
-    pub(crate) fn from_sdk(error: impl std::error::Error) -> Self {
-        Self(aws_sdk_sqs::error::DisplayErrorContext(error).to_string())
+    pub(crate) fn new(cause: impl Into<Cause>) -> Self {
+        Self(cause.into())
     }
 
-    /// One message of a batch was refused.
+    /// The service refused one message of a batch.
     pub(crate) fn refused(failure: &aws_sdk_sqs::types::BatchResultErrorEntry) -> Self {
-        Self(format!("{}: {}", failure.code, failure.message().unwrap_or_default()))
+        Self::new(format!("{}: {}", failure.code, failure.message().unwrap_or_default()))
     }
 }
 
@@ -100,7 +104,7 @@ impl Queues {
     pub async fn command(&self, shard: u16, envelope: &CommandEnvelope) -> Result<(), QueueError> {
         match self.commands.get(usize::from(shard)) {
             Some(queue) => queue.send(envelope).await,
-            None => Err(QueueError(format!("no command queue for shard {shard}"))),
+            None => Err(QueueError::new(format!("no command queue for shard {shard}"))),
         }
     }
 }

@@ -46,7 +46,7 @@ impl<E: Envelope> Queue<E> {
             .message_system_attribute_names(SentTimestamp)
             .send()
             .await
-            .map_err(QueueError::from_sdk)?;
+            .map_err(QueueError::new)?;
         let received = |mut message: aws_sdk_sqs::types::Message| {
             let mut attributes = message.attributes.take().unwrap_or_default();
             let mut told = |name: MessageSystemAttributeName| attributes.remove(&name);
@@ -68,16 +68,16 @@ impl<E: Envelope> Queue<E> {
             [] => return Ok(()),
             [receipt] => {
                 let request = self.sqs.client().delete_message().queue_url(&*self.url).receipt_handle(*receipt);
-                return request.send().await.map(drop).map_err(QueueError::from_sdk);
+                return request.send().await.map(drop).map_err(QueueError::new);
             }
             _ => {}
         }
         let mut request = self.sqs.client().delete_message_batch().queue_url(&*self.url);
         for (number, receipt) in receipts.iter().enumerate() {
             let entry = DeleteMessageBatchRequestEntry::builder().id(number.to_string()).receipt_handle(*receipt);
-            request = request.entries(entry.build().map_err(QueueError::from_sdk)?);
+            request = request.entries(entry.build().map_err(QueueError::new)?);
         }
-        let answer = request.send().await.map_err(QueueError::from_sdk)?;
+        let answer = request.send().await.map_err(QueueError::new)?;
         match answer.failed.first() {
             Some(failure) => Err(QueueError::refused(failure)),
             None => Ok(()),
@@ -97,7 +97,7 @@ impl<E: Envelope> Queue<E> {
             .send()
             .await
             .map(drop)
-            .map_err(QueueError::from_sdk)
+            .map_err(QueueError::new)
     }
 
     /// Messages waiting and in hand, as SQS estimates them.
@@ -114,7 +114,7 @@ impl<E: Envelope> Queue<E> {
             .attribute_names(ApproximateNumberOfMessagesNotVisible)
             .send()
             .await
-            .map_err(QueueError::from_sdk)?;
+            .map_err(QueueError::new)?;
         Ok(answer.attributes.unwrap_or_default().values().filter_map(|count| count.parse::<u64>().ok()).sum())
     }
 }

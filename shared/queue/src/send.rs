@@ -8,7 +8,7 @@ use crate::{Envelope, Queue, QueueError};
 const BATCH: usize = 10;
 
 fn body(envelope: &impl Envelope) -> Result<String, QueueError> {
-    serde_json::to_string(envelope).map_err(|error| QueueError(error.to_string()))
+    serde_json::to_string(envelope).map_err(QueueError::new)
 }
 
 impl<E: Envelope> Queue<E> {
@@ -22,7 +22,7 @@ impl<E: Envelope> Queue<E> {
             .message_deduplication_id(envelope.deduplication_id())
             .send()
             .await
-            .map_err(QueueError::from_sdk)?;
+            .map_err(QueueError::new)?;
         Ok(())
     }
 
@@ -42,10 +42,10 @@ impl<E: Envelope> Queue<E> {
                     .message_group_id(envelope.group())
                     .message_deduplication_id(envelope.deduplication_id())
                     .build()
-                    .map_err(QueueError::from_sdk)?;
+                    .map_err(QueueError::new)?;
                 request = request.entries(entry);
             }
-            let answer = request.send().await.map_err(QueueError::from_sdk)?;
+            let answer = request.send().await.map_err(QueueError::new)?;
             if let Some(failure) = answer.failed.first() {
                 return Err(QueueError::refused(failure));
             }

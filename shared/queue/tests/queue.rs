@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use domain::puid::Puid;
+use domain::{
+    error::chain,
+    id::{AppId, JobId, Seq},
+    puid::Puid,
+};
 use queue::{CommandEnvelope, Envelope, InboundEnvelope, Queue, Received};
 use template::Deployment;
 use testing::Fixture;
@@ -12,7 +16,7 @@ const NOW: Duration = Duration::ZERO;
 const SOON: Duration = Duration::from_secs(5);
 
 fn envelope(chat: &str, seq: u64) -> InboundEnvelope {
-    InboundEnvelope { app: "a".repeat(32), chat: Puid::new(chat), seq }
+    InboundEnvelope { app: AppId::trusted("a".repeat(32)), chat: Puid::new(chat), seq: Seq::new(seq) }
 }
 
 fn parse(received: &Received) -> InboundEnvelope {
@@ -34,7 +38,7 @@ async fn drain(queue: &Queue<InboundEnvelope>) -> Vec<InboundEnvelope> {
 }
 
 fn seqs_of(all: &[InboundEnvelope], chat: &str) -> Vec<u64> {
-    all.iter().filter(|envelope| envelope.chat.as_str() == chat).map(|envelope| envelope.seq).collect()
+    all.iter().filter(|envelope| envelope.chat.as_str() == chat).map(|envelope| envelope.seq.get()).collect()
 }
 
 #[tokio::test]
@@ -119,13 +123,13 @@ async fn the_same_envelope_sent_again_is_dropped() {
 async fn a_command_goes_to_the_queue_of_its_shard() {
     let fixture = Fixture::start().await;
     let queues = &fixture.relay.queues;
-    let command = |app: &str, job: &str| CommandEnvelope { app: app.into(), job: job.into() };
+    let command = |app: &str, job: &str| CommandEnvelope { app: AppId::trusted(app), job: JobId::trusted(job) };
     queues.command(0, &command("one", "j1")).await.unwrap();
     queues.command(0, &command("one", "j1")).await.unwrap();
     queues.command(0, &command("two", "j2")).await.unwrap();
     assert_eq!(queues.commands[0].depth().await.unwrap(), 2);
     let refused = queues.command(1, &command("one", "j3")).await.unwrap_err();
-    assert_eq!(refused.to_string(), "the queue is not available: no command queue for shard 1");
+    assert_eq!(chain(&refused).to_string(), "the queue is not available: no command queue for shard 1");
     let received = queues.commands[0].receive(SOON).await.unwrap();
     let first: CommandEnvelope = serde_json::from_str(&received[0].body).unwrap();
     assert_eq!(received[0].group, Some(first.group()));

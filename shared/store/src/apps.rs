@@ -5,6 +5,7 @@ use aws_sdk_dynamodb::types::{
 };
 use domain::{
     app::{AccessToken, App, Binding},
+    id::AppId,
     secret::Sealed,
 };
 use jiff::Timestamp;
@@ -49,12 +50,12 @@ impl Store {
         self.transact(vec![put(to_item(&pk, keys::APP, app)?), put(place)]).await
     }
 
-    pub async fn app(&self, id: &str) -> Result<Option<App>, StoreError> {
+    pub async fn app(&self, id: &AppId) -> Result<Option<App>, StoreError> {
         self.get(&keys::app(id), keys::APP).await?.map(from_item).transpose()
     }
 
     /// The app with what admits a caller; `None` for an unknown id.
-    pub async fn caller(&self, id: &str) -> Result<Option<Caller>, StoreError> {
+    pub async fn caller(&self, id: &AppId) -> Result<Option<Caller>, StoreError> {
         let mut rows = self.get_many(&keys::app(id), &[keys::APP, keys::TOKEN, keys::BOOK]).await?;
         let Some(app) = rows.remove(keys::APP) else { return Ok(None) };
         Ok(Some(Caller {
@@ -65,14 +66,14 @@ impl Store {
     }
 
     /// The ids of the apps that a shard serves.
-    pub async fn app_ids(&self, shard: u16) -> Result<Vec<String>, StoreError> {
-        let prefix = keys::app("");
-        let rows = self.collect(self.query_prefix(&keys::shard(shard), &prefix)).await?;
-        Ok(rows.iter().filter_map(|row| string_of(row, keys::SK)?.strip_prefix(&prefix).map(str::to_owned)).collect())
+    pub async fn app_ids(&self, shard: u16) -> Result<Vec<AppId>, StoreError> {
+        let rows = self.collect(self.query_prefix(&keys::shard(shard), keys::APP_PREFIX)).await?;
+        let id = |row: &Item| string_of(row, keys::SK)?.strip_prefix(keys::APP_PREFIX).map(AppId::trusted);
+        Ok(rows.iter().filter_map(id).collect())
     }
 
     /// Changes an app; the changed app, or `None` for an unknown id.
-    pub async fn update_app(&self, id: &str, change: &AppChange, at: Timestamp) -> Result<Option<App>, StoreError> {
+    pub async fn update_app(&self, id: &AppId, change: &AppChange, at: Timestamp) -> Result<Option<App>, StoreError> {
         let mut set = vec!["updated = :at".to_owned()];
         let mut values = vec![(":at".to_owned(), string(at.to_string()))];
         let mut remove = "";
@@ -120,21 +121,28 @@ impl Store {
     }
 
     /// Binds an app to the account that logged in: `false` when it is bound to another, or gone.
-    pub async fn bind(&self, id: &str, binding: &Binding) -> Result<bool, StoreError> {
-        let update = self
+    pub async fn bind(&self, id: &AppId, binding: &Binding) -> Result<bool, StoreError> {
+        let mut same = "bound.account = :account".to_owned();
+        let mut update = self
             .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(keys::key(&keys::app(id), keys::APP)))
-            .condition_expression("attribute_exists(pk) AND (attribute_not_exists(bound) OR bound.uin = :uin)")
             .update_expression("SET bound = :bound")
-            .expression_attribute_values(":uin", number(binding.uin))
+            .expression_attribute_values(":account", string(binding.account.as_str()))
             .expression_attribute_values(":bound", to_value(&keys::app(id), binding)?);
+        // Earlier versions bound an app by a number.
+        if let Ok(uin) = binding.account.as_str().parse::<u64>() {
+            same.push_str(" OR bound.uin = :uin");
+            update = update.expression_attribute_values(":uin", number(uin));
+        }
+        let update =
+            update.condition_expression(format!("attribute_exists(pk) AND (attribute_not_exists(bound) OR {same})"));
         applied(update.send().await.map(drop).map_err(StoreError::from_sdk))
     }
 
     /// Lets another account log in: `false` for an unknown id.
-    pub async fn unbind(&self, id: &str) -> Result<bool, StoreError> {
+    pub async fn unbind(&self, id: &AppId) -> Result<bool, StoreError> {
         let update = self
             .client
             .update_item()
@@ -148,7 +156,7 @@ impl Store {
     /// Removes an app and everything it has: `false` when there is nothing. The app itself goes first, in one step with
     /// its place in the shard, so that nothing uses it any more while the rest goes; what a removal that broke off has
     /// left behind goes with the next.
-    pub async fn delete_app(&self, id: &str) -> Result<bool, StoreError> {
+    pub async fn delete_app(&self, id: &AppId) -> Result<bool, StoreError> {
         let pk = keys::app(id);
         let app = self.app(id).await?;
         let mut found = app.is_some();
@@ -175,7 +183,7 @@ impl Store {
     }
 
     /// Puts a new access token in place of the old one.
-    pub async fn put_access_token(&self, id: &str, token: &AccessToken) -> Result<(), StoreError> {
+    pub async fn put_access_token(&self, id: &AppId, token: &AccessToken) -> Result<(), StoreError> {
         let mut item = to_item(&keys::app(id), keys::TOKEN, token)?;
         item.insert(keys::EXPIRES.into(), number(token.expires.as_second()));
         self.put_all(vec![item]).await

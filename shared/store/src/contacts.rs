@@ -4,6 +4,7 @@
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use domain::{
     contact::{Contact, Member},
+    id::AppId,
     puid::Puid,
 };
 use sha2::{Digest, Sha256};
@@ -73,29 +74,29 @@ impl Names {
 
 impl Store {
     /// Every contact of the app that has a row of its own, gone ones too; in no particular order.
-    pub async fn contacts(&self, app: &str) -> Result<Vec<Contact>, StoreError> {
+    pub async fn contacts(&self, app: &AppId) -> Result<Vec<Contact>, StoreError> {
         let items = self.collect(self.query_prefix(&keys::app(app), keys::CONTACT)).await?;
         items.into_iter().map(from_item).collect()
     }
 
-    pub async fn contact(&self, app: &str, puid: &Puid) -> Result<Option<Contact>, StoreError> {
+    pub async fn contact(&self, app: &AppId, puid: &Puid) -> Result<Option<Contact>, StoreError> {
         self.get(&keys::app(app), &keys::contact(puid)).await?.map(from_item).transpose()
     }
 
-    /// Puts contacts, in batches. Tell the readers with [`Self::book_changed`] afterwards.
-    pub async fn put_contacts(&self, app: &str, contacts: &[Contact]) -> Result<(), StoreError> {
+    /// Puts contacts, in batches. Tell the readers with [`Self::bump_book_version`] afterwards.
+    pub async fn put_contacts(&self, app: &AppId, contacts: &[Contact]) -> Result<(), StoreError> {
         let pk = keys::app(app);
         let items = contacts.iter().map(|contact| to_item(&pk, &keys::contact(&contact.puid), contact));
         self.put_all(items.collect::<Result<_, _>>()?).await
     }
 
     /// A group's members; `None` where they were never read.
-    pub async fn members(&self, app: &str, group: &Puid) -> Result<Option<Vec<Member>>, StoreError> {
+    pub async fn members(&self, app: &AppId, group: &Puid) -> Result<Option<Vec<Member>>, StoreError> {
         self.get(&keys::app(app), &keys::members(group)).await?.as_ref().map(members_of).transpose()
     }
 
     /// The members of every group.
-    pub async fn all_members(&self, app: &str) -> Result<Vec<(Puid, Vec<Member>)>, StoreError> {
+    pub async fn all_members(&self, app: &AppId) -> Result<Vec<(Puid, Vec<Member>)>, StoreError> {
         let items = self.collect(self.query_prefix(&keys::app(app), keys::MEMBERS)).await?;
         let group = |item: &Item| string_of(item, keys::SK)?.strip_prefix(keys::MEMBERS).map(Puid::new);
         let mut all = Vec::with_capacity(items.len());
@@ -108,12 +109,11 @@ impl Store {
     }
 
     /// Puts the members of groups, in batches.
-    pub async fn put_members(&self, app: &str, groups: &[(Puid, Vec<Member>)]) -> Result<(), StoreError> {
+    pub async fn put_members(&self, app: &AppId, groups: &[(Puid, Vec<Member>)]) -> Result<(), StoreError> {
         let pk = keys::app(app);
         let item = |(group, members): &(Puid, Vec<Member>)| {
             let sk = keys::members(group);
-            let list = packed(members)
-                .map_err(|error| StoreError::Corrupt { key: format!("{pk}/{sk}"), reason: error.to_string() })?;
+            let list = packed(members).map_err(|error| StoreError::corrupt(format!("{pk}/{sk}"), error))?;
             let mut item = keys::key(&pk, &sk);
             item.insert("list".into(), AttributeValue::B(Blob::new(list)));
             Ok(item)
@@ -122,14 +122,14 @@ impl Store {
     }
 
     /// Whose this login's user names are.
-    pub async fn names(&self, app: &str) -> Result<Names, StoreError> {
+    pub async fn names(&self, app: &AppId) -> Result<Names, StoreError> {
         let items = self.collect(self.query_prefix(&keys::app(app), keys::NAMES)).await?;
         let bytes = items.iter().filter_map(|item| item.get("list")?.as_b().ok()).flat_map(Blob::as_ref);
         Ok(Names(bytes.copied().collect()))
     }
 
     /// Replaces the names of an earlier login, or adds to those of this one.
-    pub async fn put_names(&self, app: &str, names: &Names) -> Result<(), StoreError> {
+    pub async fn put_names(&self, app: &AppId, names: &Names) -> Result<(), StoreError> {
         let pk = keys::app(app);
         let chunks = names.chunks();
         let mut items: Vec<Item> = Vec::with_capacity(chunks.len());
@@ -142,7 +142,7 @@ impl Store {
     }
 
     /// Tells readers that the book has changed.
-    pub async fn book_changed(&self, app: &str) -> Result<(), StoreError> {
+    pub async fn bump_book_version(&self, app: &AppId) -> Result<(), StoreError> {
         self.client
             .update_item()
             .table_name(&self.table)
@@ -169,10 +169,8 @@ fn packed(members: &[Member]) -> serde_json::Result<Vec<u8>> {
 
 fn members_of(item: &Item) -> Result<Vec<Member>, StoreError> {
     let list = item.get("list").and_then(|list| list.as_b().ok()).map(Blob::as_ref).unwrap_or_default();
-    serde_json::from_slice(list).map_err(|error| StoreError::Corrupt {
-        key: string_of(item, keys::SK).unwrap_or_default().to_owned(),
-        reason: error.to_string(),
-    })
+    serde_json::from_slice(list)
+        .map_err(|error| StoreError::corrupt(string_of(item, keys::SK).unwrap_or_default(), error))
 }
 
 #[cfg(test)]

@@ -1,35 +1,44 @@
-//! What the ledger can answer besides what was asked for. "Not there" is no error: look-ups return `Option`.
+//! Failures of the ledger. "Not there" is none of them: look-ups return `Option`.
 
-use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use std::error::Error;
+
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+
+/// What made a request fail; see [`domain::error::chain`] for its text.
+pub type Cause = Box<dyn Error + Send + Sync>;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Somebody else wrote first; nothing was written.
-    #[error("the row was changed by somebody else")]
+    /// A conditional write did not apply: another writer was first.
+    #[error("another writer changed the row first")]
     Conflict,
-    /// The service did not answer, or refused for now. Whether a write was applied is not known.
-    #[error("the ledger is not available: {0}")]
-    Unavailable(String),
-    /// A row that this version cannot read.
-    #[error("the row {key} cannot be read: {reason}")]
-    Corrupt { key: String, reason: String },
+    /// The service did not answer, or refused the request. A write may have been applied or not.
+    #[error("the ledger is not available")]
+    Unavailable(#[source] Cause),
+    /// A row that this version cannot read or write.
+    #[error("row {key} cannot be read")]
+    Corrupt { key: String, source: Cause },
 }
 
 impl StoreError {
-    /// Sorts an SDK error: a failed condition is a conflict, anything else means that the ledger is not there for us.
-    /// What cancelled a transaction is looked at by [`Store::transact`](crate::Store::transact).
+    /// A failed condition is a conflict; any other failure of the SDK means that the ledger is not available.
+    /// [`Store::transact`](crate::Store::transact) reads the reasons of a cancelled transaction.
     pub(crate) fn from_sdk<E>(error: SdkError<E>) -> Self
     where
-        E: ProvideErrorMetadata + std::error::Error + 'static,
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
         match error.code() {
             Some("ConditionalCheckFailedException") => Self::Conflict,
-            _ => Self::Unavailable(DisplayErrorContext(error).to_string()),
+            _ => Self::Unavailable(error.into()),
         }
+    }
+
+    pub(crate) fn corrupt(key: impl Into<String>, source: impl Into<Cause>) -> Self {
+        Self::Corrupt { key: key.into(), source: source.into() }
     }
 }
 
-/// Turns a failed condition into `false`, keeping other failures.
+/// Turns a conflict into `false`; keeps other failures.
 pub(crate) fn applied(result: Result<(), StoreError>) -> Result<bool, StoreError> {
     match result {
         Ok(()) => Ok(true),

@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use domain::{
+    id::{AppId, Seq},
     message::{Kind, Message},
     page::{Page, PageRequest},
     puid::Puid,
@@ -85,20 +86,21 @@ impl Store {
     /// the newest number by arithmetic; with one the log is read.
     pub async fn history(
         &self,
-        app: &str,
+        app: &AppId,
         filter: &Filter,
         page: PageRequest,
     ) -> Result<Option<Page<Message>>, StoreError> {
         if filter.is_empty() {
-            let count = self.head(app).await?;
-            let rows = match page.of_log(count) {
-                Some(range) => self.rows(app, range).await?.into_iter().rev().collect(),
+            let head = self.head(app).await?;
+            let count = head.get();
+            let rows = match page.of_log(head) {
+                Some(range) => self.messages(app, range).await?.into_iter().rev().collect(),
                 None if page.exists(count) => Vec::new(),
                 None => return Ok(None),
             };
             return Ok(Some(Page { count, rows }));
         }
-        let query = filter.narrow(self.query_log(app, 1..=u64::MAX)).scan_index_forward(false);
+        let query = filter.narrow(self.query_log(app, Seq::FIRST..=Seq::MAX)).scan_index_forward(false);
         let (mut count, mut rows) = (0, Vec::new());
         let mut items = query.into_paginator().items().send();
         while let Some(item) = items.next().await {
@@ -114,8 +116,14 @@ impl Store {
     }
 
     /// At most `limit` messages after row `seq`, oldest first: what is new to someone who has read up to it.
-    pub async fn after(&self, app: &str, filter: &Filter, seq: u64, limit: u32) -> Result<Vec<Message>, StoreError> {
-        let query = self.query_log(app, seq.saturating_add(1)..=u64::MAX);
+    pub async fn messages_after(
+        &self,
+        app: &AppId,
+        filter: &Filter,
+        seq: Seq,
+        limit: u32,
+    ) -> Result<Vec<Message>, StoreError> {
+        let query = self.query_log(app, seq.next()..=Seq::MAX);
         if filter.is_empty() {
             let count = i32::try_from(limit).unwrap_or(i32::MAX);
             return self.first(query, count).await?.into_iter().map(message_of).collect();

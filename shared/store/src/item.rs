@@ -25,8 +25,8 @@ pub fn number(value: impl Into<i128>) -> AttributeValue {
 
 /// `row` under its key. Absent values are left out, which keeps rows small.
 pub fn to_item(pk: &str, sk: &str, row: &impl Serialize) -> Result<Item, StoreError> {
-    let corrupt = |reason: String| StoreError::Corrupt { key: format!("{pk}/{sk}"), reason };
-    let mut item: Item = serde_dynamo::to_item(row).map_err(|error| corrupt(error.to_string()))?;
+    let mut item: Item =
+        serde_dynamo::to_item(row).map_err(|error| StoreError::corrupt(format!("{pk}/{sk}"), error))?;
     item.retain(|_, value| !matches!(value, AttributeValue::Null(_)));
     item.extend(key(pk, sk));
     Ok(item)
@@ -34,14 +34,13 @@ pub fn to_item(pk: &str, sk: &str, row: &impl Serialize) -> Result<Item, StoreEr
 
 /// A part of the row `key`.
 pub fn to_value(key: &str, part: &impl Serialize) -> Result<AttributeValue, StoreError> {
-    serde_dynamo::to_attribute_value(part)
-        .map_err(|error: serde_dynamo::Error| StoreError::Corrupt { key: key.to_owned(), reason: error.to_string() })
+    serde_dynamo::to_attribute_value(part).map_err(|error: serde_dynamo::Error| StoreError::corrupt(key, error))
 }
 
 pub fn from_item<Row: DeserializeOwned>(item: Item) -> Result<Row, StoreError> {
     let part = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
     let key = format!("{}/{}", part(PK), part(SK));
-    serde_dynamo::from_item(item).map_err(|error| StoreError::Corrupt { key, reason: error.to_string() })
+    serde_dynamo::from_item(item).map_err(|error| StoreError::corrupt(key, error))
 }
 
 /// A number attribute of an item.
@@ -94,7 +93,7 @@ impl Store {
         let mut pause = Pause::default();
         loop {
             let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
-            let wanted = wanted.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            let wanted = wanted.map_err(|error| StoreError::Unavailable(error.into()))?;
             let answer = self.client.batch_get_item().request_items(&self.table, wanted).send().await;
             let answer = answer.map_err(StoreError::from_sdk)?;
             for item in answer.responses.into_iter().filter_map(|mut tables| tables.remove(&self.table)).flatten() {
@@ -146,7 +145,7 @@ impl Store {
             .map(|item| {
                 let put = PutRequest::builder().set_item(Some(item)).build();
                 put.map(|put| WriteRequest::builder().put_request(put).build())
-                    .map_err(|error| StoreError::Unavailable(error.to_string()))
+                    .map_err(|error| StoreError::Unavailable(error.into()))
             })
             .collect::<Result<Vec<_>, _>>()?;
         self.write_all(puts).await

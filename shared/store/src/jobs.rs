@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
-use domain::job::{Job, JobState};
+use domain::{
+    id::{AppId, JobId},
+    job::{Job, JobState},
+};
 use jiff::Timestamp;
 
 use crate::{
-    Due, Store, StoreError,
+    Store, StoreError,
+    due::{Due, millis},
     error::applied,
     item::{Item, from_item, number, string, to_item, to_value},
     keys,
-    parking::millis,
 };
 
 /// A job that has not ended after this long is looked at by the sweep: its envelope may be lost.
@@ -58,13 +61,13 @@ impl Store {
         applied(put.send().await.map(drop).map_err(StoreError::from_sdk))
     }
 
-    pub async fn job(&self, app: &str, id: &str) -> Result<Option<Job>, StoreError> {
+    pub async fn job(&self, app: &AppId, id: &JobId) -> Result<Option<Job>, StoreError> {
         self.get(&keys::app(app), &keys::job(id)).await?.map(from_item).transpose()
     }
 
     /// Takes a job that has not ended. One that was taken before comes as uncertain. Only the worker that holds the
     /// shard's lease may ask, one command of an app at a time.
-    pub async fn claim_job(&self, app: &str, id: &str, at: Timestamp) -> Result<Claim, StoreError> {
+    pub async fn claim_job(&self, app: &AppId, id: &JobId, at: Timestamp) -> Result<Claim, StoreError> {
         let Some(mut job) = self.job(app, id).await? else { return Ok(Claim::Done) };
         if job.state.is_final() {
             return Ok(Claim::Done);
@@ -106,18 +109,18 @@ impl Store {
     }
 
     /// Jobs of a shard that should have ended by `now`, as app and id. At most `limit`.
-    pub async fn overdue_jobs(&self, shard: u16, now: Timestamp, limit: i32) -> Result<Vec<Due>, StoreError> {
-        self.due(keys::due_jobs(shard), "JOB#", now, Some(limit)).await
+    pub async fn overdue_jobs(&self, shard: u16, now: Timestamp, limit: i32) -> Result<Vec<Due<JobId>>, StoreError> {
+        self.due(keys::due_jobs(shard), keys::JOB, |id| JobId::trusted(id), now, Some(limit)).await
     }
 
     /// Every open job of a shard, as app and id: what a worker looks at when it takes the shard over.
-    pub async fn open_jobs(&self, shard: u16) -> Result<Vec<Due>, StoreError> {
-        self.due(keys::due_jobs(shard), "JOB#", Timestamp::MAX, None).await
+    pub async fn open_jobs(&self, shard: u16) -> Result<Vec<Due<JobId>>, StoreError> {
+        self.due(keys::due_jobs(shard), keys::JOB, |id| JobId::trusted(id), Timestamp::MAX, None).await
     }
 
     /// Moves the time at which an overdue job is looked at again, so that two sweeps do not both send its envelope:
     /// `false` when it has ended or another sweep has moved it.
-    pub async fn postpone_job(&self, due: &Due, now: Timestamp) -> Result<bool, StoreError> {
-        self.move_due(&keys::app(&due.app), &keys::job(&due.name), due.at, now + OVERDUE).await
+    pub async fn postpone_job(&self, due: &Due<JobId>, now: Timestamp) -> Result<bool, StoreError> {
+        self.move_due(&keys::app(&due.app), &keys::job(&due.id), due.at, now + OVERDUE).await
     }
 }

@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::puid::Puid;
+use domain::{
+    id::{AppId, JobId, Seq},
+    puid::Puid,
+};
 
 pub const PK: &str = "pk";
 pub const SK: &str = "sk";
@@ -24,9 +27,13 @@ pub const CONTACT: &str = "CONTACT#";
 pub const MEMBERS: &str = "MEMBERS#";
 pub const NAMES: &str = "NAMES#";
 pub const LOG: &str = "LOG#";
+pub const PARK: &str = "PARK#";
+pub const JOB: &str = "JOB#";
+/// Begins an app's partition, and the sort key of its place in a shard.
+pub const APP_PREFIX: &str = "APP#";
 
-pub fn app(id: &str) -> String {
-    format!("APP#{id}")
+pub fn app(id: &AppId) -> String {
+    format!("{APP_PREFIX}{id}")
 }
 
 pub fn shard(number: u16) -> String {
@@ -34,7 +41,7 @@ pub fn shard(number: u16) -> String {
 }
 
 /// Twenty digits hold any number in order.
-pub fn log(seq: u64) -> String {
+pub fn log(seq: Seq) -> String {
     format!("{LOG}{seq:020}")
 }
 
@@ -51,10 +58,10 @@ pub fn names(chunk: usize) -> String {
 }
 
 pub fn park(chat: &Puid) -> String {
-    format!("PARK#{chat}")
+    format!("{PARK}{chat}")
 }
 
-pub fn parked(chat: &Puid, seq: u64) -> String {
+pub fn parked(chat: &Puid, seq: Seq) -> String {
     format!("{}{seq:020}", parked_of(chat))
 }
 
@@ -62,18 +69,18 @@ pub fn parked_of(chat: &Puid) -> String {
     format!("PARKED#{chat}#")
 }
 
-pub fn job(id: &str) -> String {
-    format!("JOB#{id}")
+pub fn job(id: &JobId) -> String {
+    format!("{JOB}{id}")
 }
 
 /// The part of the `due` index that holds a shard's parked chats.
 pub fn due_parked(shard: u16) -> String {
-    format!("PARK#{shard}")
+    format!("{PARK}{shard}")
 }
 
 /// The part of the `due` index that holds a shard's open jobs.
 pub fn due_jobs(shard: u16) -> String {
-    format!("JOB#{shard}")
+    format!("{JOB}{shard}")
 }
 
 /// A primary key as the SDK wants it.

@@ -18,7 +18,8 @@ pub struct Lease {
     /// Raised by one whenever the owner changes.
     pub epoch: u64,
     /// Raised by one at every sign of life.
-    pub beat: u64,
+    #[serde(rename = "beat")]
+    pub heartbeat: u64,
 }
 
 impl Store {
@@ -28,9 +29,9 @@ impl Store {
     }
 
     /// Takes the lease, `seen` being what was there: [`StoreError::Conflict`] when that has changed since.
-    pub async fn take_lease(&self, shard: u16, owner: &str, seen: Option<&Lease>) -> Result<Lease, StoreError> {
+    pub async fn acquire_lease(&self, shard: u16, owner: &str, seen: Option<&Lease>) -> Result<Lease, StoreError> {
         let epoch = seen.map_or(0, |lease| lease.epoch) + 1;
-        let lease = Lease { shard, owner: Some(owner.to_owned()), epoch, beat: 0 };
+        let lease = Lease { shard, owner: Some(owner.to_owned()), epoch, heartbeat: 0 };
         let put = self.client.put_item().table_name(&self.table).set_item(Some(to_item(
             &keys::shard(shard),
             keys::LEASE,
@@ -41,7 +42,7 @@ impl Store {
             Some(seen) => put
                 .condition_expression("epoch = :epoch AND beat = :beat")
                 .expression_attribute_values(":epoch", number(seen.epoch))
-                .expression_attribute_values(":beat", number(seen.beat)),
+                .expression_attribute_values(":beat", number(seen.heartbeat)),
         };
         match put.send().await.map_err(StoreError::from_sdk) {
             Ok(_) => Ok(lease),
@@ -52,9 +53,9 @@ impl Store {
     }
 
     /// Raises the beat: [`StoreError::Conflict`] when the lease is somebody else's by now.
-    pub async fn beat(&self, lease: &mut Lease) -> Result<(), StoreError> {
+    pub async fn write_heartbeat(&self, lease: &mut Lease) -> Result<(), StoreError> {
         self.change_lease(lease, "SET beat = beat + :one").await?;
-        lease.beat += 1;
+        lease.heartbeat += 1;
         Ok(())
     }
 

@@ -22,6 +22,7 @@
 mod apps;
 mod contacts;
 mod contention;
+mod due;
 mod error;
 mod history;
 mod item;
@@ -36,12 +37,12 @@ mod transact;
 
 pub use apps::{AppChange, Caller};
 pub use contacts::Names;
-pub use error::StoreError;
+pub use due::Due;
+pub use error::{Cause, StoreError};
 pub use history::Filter;
 pub use jobs::Claim;
 pub use leases::Lease;
-pub use log::{Cursor, Entry, Envelope};
-pub use parking::Due;
+pub use log::{Checkpoint, Entry, PendingDelivery};
 pub use table::{IndexSpec, KeySpec, TableSpec};
 
 /// A handle on the ledger; cheap to clone.

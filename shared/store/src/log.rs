@@ -5,7 +5,9 @@ use std::ops::RangeInclusive;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use domain::{
     app::App,
+    channel::Cursor,
     delivery::{Delivery, Parked},
+    id::{AppId, Seq},
     job::{Job, JobState},
     message::Message,
     puid::Puid,
@@ -23,23 +25,23 @@ use crate::{
 /// A place in WeChat's stream of messages. It rides on the last row of its batch: a row with a cursor says that
 /// everything up to it is in the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cursor {
+pub struct Checkpoint {
     /// Which login it belongs to; one of an earlier login is worthless.
     pub login_number: u64,
-    /// The channel's own form, as JSON.
-    pub place: String,
+    #[serde(rename = "place")]
+    pub cursor: Cursor,
 }
 
 /// A row with the cursor that rides on it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     pub message: Message,
-    pub cursor: Option<Cursor>,
+    pub checkpoint: Option<Checkpoint>,
 }
 
 /// What the dispatcher must know of a message, read in one round trip.
 #[derive(Debug, Clone)]
-pub struct Envelope {
+pub struct PendingDelivery {
     pub app: App,
     pub message: Message,
     /// Set while the message's chat is parked.
@@ -48,9 +50,14 @@ pub struct Envelope {
 
 impl Store {
     /// Appends one row; [`StoreError::Conflict`] when there is another row with this number: another writer is at work.
-    pub async fn append(&self, app: &str, message: &Message, cursor: Option<&Cursor>) -> Result<(), StoreError> {
+    pub async fn append(
+        &self,
+        app: &AppId,
+        message: &Message,
+        checkpoint: Option<&Checkpoint>,
+    ) -> Result<(), StoreError> {
         let (pk, sk) = (keys::app(app), keys::log(message.seq));
-        let item = row(&pk, &sk, message, cursor)?;
+        let item = row(&pk, &sk, message, checkpoint)?;
         let put = self
             .client
             .put_item()
@@ -62,7 +69,7 @@ impl Store {
             Err(StoreError::Conflict) => {
                 // A put whose answer was lost is sent again, and then finds itself there.
                 let there = self.get(&pk, &sk).await?.map(entry).transpose()?;
-                let ours = there.is_some_and(|row| row.message == *message && row.cursor.as_ref() == cursor);
+                let ours = there.is_some_and(|row| row.message == *message && row.checkpoint.as_ref() == checkpoint);
                 if ours { Ok(()) } else { Err(StoreError::Conflict) }
             }
             Err(error) => Err(error),
@@ -72,25 +79,35 @@ impl Store {
     /// Appends rows with successive numbers, in few steps; the cursor rides on the last. A step is done whole or not at
     /// all. [`StoreError::Conflict`] when a number is taken, perhaps by these very rows: those before it are in the log
     /// then. A row costs two write units in place of one, and all of a step together the time of one.
-    pub async fn append_all(&self, app: &str, rows: &[Message], cursor: Option<&Cursor>) -> Result<(), StoreError> {
+    pub async fn append_all(
+        &self,
+        app: &AppId,
+        rows: &[Message],
+        checkpoint: Option<&Checkpoint>,
+    ) -> Result<(), StoreError> {
         let mut rest = rows;
         while !rest.is_empty() {
             let (step, behind) = rest.split_at(step(rest));
-            let cursor = cursor.filter(|_| behind.is_empty());
+            let checkpoint = checkpoint.filter(|_| behind.is_empty());
             match step {
-                [row] => self.append(app, row, cursor).await?,
-                _ => self.append_step(app, step, cursor).await?,
+                [row] => self.append(app, row, checkpoint).await?,
+                _ => self.append_step(app, step, checkpoint).await?,
             }
             rest = behind;
         }
         Ok(())
     }
 
-    async fn append_step(&self, app: &str, rows: &[Message], cursor: Option<&Cursor>) -> Result<(), StoreError> {
+    async fn append_step(
+        &self,
+        app: &AppId,
+        rows: &[Message],
+        checkpoint: Option<&Checkpoint>,
+    ) -> Result<(), StoreError> {
         let pk = keys::app(app);
         let put = |(number, message): (usize, &Message)| {
-            let cursor = cursor.filter(|_| number + 1 == rows.len());
-            let item = row(&pk, &keys::log(message.seq), message, cursor)?;
+            let checkpoint = checkpoint.filter(|_| number + 1 == rows.len());
+            let item = row(&pk, &keys::log(message.seq), message, checkpoint)?;
             let put = Put::builder().table_name(&self.table).set_item(Some(item));
             let put = put.condition_expression("attribute_not_exists(pk)").build().expect("table and item are given");
             Ok(TransactWriteItem::builder().put(put).build())
@@ -103,11 +120,11 @@ impl Store {
     pub async fn append_sent(
         &self,
         message: &Message,
-        cursor: &Cursor,
+        checkpoint: &Checkpoint,
         job: &Job,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let item = row(&keys::app(&job.app), &keys::log(message.seq), message, Some(cursor))?;
+        let item = row(&keys::app(&job.app), &keys::log(message.seq), message, Some(checkpoint))?;
         let put = Put::builder().table_name(&self.table).set_item(Some(item));
         let put = put.condition_expression("attribute_not_exists(pk)").build().expect("table and item are given");
         let ending = self.ending(job, JobState::Sent { message_id: Some(message.id) }, at)?;
@@ -115,24 +132,24 @@ impl Store {
     }
 
     /// The newest rows, newest first.
-    pub async fn tail(&self, app: &str, count: i32) -> Result<Vec<Entry>, StoreError> {
+    pub async fn tail(&self, app: &AppId, count: i32) -> Result<Vec<Entry>, StoreError> {
         let query = self.query_prefix(&keys::app(app), keys::LOG).scan_index_forward(false);
         self.first(query, count).await?.into_iter().map(entry).collect()
     }
 
     /// The number of the newest row; 0 for an empty log.
-    pub async fn head(&self, app: &str) -> Result<u64, StoreError> {
+    pub async fn head(&self, app: &AppId) -> Result<Seq, StoreError> {
         let query = self.query_prefix(&keys::app(app), keys::LOG).scan_index_forward(false);
         let newest = self.first(query.projection_expression("seq"), 1).await?;
-        Ok(newest.first().and_then(|item| number_of(item, "seq")).unwrap_or(0))
+        Ok(newest.first().and_then(|item| number_of(item, "seq")).map_or(Seq::START, Seq::new))
     }
 
-    pub async fn message(&self, app: &str, seq: u64) -> Result<Option<Message>, StoreError> {
+    pub async fn message(&self, app: &AppId, seq: Seq) -> Result<Option<Message>, StoreError> {
         self.get(&keys::app(app), &keys::log(seq)).await?.map(message_of).transpose()
     }
 
     /// The rows of a range, oldest first.
-    pub async fn rows(&self, app: &str, range: RangeInclusive<u64>) -> Result<Vec<Message>, StoreError> {
+    pub async fn messages(&self, app: &AppId, range: RangeInclusive<Seq>) -> Result<Vec<Message>, StoreError> {
         if range.is_empty() {
             return Ok(Vec::new());
         }
@@ -143,8 +160,8 @@ impl Store {
     /// A query over the rows of a range, which must not be empty.
     pub(crate) fn query_log(
         &self,
-        app: &str,
-        range: RangeInclusive<u64>,
+        app: &AppId,
+        range: RangeInclusive<Seq>,
     ) -> aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder {
         self.client
             .query()
@@ -157,11 +174,16 @@ impl Store {
     }
 
     /// A message with its app and its chat's place among the parked; `None` when the app or the row is gone.
-    pub async fn envelope(&self, app: &str, seq: u64, chat: &Puid) -> Result<Option<Envelope>, StoreError> {
+    pub async fn pending_delivery(
+        &self,
+        app: &AppId,
+        seq: Seq,
+        chat: &Puid,
+    ) -> Result<Option<PendingDelivery>, StoreError> {
         let (log, park) = (keys::log(seq), keys::park(chat));
         let mut rows = self.get_many(&keys::app(app), &[keys::APP, &log, &park]).await?;
         let (Some(app), Some(message)) = (rows.remove(keys::APP), rows.remove(&log)) else { return Ok(None) };
-        Ok(Some(Envelope {
+        Ok(Some(PendingDelivery {
             app: from_item(app)?,
             message: message_of(message)?,
             parked: rows.remove(&park).map(from_item).transpose()?,
@@ -169,7 +191,7 @@ impl Store {
     }
 
     /// Notes that the callback took a message: `false` when it was noted before.
-    pub async fn delivered(&self, app: &str, seq: u64, at: Timestamp) -> Result<bool, StoreError> {
+    pub async fn mark_delivered(&self, app: &AppId, seq: Seq, at: Timestamp) -> Result<bool, StoreError> {
         let update = self
             .client
             .update_item()
@@ -185,14 +207,14 @@ impl Store {
 
     /// The rows after `seq` that wait for their delivery, oldest first, as number and chat. What is parked is
     /// among them.
-    pub async fn undelivered(&self, app: &str, after: u64) -> Result<Vec<(u64, Puid)>, StoreError> {
+    pub async fn undelivered(&self, app: &AppId, after: Seq) -> Result<Vec<(Seq, Puid)>, StoreError> {
         #[derive(Deserialize)]
         struct Row {
-            seq: u64,
+            seq: Seq,
             chat: Puid,
         }
         let query = self
-            .query_log(app, after.saturating_add(1)..=u64::MAX)
+            .query_log(app, after.next()..=Seq::MAX)
             .filter_expression("delivery = :pending")
             .expression_attribute_values(":pending", delivery(Delivery::Pending))
             .projection_expression("pk, sk, seq, chat");
@@ -201,15 +223,15 @@ impl Store {
     }
 
     /// Up to which row everything is delivered; 0 where nothing is known.
-    pub async fn mark(&self, app: &str) -> Result<u64, StoreError> {
+    pub async fn watermark(&self, app: &AppId) -> Result<Seq, StoreError> {
         let row = self.get(&keys::app(app), keys::MARK).await?;
-        Ok(row.as_ref().and_then(|row| number_of(row, "seq")).unwrap_or(0))
+        Ok(row.as_ref().and_then(|row| number_of(row, "seq")).map_or(Seq::START, Seq::new))
     }
 
     /// Moves the mark.
-    pub async fn put_mark(&self, app: &str, seq: u64) -> Result<(), StoreError> {
+    pub async fn advance_watermark(&self, app: &AppId, seq: Seq) -> Result<(), StoreError> {
         let mut item = keys::key(&keys::app(app), keys::MARK);
-        item.insert("seq".into(), number(seq));
+        item.insert("seq".into(), number(seq.get()));
         self.put_all(vec![item]).await
     }
 }
@@ -230,13 +252,16 @@ fn step(rows: &[Message]) -> usize {
 /// When a row was last changed; left out while that is the time it was received, which makes a row smaller.
 const UPDATE_TIME: &str = "update_time";
 
-fn row(pk: &str, sk: &str, message: &Message, cursor: Option<&Cursor>) -> Result<Item, StoreError> {
+/// The attribute of a row that holds its checkpoint.
+const CHECKPOINT: &str = "cursor";
+
+fn row(pk: &str, sk: &str, message: &Message, checkpoint: Option<&Checkpoint>) -> Result<Item, StoreError> {
     let mut item = to_item(pk, sk, message)?;
     if message.update_time == message.receive_time {
         item.remove(UPDATE_TIME);
     }
-    if let Some(cursor) = cursor {
-        item.insert("cursor".into(), to_value(sk, cursor)?);
+    if let Some(checkpoint) = checkpoint {
+        item.insert(CHECKPOINT.into(), to_value(sk, checkpoint)?);
     }
     Ok(item)
 }
@@ -251,12 +276,11 @@ pub(crate) fn message_of(mut item: Item) -> Result<Message, StoreError> {
 }
 
 fn entry(mut item: Item) -> Result<Entry, StoreError> {
-    let cursor = item.remove("cursor").map(serde_dynamo::from_attribute_value).transpose();
-    let cursor = cursor.map_err(|error: serde_dynamo::Error| StoreError::Corrupt {
-        key: string_of(&item, keys::SK).unwrap_or_default().to_owned(),
-        reason: error.to_string(),
+    let checkpoint = item.remove(CHECKPOINT).map(serde_dynamo::from_attribute_value).transpose();
+    let checkpoint = checkpoint.map_err(|error: serde_dynamo::Error| {
+        StoreError::corrupt(string_of(&item, keys::SK).unwrap_or_default(), error)
     })?;
-    Ok(Entry { message: message_of(item)?, cursor })
+    Ok(Entry { message: message_of(item)?, checkpoint })
 }
 
 fn delivery(state: Delivery) -> AttributeValue {

@@ -3,13 +3,18 @@
 //! that is no longer parked.
 
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
-use domain::{delivery::Parked, puid::Puid};
+use domain::{
+    delivery::Parked,
+    id::{AppId, Seq},
+    puid::Puid,
+};
 use jiff::Timestamp;
 
 use crate::{
     Store, StoreError,
+    due::{Due, due_at, millis},
     error::applied,
-    item::{Item, from_item, number, number_of, string, string_of, to_item},
+    item::{from_item, number, number_of, string, to_item},
     keys,
 };
 
@@ -18,30 +23,10 @@ const ADDED: &str = "added";
 /// Chats that are woken side by side.
 const WAKES_AT_ONCE: usize = 8;
 
-/// Something in the `due` index.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Due {
-    pub app: String,
-    /// The puid of a parked chat, or the id of a job.
-    pub name: String,
-    /// When it was due, in milliseconds.
-    pub at: i64,
-}
-
-/// Milliseconds since the epoch, as the index sorts by.
-pub(crate) fn millis(at: Timestamp) -> i64 {
-    at.as_millisecond()
-}
-
-/// Where a row stands in the `due` index.
-fn due_at(item: &Item) -> Option<i64> {
-    item.get(keys::DUE_AT)?.as_n().ok()?.parse().ok()
-}
-
 impl Store {
     /// Parks a chat with the message that failed. Where the chat is parked already, the message is added to it.
     /// Nothing happens where the app is gone.
-    pub async fn park(&self, app: &str, shard: u16, parked: &Parked) -> Result<(), StoreError> {
+    pub async fn park(&self, app: &AppId, shard: u16, parked: &Parked) -> Result<(), StoreError> {
         let pk = keys::app(app);
         let mut item = to_item(&pk, &keys::park(&parked.chat), parked)?;
         item.insert(keys::DUE_KEY.into(), string(keys::due_parked(shard)));
@@ -67,14 +52,14 @@ impl Store {
     }
 
     /// Adds a message to a parked chat: `false` when the chat is not parked (any more).
-    pub async fn park_behind(&self, app: &str, chat: &Puid, seq: u64) -> Result<bool, StoreError> {
+    pub async fn park_behind(&self, app: &AppId, chat: &Puid, seq: Seq) -> Result<bool, StoreError> {
         let pk = keys::app(app);
         let head = Update::builder()
             .table_name(&self.table)
             .set_key(Some(keys::key(&pk, &keys::park(chat))))
             .condition_expression("attribute_exists(pk)")
             .update_expression("SET last_seq = :seq ADD added :one")
-            .expression_attribute_values(":seq", number(seq))
+            .expression_attribute_values(":seq", number(seq.get()))
             .expression_attribute_values(":one", number(1));
         let head = head.build().expect("table, key and update are given");
         let head = TransactWriteItem::builder().update(head).build();
@@ -91,21 +76,21 @@ impl Store {
         applied(update.send().await.map(drop).map_err(StoreError::from_sdk))
     }
 
-    fn waiting(&self, pk: &str, chat: &Puid, seq: u64) -> TransactWriteItem {
+    fn waiting(&self, pk: &str, chat: &Puid, seq: Seq) -> TransactWriteItem {
         let mut item = keys::key(pk, &keys::parked(chat, seq));
-        item.insert("seq".into(), number(seq));
+        item.insert("seq".into(), number(seq.get()));
         let put = Put::builder().table_name(&self.table).set_item(Some(item)).build();
         TransactWriteItem::builder().put(put.expect("table and item are given")).build()
     }
 
     /// Parked chats of a shard that are due, the longest first. At most `limit`.
-    pub async fn due_chats(&self, shard: u16, now: Timestamp, limit: i32) -> Result<Vec<Due>, StoreError> {
-        self.due(keys::due_parked(shard), "PARK#", now, Some(limit)).await
+    pub async fn due_chats(&self, shard: u16, now: Timestamp, limit: i32) -> Result<Vec<Due<Puid>>, StoreError> {
+        self.due(keys::due_parked(shard), keys::PARK, |chat| Puid::new(chat), now, Some(limit)).await
     }
 
     /// Takes a due chat for one sweep, until `until`: `None` when another sweep has it, or it is no longer parked.
-    pub async fn claim_chat(&self, due: &Due, until: Timestamp) -> Result<Option<Parked>, StoreError> {
-        let (pk, sk) = (keys::app(&due.app), keys::park(&Puid::new(due.name.as_str())));
+    pub async fn claim_chat(&self, due: &Due<Puid>, until: Timestamp) -> Result<Option<Parked>, StoreError> {
+        let (pk, sk) = (keys::app(&due.app), keys::park(&due.id));
         if !self.move_due(&pk, &sk, due.at, until).await? {
             return Ok(None);
         }
@@ -113,13 +98,13 @@ impl Store {
     }
 
     /// What waits in a parked chat, oldest first. At most `limit` numbers.
-    pub async fn waiting_in(&self, app: &str, chat: &Puid, limit: i32) -> Result<Vec<u64>, StoreError> {
+    pub async fn waiting_in(&self, app: &AppId, chat: &Puid, limit: i32) -> Result<Vec<Seq>, StoreError> {
         let rows = self.first(self.query_prefix(&keys::app(app), &keys::parked_of(chat)), limit).await?;
-        Ok(rows.iter().filter_map(|row| number_of(row, "seq")).collect())
+        Ok(rows.iter().filter_map(|row| number_of(row, "seq")).map(Seq::new).collect())
     }
 
     /// Takes a message off its parked chat, after it was delivered.
-    pub async fn no_longer_waiting(&self, app: &str, chat: &Puid, seq: u64) -> Result<(), StoreError> {
+    pub async fn remove_waiting(&self, app: &AppId, chat: &Puid, seq: Seq) -> Result<(), StoreError> {
         self.client
             .delete_item()
             .table_name(&self.table)
@@ -132,7 +117,7 @@ impl Store {
 
     /// Ends a chat's parking: `false` when a message waits in it, perhaps one added since `parked` was read. `true`
     /// too when it was not parked any more.
-    pub async fn unpark(&self, app: &str, parked: &Parked) -> Result<bool, StoreError> {
+    pub async fn unpark(&self, app: &AppId, parked: &Parked) -> Result<bool, StoreError> {
         let (pk, sk) = (keys::app(app), keys::park(&parked.chat));
         let Some(head) = self.get(&pk, &sk).await? else { return Ok(true) };
         if !self.waiting_in(app, &parked.chat, 1).await?.is_empty() {
@@ -151,7 +136,7 @@ impl Store {
     }
 
     /// Sets the time of a parked chat's next attempt after another failure, and counts it.
-    pub async fn postpone_chat(&self, app: &str, parked: &Parked) -> Result<(), StoreError> {
+    pub async fn postpone_chat(&self, app: &AppId, parked: &Parked) -> Result<(), StoreError> {
         let update = self
             .client
             .update_item()
@@ -167,19 +152,19 @@ impl Store {
     }
 
     /// Every parked chat of an app.
-    pub async fn parked_chats(&self, app: &str) -> Result<Vec<Parked>, StoreError> {
-        let rows = self.collect(self.query_prefix(&keys::app(app), "PARK#")).await?;
+    pub async fn parked_chats(&self, app: &AppId) -> Result<Vec<Parked>, StoreError> {
+        let rows = self.collect(self.query_prefix(&keys::app(app), keys::PARK)).await?;
         rows.into_iter().map(from_item).collect()
     }
 
     /// Makes every parked chat of an app due at `now`: its callback has just answered. The hint on the app stays until
     /// nothing is parked any more; should a chat be parked in the instant it is taken away, that chat comes due by its
     /// own schedule. A chat that a sweep has claimed is left alone, as is one that is due anyway.
-    pub async fn wake(&self, app: &str, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn wake_parked(&self, app: &AppId, now: Timestamp) -> Result<(), StoreError> {
         use futures_util::{StreamExt, TryStreamExt, stream};
 
         let pk = keys::app(app);
-        let rows = self.collect(self.query_prefix(&pk, "PARK#")).await?;
+        let rows = self.collect(self.query_prefix(&pk, keys::PARK)).await?;
         if rows.is_empty() {
             return self.hint(&pk, "REMOVE parked").await.map(drop);
         }
@@ -197,49 +182,5 @@ impl Store {
             async move { self.move_due(pk, &sk, scheduled, now).await.map(drop) }
         };
         stream::iter(sleeping).map(Ok).try_for_each_concurrent(WAKES_AT_ONCE, wake).await
-    }
-
-    pub(crate) async fn due(
-        &self,
-        due_key: String,
-        prefix: &str,
-        now: Timestamp,
-        limit: Option<i32>,
-    ) -> Result<Vec<Due>, StoreError> {
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .index_name(keys::DUE)
-            .key_condition_expression("due_key = :key AND due_at <= :now")
-            .expression_attribute_values(":key", string(due_key))
-            .expression_attribute_values(":now", number(millis(now)));
-        let items = match limit {
-            Some(limit) => self.first(query, limit).await?,
-            None => self.collect(query).await?,
-        };
-        let app_prefix = keys::app("");
-        let due = |item: &Item| {
-            Some(Due {
-                app: string_of(item, keys::PK)?.strip_prefix(&app_prefix)?.to_owned(),
-                name: string_of(item, keys::SK)?.strip_prefix(prefix)?.to_owned(),
-                at: due_at(item)?,
-            })
-        };
-        Ok(items.iter().filter_map(due).collect())
-    }
-
-    /// Moves a row in the `due` index, if it still stands where it was read.
-    pub(crate) async fn move_due(&self, pk: &str, sk: &str, from: i64, to: Timestamp) -> Result<bool, StoreError> {
-        let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(keys::key(pk, sk)))
-            .condition_expression("due_at = :from")
-            .update_expression("SET due_at = :to")
-            .expression_attribute_values(":from", number(from))
-            .expression_attribute_values(":to", number(millis(to)));
-        applied(update.send().await.map(drop).map_err(StoreError::from_sdk))
     }
 }

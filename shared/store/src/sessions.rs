@@ -1,7 +1,7 @@
 //! An app's session. The worker that holds the app's shard is its only writer; the lease's epoch fences out an older
 //! one.
 
-use domain::session::Session;
+use domain::{id::AppId, session::Session};
 
 use crate::{
     Lease, Store, StoreError,
@@ -11,12 +11,12 @@ use crate::{
 
 impl Store {
     /// The session; `None` before the first login.
-    pub async fn session(&self, app: &str) -> Result<Option<Session>, StoreError> {
+    pub async fn session(&self, app: &AppId) -> Result<Option<Session>, StoreError> {
         self.get(&keys::app(app), keys::SESSION).await?.map(from_item).transpose()
     }
 
     /// Writes the session; [`StoreError::Conflict`] when a worker with a newer lease has written it.
-    pub async fn put_session(&self, app: &str, session: &Session, lease: &Lease) -> Result<(), StoreError> {
+    pub async fn put_session(&self, app: &AppId, session: &Session, lease: &Lease) -> Result<(), StoreError> {
         let mut item = to_item(&keys::app(app), keys::SESSION, session)?;
         item.insert("epoch".into(), number(lease.epoch));
         self.client

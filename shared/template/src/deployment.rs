@@ -1,5 +1,4 @@
-//! The table and the queues of a deployment. Which queue is which is read where the functions are told it, from their
-//! environment.
+//! The table and the queues of a deployment. The functions' environment variables say which queue has which purpose.
 
 use anyhow::Context;
 use queue::{DeadLetters, QueueSpec};
@@ -10,7 +9,7 @@ use crate::{
     document::{Yaml, at, entries, function, items, text},
 };
 
-/// What a deployment keeps its data in.
+/// A deployment's table and queues.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deployment {
     /// The ledger's name.
@@ -22,18 +21,18 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// What the stack `name` with so many shards has.
+    /// The table and the queues of the stack `name` with `shards` shards.
     pub fn of(name: &str, shards: u16) -> anyhow::Result<Self> {
         let document = Document::read()?;
         let stack = Stack::new(document, name, vec![("ShardCount", shards.to_string())])?;
-        let told = at(document.entry("Globals", "Function")?, &["Environment", "Variables"])?;
-        let told = |variable| stack.text(at(told, &[variable])?).context(variable);
-        let properties = stack.properties(&told("TABLE_NAME")?)?;
+        let variables = at(document.entry("Globals", "Function")?, &["Environment", "Variables"])?;
+        let value = |variable| stack.text(at(variables, &[variable])?).context(variable);
+        let properties = stack.properties(&value("TABLE_NAME")?)?;
         Ok(Self {
             table_name: stack.text(at(properties, &["TableName"])?)?,
             table: table(&stack, properties)?,
-            inbound: queue(&stack, &told("INBOUND_QUEUE_URL")?)?,
-            commands: told("COMMAND_QUEUE_URLS")?.split(',').map(|id| queue(&stack, id)).collect::<Result<_, _>>()?,
+            inbound: queue(&stack, &value("INBOUND_QUEUE_URL")?)?,
+            commands: value("COMMAND_QUEUE_URLS")?.split(',').map(|id| queue(&stack, id)).collect::<Result<_, _>>()?,
         })
     }
 }
@@ -67,7 +66,7 @@ fn table(stack: &Stack<'_>, properties: &Yaml<'_>) -> anyhow::Result<TableSpec> 
     })
 }
 
-/// CloudFormation and SQS call a queue's attributes by the same names.
+/// CloudFormation and SQS have the same names for a queue's attributes.
 fn queue(stack: &Stack<'_>, resource: &str) -> anyhow::Result<QueueSpec> {
     let (mut name, mut attributes, mut dead_letters) = (String::new(), Vec::new(), None);
     for (property, value) in entries(stack.properties(resource)?) {
@@ -93,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_made_of_the_stacks() {
+    fn names_begin_with_the_stacks_name() {
         let one = Deployment::of("relay", 1).unwrap();
         assert_eq!((&*one.table_name, &*one.inbound.name), ("relay", "relay-inbound.fifo"));
         let commands = |shards| Deployment::of("x", shards).map(|deployment| deployment.commands);

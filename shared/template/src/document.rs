@@ -1,4 +1,4 @@
-//! The template's text, its sections, its tags.
+//! The template's text, its sections and its tags.
 
 use std::sync::OnceLock;
 
@@ -15,7 +15,7 @@ pub struct Document {
 }
 
 impl Document {
-    /// The template that was compiled in, read once in a process.
+    /// The template in this program, parsed once in a process.
     pub fn read() -> anyhow::Result<&'static Self> {
         static READ: OnceLock<Document> = OnceLock::new();
         if let Some(read) = READ.get() {
@@ -29,7 +29,7 @@ impl Document {
         let mut documents = Yaml::load_from_str(TEXT).context("template.yaml")?;
         match documents.pop() {
             Some(root) if documents.is_empty() => Ok(Self { root }),
-            _ => bail!("template.yaml: one document is wanted"),
+            _ => bail!("template.yaml: must have one document"),
         }
     }
 
@@ -37,7 +37,7 @@ impl Document {
         &self.root
     }
 
-    /// The entries of a section, such as `Resources`, in their order.
+    /// The entries of a section such as `Resources`, in order.
     pub fn section(&self, name: &str) -> impl Iterator<Item = (&str, &Yaml<'static>)> {
         self.root.as_mapping_get(name).into_iter().flat_map(entries)
     }
@@ -49,21 +49,21 @@ impl Document {
     }
 }
 
-/// The entries of a mapping whose keys are strings; none of anything else.
+/// The entries of a mapping that have string keys; nothing for another node.
 pub fn entries<'a, 'input>(node: &'a Yaml<'input>) -> impl Iterator<Item = (&'a str, &'a Yaml<'input>)> {
     node.as_mapping().into_iter().flatten().filter_map(|(key, value)| Some((key.as_str()?, value)))
 }
 
-/// What lies at the end of a path of keys.
+/// The node at a path of keys.
 pub fn at<'a, 'input>(node: &'a Yaml<'input>, path: &[&str]) -> anyhow::Result<&'a Yaml<'input>> {
     let found = path.iter().try_fold(node, |node, key| node.as_mapping_get(key));
     found.with_context(|| format!("template.yaml: no {}", path.join(".")))
 }
 
-/// A tagged node as its function's name (`Ref`) and what it is given.
+/// A tagged node as its function's name (`Ref`) and argument.
 pub fn function<'a, 'input>(node: &'a Yaml<'input>) -> Option<(&'a str, &'a Yaml<'input>)> {
     match node {
-        Yaml::Tagged(tag, given) => Some((tag.suffix.as_str(), given)),
+        Yaml::Tagged(tag, argument) => Some((tag.suffix.as_str(), argument)),
         _ => None,
     }
 }
@@ -74,7 +74,7 @@ pub fn text(node: &Yaml<'_>) -> anyhow::Result<String> {
         Yaml::Value(Scalar::String(text)) => Ok(text.to_string()),
         Yaml::Value(Scalar::Integer(number)) => Ok(number.to_string()),
         Yaml::Value(Scalar::Boolean(truth)) => Ok(truth.to_string()),
-        other => bail!("template.yaml: a scalar is wanted, not {other:?}"),
+        other => bail!("template.yaml: must be a scalar, not {other:?}"),
     }
 }
 
@@ -82,11 +82,11 @@ pub fn text(node: &Yaml<'_>) -> anyhow::Result<String> {
 pub fn items<'a, 'input>(node: &'a Yaml<'input>) -> anyhow::Result<&'a [Yaml<'input>]> {
     match node {
         Yaml::Sequence(items) => Ok(items),
-        other => bail!("template.yaml: a list is wanted, not {other:?}"),
+        other => bail!("template.yaml: must be a list, not {other:?}"),
     }
 }
 
-/// The names in the `${…}` of a `!Sub`'s text, in their order; `${!…}` is none.
+/// The names in the `${…}` of a `!Sub`'s text, in order. `${!…}` is a literal and has no name.
 pub fn substituted(text: &str) -> Vec<&str> {
     let ends = text.split("${").skip(1).filter_map(|rest| rest.split_once('}'));
     ends.map(|(name, _)| name).filter(|name| !name.starts_with('!')).collect()

@@ -1,12 +1,4 @@
-//! `template.yaml` as a machine without CloudFormation reads it: the table and the queues that a deployment has, made
-//! there just as the template says.
-//!
-//! | module | holds |
-//! |---|---|
-//! | [`document`] | the template's text, its sections, its tags |
-//! | [`stack`] | values under a stack's name and parameters: `!Ref`, `!Sub`, `!If`, conditions |
-//! | [`deployment`] | the table and the queues, as what makes them wants to be told |
-//! | [`provision`](provision()) | makes what is missing of them |
+//! Reads `template.yaml`, and creates a deployment's table and queues from it on a machine without CloudFormation.
 
 pub mod deployment;
 pub mod document;
@@ -18,5 +10,5 @@ pub use document::Document;
 pub use provision::provision;
 pub use stack::Stack;
 
-/// The stack's name on a machine of its own.
+/// The stack's name for a relay on one machine.
 pub const STACK: &str = "wechat-relay";

@@ -1,4 +1,4 @@
-//! Tables and queues for a machine without CloudFormation.
+//! Creates tables and queues on a machine without CloudFormation.
 
 use anyhow::Context;
 use boot::{AwsClients, Settings};
@@ -7,8 +7,8 @@ use queue::{CommandEnvelope, InboundEnvelope, Queue};
 
 use crate::Deployment;
 
-/// Makes what is missing of the stack's table and queues, a command queue for each of `shards` (1, 2 or 4), and says
-/// where they are.
+/// Creates the stack's table and queues where they are missing, with a command queue for each of `shards` (1, 2 or 4).
+/// Returns the settings that name them.
 pub async fn provision(
     clients: &AwsClients,
     stack: &str,

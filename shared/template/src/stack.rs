@@ -1,11 +1,11 @@
-//! Values under a stack's name and parameters. Understands what names, queues and conditions are written with, and says
-//! so where that is not enough.
+//! Values of the template for a stack's name and parameters. Knows the functions in names, queues and conditions; any
+//! other is an error.
 
 use anyhow::{Context, bail};
 
 use crate::document::{Document, Yaml, at, function, items, substituted, text};
 
-/// A template with what a deployment gives it.
+/// A template with a stack's name and parameters.
 #[derive(Debug, Clone)]
 pub struct Stack<'a> {
     document: &'a Document,
@@ -14,7 +14,7 @@ pub struct Stack<'a> {
 }
 
 impl<'a> Stack<'a> {
-    /// `parameters` that are not given have their defaults.
+    /// Parameters that are not in `parameters` have their defaults.
     pub fn new(document: &'a Document, name: &'a str, parameters: Vec<(&'a str, String)>) -> anyhow::Result<Self> {
         for (parameter, value) in &parameters {
             if let Ok(allowed) = at(document.entry("Parameters", parameter)?, &["AllowedValues"]) {
@@ -32,23 +32,23 @@ impl<'a> Stack<'a> {
         at(self.document.entry("Resources", resource)?, &["Properties"])
     }
 
-    /// What a node stands for. A reference to a resource stands for the resource's name in the template.
+    /// A node's value. A reference to a resource has the resource's name in the template as its value.
     pub fn text(&self, node: &Yaml<'_>) -> anyhow::Result<String> {
         match function(node) {
             None => text(node),
             Some(("Ref", name)) => self.reference(&text(name)?),
-            Some(("Sub", given)) => {
-                let mut result = text(given)?;
-                for name in substituted(&text(given)?) {
+            Some(("Sub", argument)) => {
+                let mut result = text(argument)?;
+                for name in substituted(&text(argument)?) {
                     result = result.replace(&format!("${{{name}}}"), &self.reference(name)?);
                 }
                 Ok(result)
             }
-            Some(("If", given)) => match items(given)? {
+            Some(("If", argument)) => match items(argument)? {
                 [condition, yes, no] => self.text(if self.holds(&text(condition)?)? { yes } else { no }),
-                _ => bail!("template.yaml: !If wants three items"),
+                _ => bail!("template.yaml: !If must have three items"),
             },
-            Some((other, _)) => bail!("template.yaml: !{other} is not understood here"),
+            Some((other, _)) => bail!("template.yaml: !{other} is not supported here"),
         }
     }
 
@@ -70,11 +70,11 @@ impl<'a> Stack<'a> {
     }
 
     fn truth(&self, node: &Yaml<'_>) -> anyhow::Result<bool> {
-        let (name, given) = function(node).context("template.yaml: a condition is a function")?;
-        match (name, items(given)?) {
+        let (name, argument) = function(node).context("template.yaml: a condition is a function")?;
+        match (name, items(argument)?) {
             ("Equals", [one, other]) => Ok(self.text(one)? == self.text(other)?),
             ("Not", [other]) => self.truth(other).map(|truth| !truth),
-            _ => bail!("template.yaml: !{name} is not understood in a condition"),
+            _ => bail!("template.yaml: !{name} is not supported in a condition"),
         }
     }
 }

@@ -3,6 +3,7 @@
 use domain::{
     contact::{Card, Contact, ContactKind},
     delivery::Delivery,
+    id::Seq,
     message::{Content, Direction, Message},
     puid::Puid,
 };
@@ -17,7 +18,7 @@ pub fn message(seq: u64) -> Message {
     let received = START.parse().expect("a timestamp");
     let (friend, account) = (Puid::new("1fee435b"), Puid::new("e1d54615"));
     Message {
-        seq,
+        seq: Seq::new(seq),
         id: 6_050_338_562_629_220_244 + i64::try_from(seq).expect("a small number"),
         direction: Direction::In,
         chat: friend.clone(),
@@ -36,7 +37,7 @@ pub fn message(seq: u64) -> Message {
     }
 }
 
-/// A contact with its puid, its kind and a nick name; its user name is `@` and the puid.
+/// A contact with the user name `@<puid>`, first seen at [`START`].
 ///
 /// # Panics
 /// Never: [`START`] is a timestamp.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use boot::{Relay, Settings};
 use domain::{
     app::{App, Binding, NewApp},
+    channel::{AccountId, ChannelKind},
     puid::Puid,
     secret::{self, Sealer},
     time::{Clock, Ids},
@@ -78,11 +79,11 @@ impl Fixture {
     /// When the ledger refuses it.
     pub async fn app(&self, callback: Option<&str>) -> App {
         let relay = &self.relay;
-        let new = NewApp { name: "test", token: TOKEN, callback, shard: 0 };
+        let new = NewApp { name: "test", token: TOKEN, callback, channel: ChannelKind::Web, shard: 0 };
         let (mut app, _) = App::create(&new, &relay.sealer, &*relay.ids, relay.now());
         app.secret_hash = secret::hash(APP_SECRET);
         app.bound = Some(Binding {
-            uin: 1_234_567_890,
+            account: AccountId::new("1234567890"),
             puid: Puid::new("e1d54615"),
             nick_name: "我".to_owned(),
             since: relay.now(),

@@ -1,4 +1,4 @@
-//! One request and its answer: addresses, headers, time-outs, and what a failure means.
+//! One request and its answer: address, headers, time-out and failures.
 
 use std::{
     fmt::{self, Display},
@@ -6,6 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use channel::Error;
 use reqwest::{
     Client, Method, Response, Url,
     header::{CONTENT_TYPE, COOKIE, HeaderValue, SET_COOKIE},
@@ -13,18 +14,21 @@ use reqwest::{
 use serde::{Serialize, de::DeserializeOwned};
 use url::form_urlencoded::byte_serialize;
 
-use crate::{Error, Session};
+use crate::{
+    error::{protocol_error, request_error},
+    session::WebSession,
+};
 
-/// The folder in which nearly every page lives.
+/// The folder of nearly all pages.
 const FOLDER: &str = "/cgi-bin/mmwebwx-bin/";
 
-/// A long poll is answered after about 25 s.
-pub(crate) const POLL: Duration = Duration::from_secs(35);
-const ANSWER: Duration = Duration::from_secs(15);
-/// A file of 100 MB at 3 Mbit/s.
-pub(crate) const FILE: Duration = Duration::from_mins(5);
+/// WeChat answers a long poll after about 25 s.
+pub(crate) const POLL_TIMEOUT: Duration = Duration::from_secs(35);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
+/// Enough for 100 MB at 3 Mbit/s.
+pub(crate) const FILE_TIMEOUT: Duration = Duration::from_mins(5);
 
-/// An address that is put together parameter by parameter.
+/// An address, built parameter by parameter.
 pub(crate) struct Address(String);
 
 impl Address {
@@ -43,7 +47,7 @@ impl Address {
         self.encoded(key, &encoded)
     }
 
-    /// A value that is percent-encoded already, as `pass_ticket` is.
+    /// Adds a value that is already percent-encoded, such as `pass_ticket`.
     pub(crate) fn encoded(mut self, key: &str, value: &str) -> Self {
         self.0.push(if self.0.contains('?') { '&' } else { '?' });
         self.0.push_str(key);
@@ -59,7 +63,7 @@ impl Display for Address {
     }
 }
 
-/// A request about to be sent. `name` is what errors call it by.
+/// A request before it is sent. Errors contain its `name`.
 pub(crate) struct Call {
     name: &'static str,
     http: Client,
@@ -68,11 +72,11 @@ pub(crate) struct Call {
     cookies: Option<HeaderValue>,
     headers: Vec<(&'static str, &'static str)>,
     body: Option<Body>,
-    patience: Duration,
+    timeout: Duration,
 }
 
 struct Body {
-    kind: HeaderValue,
+    content_type: HeaderValue,
     bytes: Vec<u8>,
 }
 
@@ -86,16 +90,15 @@ impl Call {
             cookies: None,
             headers: Vec::new(),
             body: None,
-            patience: ANSWER,
+            timeout: DEFAULT_TIMEOUT,
         }
     }
 
-    /// A JSON request. It goes out as UTF-8, nothing escaped beyond what JSON demands: the server does not decode
-    /// `\uXXXX`.
+    /// A JSON request as UTF-8, with only the escapes that JSON demands: the server does not decode `\uXXXX`.
     pub(crate) fn post(http: &Client, name: &'static str, address: Address, body: &impl Serialize) -> Self {
         let bytes = serde_json::to_vec(body).expect("requests are structs of text and numbers");
-        let kind = HeaderValue::from_static("application/json;charset=UTF-8");
-        Self { method: Method::POST, body: Some(Body { kind, bytes }), ..Self::get(http, name, address) }
+        let content_type = HeaderValue::from_static("application/json;charset=UTF-8");
+        Self::post_bytes(http, name, address, content_type, bytes)
     }
 
     pub(crate) fn header(mut self, name: &'static str, value: &'static str) -> Self {
@@ -103,56 +106,57 @@ impl Call {
         self
     }
 
-    pub(crate) fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    pub(crate) fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 
-    /// A form that is put together already; `kind` is its content type.
-    pub(crate) fn post_form(
+    /// A request with a body of any content type.
+    pub(crate) fn post_bytes(
         http: &Client,
         name: &'static str,
         address: Address,
-        kind: HeaderValue,
+        content_type: HeaderValue,
         bytes: Vec<u8>,
     ) -> Self {
-        Self { method: Method::POST, body: Some(Body { kind, bytes }), ..Self::get(http, name, address) }
+        let body = Some(Body { content_type, bytes });
+        Self { method: Method::POST, body, ..Self::get(http, name, address) }
     }
 
-    /// Sends it with the cookies of `session` that go to the host.
-    pub(crate) async fn by(self, session: &Session) -> Result<Reply, Error> {
-        self.start_by(session).await?.whole().await
+    /// Sends the request with those cookies of `session` that belong to the host.
+    pub(crate) async fn send_as(self, session: &WebSession) -> Result<Reply, Error> {
+        self.stream_as(session).await?.read_body().await
     }
 
-    /// As [`Call::by`], but leaves the body where it is.
-    pub(crate) async fn start_by(mut self, session: &Session) -> Result<Started, Error> {
+    /// As [`Call::send_as`], but does not read the body.
+    pub(crate) async fn stream_as(mut self, session: &WebSession) -> Result<StreamingReply, Error> {
         let url = self.url()?;
         let cookies = session.cookies.header(url.host_str().unwrap_or_default());
         if !cookies.is_empty() {
-            let mut header = HeaderValue::try_from(cookies).map_err(|_| self.unbuilt())?;
+            let mut header = HeaderValue::try_from(cookies).map_err(|_| self.invalid())?;
             header.set_sensitive(true);
             self.cookies = Some(header);
         }
-        self.start(url).await
+        self.send(url).await
     }
 
-    /// Sends it without cookies.
-    pub(crate) async fn anonymous(self) -> Result<Reply, Error> {
+    /// Sends the request without cookies.
+    pub(crate) async fn send_anonymously(self) -> Result<Reply, Error> {
         let url = self.url()?;
-        self.start(url).await?.whole().await
+        self.send(url).await?.read_body().await
     }
 
     fn url(&self) -> Result<Url, Error> {
-        Url::parse(&self.address.0).map_err(|_| self.unbuilt())
+        Url::parse(&self.address.0).map_err(|_| self.invalid())
     }
 
-    fn unbuilt(&self) -> Error {
-        Error::protocol(self.name, "the request cannot be built")
+    fn invalid(&self) -> Error {
+        protocol_error(self.name, "the request cannot be built")
     }
 
-    async fn start(self, url: Url) -> Result<Started, Error> {
+    async fn send(self, url: Url) -> Result<StreamingReply, Error> {
         let name = self.name;
-        let mut request = self.http.request(self.method, url).timeout(self.patience);
+        let mut request = self.http.request(self.method, url).timeout(self.timeout);
         for (key, value) in self.headers {
             request = request.header(key, value);
         }
@@ -160,41 +164,41 @@ impl Call {
             request = request.header(COOKIE, cookies);
         }
         if let Some(body) = self.body {
-            request = request.header(CONTENT_TYPE, body.kind).body(body.bytes);
+            request = request.header(CONTENT_TYPE, body.content_type).body(body.bytes);
         }
-        let response = request.send().await.map_err(|error| Error::from_request(name, &error))?;
+        let response = request.send().await.map_err(|error| request_error(name, &error))?;
         let status = response.status();
         if status.is_server_error() {
             return Err(Error::Transient { reason: format!("{name}: status {}", status.as_u16()), sent: true });
         }
         if status.is_client_error() {
-            return Err(Error::protocol(name, &format!("status {}", status.as_u16())));
+            return Err(protocol_error(name, &format!("status {}", status.as_u16())));
         }
-        Ok(Started { name, response })
+        Ok(StreamingReply { name, response })
     }
 }
 
-/// An answer of less than 400 whose body is still to come.
-pub(crate) struct Started {
+/// An answer with a status below 400 whose body is not read yet.
+pub(crate) struct StreamingReply {
     pub(crate) name: &'static str,
     pub(crate) response: Response,
 }
 
-impl Started {
-    async fn whole(self) -> Result<Reply, Error> {
+impl StreamingReply {
+    async fn read_body(self) -> Result<Reply, Error> {
         let Self { name, response } = self;
         let host = response.url().host_str().unwrap_or_default().to_owned();
         let lines = response.headers().get_all(SET_COOKIE).iter();
         let cookies = lines.filter_map(|line| line.to_str().ok()).map(ToOwned::to_owned).collect();
-        let body = response.bytes().await.map_err(|error| Error::from_request(name, &error))?;
+        let body = response.bytes().await.map_err(|error| request_error(name, &error))?;
         Ok(Reply { name, host, cookies, body })
     }
 }
 
-/// An answer of less than 400. A status of 301 is one too: webwxnewloginpage answers so, with a body and no Location.
+/// An answer with a status below 400. This includes 301: webwxnewloginpage answers with it, a body and no Location.
 pub(crate) struct Reply {
     name: &'static str,
-    /// Who answered.
+    /// The host that answered.
     pub(crate) host: String,
     /// The `Set-Cookie` lines.
     pub(crate) cookies: Vec<String>,
@@ -202,17 +206,17 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// The body as text. WeChat says `text/plain` without a charset and means UTF-8.
+    /// The body as text. WeChat sends UTF-8 as `text/plain` without a charset.
     pub(crate) fn text(&self) -> Result<&str, Error> {
-        std::str::from_utf8(&self.body).map_err(|_| Error::protocol(self.name, "the answer is no UTF-8"))
+        std::str::from_utf8(&self.body).map_err(|_| protocol_error(self.name, "the answer is not UTF-8"))
     }
 
     /// The body as JSON, whatever its content type says.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         serde_json::from_slice(&self.body).map_err(|error| {
-            // Not the error itself: it may quote a person's words.
-            let place = format!("the answer is not understood at line {} column {}", error.line(), error.column());
-            Error::protocol(self.name, &place)
+            // The error itself may quote what a person wrote.
+            let reason = format!("the answer is not understood at line {} column {}", error.line(), error.column());
+            protocol_error(self.name, &reason)
         })
     }
 }

@@ -1,28 +1,31 @@
-//! The client itself: what all sessions of a process share.
+//! The client that all sessions of a process share, and [`Channel`] for it.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
+use channel::{Channel, Connection, Credentials, Error, LoginProgress, NewLogin, Opening, Ticket};
 use domain::time::{Clock, Ids};
 use jiff::Timestamp;
 use reqwest::{Client, ClientBuilder, header::HeaderValue, redirect::Policy};
 use serde::Serialize;
 
 use crate::{
-    Hosts, Session,
+    Hosts, WebConnection,
     call::{Address, Call, Reply},
     cookies::Cookies,
+    login::WebTicket,
+    session::WebSession,
 };
 
-/// What a browser on the desktop whose client desktop mode claims to be calls itself.
+/// User agent of the UOS desktop client that desktop mode impersonates.
 const USER_AGENT: &str = "Mozilla/5.0 (Linux; U; UOS x86_64; zh-cn) AppleWebKit/537.36 (KHTML, like Gecko) \
     Chrome/91.0.4472.124 Safari/537.36 UOSBrowser/6.0.1.1001";
 
-/// How long to wait for a connection.
-const CONNECT: std::time::Duration = std::time::Duration::from_secs(10);
-/// How long an unused connection is kept: what an idle session holds is its long poll and nothing beside.
-const IDLE: std::time::Duration = std::time::Duration::from_secs(15);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an unused connection stays open. It is short so that an idle session holds only its long poll.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Web WeChat. Cheap to clone; one serves all sessions of a process, which keep nothing in it.
+/// Web WeChat. It is cheap to clone. One value serves all sessions of a process and keeps no state of theirs.
 #[derive(Clone)]
 pub struct WebWeChat {
     shared: Arc<Shared>,
@@ -36,8 +39,8 @@ struct Shared {
 }
 
 impl WebWeChat {
-    /// A client on top of `http`, whose roots, proxy and resolver are used. Redirects, cookies, the user agent and
-    /// time-outs are the protocol's business and set here. Fails where TLS cannot be set up.
+    /// A client that uses the roots, proxy and resolver of `http`. It sets redirects, cookies, user agent and time-outs
+    /// itself, because the protocol depends on them. Fails where TLS cannot be set up.
     pub fn new(
         http: ClientBuilder,
         hosts: Hosts,
@@ -45,11 +48,11 @@ impl WebWeChat {
         ids: Arc<dyn Ids>,
     ) -> Result<Self, reqwest::Error> {
         let http = http
-            // A 301 of webwxnewloginpage has its answer in the body, and no Location.
+            // webwxnewloginpage answers 301 with a body and without a Location.
             .redirect(Policy::none())
             .user_agent(USER_AGENT)
-            .connect_timeout(CONNECT)
-            .pool_idle_timeout(IDLE)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT)
             .build()?;
         Ok(Self { shared: Arc::new(Shared { http, hosts, clock, ids }) })
     }
@@ -64,20 +67,20 @@ impl WebWeChat {
 
     /// Seconds since 1970.
     pub(crate) fn seconds(&self) -> i64 {
-        self.shared.clock.now().as_second()
+        self.now().as_second()
     }
 
-    /// Milliseconds since 1970, which every address carries against caches.
+    /// Milliseconds since 1970. Most addresses carry them to defeat caches.
     pub(crate) fn millis(&self) -> i64 {
-        self.shared.clock.now().as_millisecond()
+        self.now().as_millisecond()
     }
 
-    /// What goes along as `r`, as itchat computes it: minus the time, in units of 1,579 s.
+    /// The parameter `r` as itchat computes it: the negative time in units of 1,579 s.
     pub(crate) fn stamp(&self) -> i64 {
-        -self.shared.clock.now().as_second() / 1579
+        -self.seconds() / 1579
     }
 
-    /// `e` and 15 digits, as the page makes its device id.
+    /// A new device id: `e` and 15 digits, as WeChat's own page makes it.
     pub(crate) fn device_id(&self) -> String {
         format!("e{:015}", u128::from_be_bytes(self.shared.ids.random()) % 1_000_000_000_000_000)
     }
@@ -90,22 +93,47 @@ impl WebWeChat {
         Call::post(&self.shared.http, name, address, body)
     }
 
-    pub(crate) fn post_form(&self, name: &'static str, address: Address, kind: HeaderValue, bytes: Vec<u8>) -> Call {
-        Call::post_form(&self.shared.http, name, address, kind, bytes)
+    pub(crate) fn post_bytes(
+        &self,
+        name: &'static str,
+        address: Address,
+        content_type: HeaderValue,
+        bytes: Vec<u8>,
+    ) -> Call {
+        Call::post_bytes(&self.shared.http, name, address, content_type, bytes)
     }
 
-    /// The page `name` of the account's host, with the parameters that go to all of them.
-    pub(crate) fn page(&self, session: &Session, name: &str) -> Address {
-        Address::page(&self.hosts().account(&session.host), name)
-            .with("lang", "zh_CN")
-            .encoded("pass_ticket", &session.pass_ticket)
-    }
-
-    /// Takes over the cookies that an answer brought.
-    pub(crate) fn remember(&self, cookies: &mut Cookies, reply: &Reply) {
+    /// Adds the cookies that an answer sets.
+    pub(crate) fn store_cookies(&self, cookies: &mut Cookies, reply: &Reply) {
         if !reply.cookies.is_empty() {
-            cookies.absorb(&reply.host, &reply.cookies, self.shared.clock.now());
+            cookies.store(&reply.host, &reply.cookies, self.now());
         }
+    }
+}
+
+#[async_trait]
+impl Channel for WebWeChat {
+    /// Always begins in desktop mode, which WeChat allows to most accounts. [`Channel::open`] starts a browser login
+    /// where WeChat refuses it.
+    async fn start_login(&self, _previous: Option<&Credentials>) -> Result<NewLogin, Error> {
+        self.start_qr_login(true).await
+    }
+
+    async fn push_login(&self, ended: &Credentials) -> Result<NewLogin, Error> {
+        self.start_push_login(&WebSession::read(ended)?).await
+    }
+
+    /// Web WeChat has no codes to enter.
+    async fn poll_login(&self, ticket: &Ticket, _code: Option<&str>) -> Result<LoginProgress, Error> {
+        self.login_progress(WebTicket::read(ticket)?).await
+    }
+
+    async fn open(&self, ticket: &Ticket) -> Result<Opening, Error> {
+        self.open_login(&WebTicket::read(ticket)?).await
+    }
+
+    async fn connect(&self, credentials: &Credentials) -> Result<Box<dyn Connection>, Error> {
+        Ok(Box::new(WebConnection::new(self, credentials)?))
     }
 }
 

@@ -1,26 +1,27 @@
-//! The contact list, and who somebody is.
+//! The contact list (webwxgetcontact) and full cards of contacts and groups (webwxbatchgetcontact).
 
-use domain::contact::{Card, ContactKind};
+use channel::{Card, ContactPage, Error, Peer};
+use domain::contact::ContactKind;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ContactPage, Error, Session, WebWeChat,
-    call::{POLL, Reply},
+    WebConnection,
+    call::{POLL_TIMEOUT, Reply},
     wire::{
-        contact::{Contact, Listed},
+        contact::{Contact, Source},
         envelope::{BaseRequest, BaseResponse},
         lenient,
     },
 };
 
-/// Most that webwxbatchgetcontact takes.
-const BATCH: usize = 50;
-/// Fewest that are worth a call of their own: fifty groups of a hundred are answered sooner as five batches side by
-/// side than as one, and their JSON is read while the others are on their way.
-const SMALLEST_BATCH: usize = 10;
-/// Batches side by side.
-const ABREAST: usize = 8;
+/// The limit of webwxbatchgetcontact.
+const MAX_BATCH: usize = 50;
+/// The smallest number of contacts that is worth its own call. Fifty groups of a hundred members arrive sooner as five
+/// parallel batches than as one: the client parses one batch while it receives the others.
+const MIN_BATCH: usize = 10;
+/// The number of batches in parallel.
+const PARALLEL_BATCHES: usize = 8;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -28,7 +29,7 @@ struct ListAnswer {
     base_response: BaseResponse,
     #[serde(default, deserialize_with = "lenient::list")]
     member_list: Vec<Contact>,
-    /// Where the next page begins; 0 after the last.
+    /// The start of the next page; 0 after the last.
     #[serde(default, deserialize_with = "lenient::integer")]
     seq: i64,
 }
@@ -38,15 +39,15 @@ struct ListAnswer {
 struct BatchRequest<'a> {
     base_request: BaseRequest<'a>,
     count: usize,
-    list: Vec<Asked<'a>>,
+    list: Vec<BatchItem<'a>>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Asked<'a> {
+struct BatchItem<'a> {
     user_name: &'a str,
-    /// The group's token when asking about its members, else empty.
-    encry_chat_room_id: &'a str,
+    /// Always empty: only requests for the members of a group have a token here.
+    encry_chat_room_id: &'static str,
 }
 
 #[derive(Debug, Deserialize)]
@@ -57,61 +58,53 @@ struct BatchAnswer {
     contact_list: Vec<Contact>,
 }
 
-impl WebWeChat {
-    pub(crate) async fn contact_page(&self, session: &mut Session, from: u64) -> Result<ContactPage, Error> {
-        let address = self
-            .page(session, "webwxgetcontact")
-            .with("r", self.millis())
-            .with("seq", from)
-            .with("skey", &session.skey);
-        // Thousands of contacts take WeChat longer than other answers.
-        let reply = self.get("webwxgetcontact", address).patience(POLL).by(session).await?;
-        self.remember(&mut session.cookies, &reply);
+impl WebConnection {
+    pub(crate) async fn contact_page(&mut self, from: u64) -> Result<ContactPage, Error> {
+        const CALL: &str = "webwxgetcontact";
+        let address =
+            self.page(CALL).with("r", self.client.millis()).with("seq", from).with("skey", &self.session.skey);
+        // A list of thousands of contacts takes WeChat longer than other answers.
+        let reply = self.send(self.client.get(CALL, address).timeout(POLL_TIMEOUT)).await?;
         let answer: ListAnswer = reply.json()?;
-        answer.base_response.check("webwxgetcontact")?;
+        answer.base_response.check(CALL)?;
         let next = u64::try_from(answer.seq).ok().filter(|&next| next != 0 && next != from);
-        let entries = answer.member_list.into_iter();
-        let cards = entries.map(|entry| entry.card(&session.user_name, Listed::Contacts)).collect();
+        let contacts = answer.member_list.into_iter();
+        let cards = contacts.map(|contact| contact.card(&self.session.user_name, Source::ContactList)).collect();
         Ok(ContactPage { cards, next })
     }
 
-    /// Cards of contacts, or of the members of the group whose token is given. What WeChat does not know is left out.
-    pub(crate) async fn cards(
-        &self,
-        session: &mut Session,
-        group: Option<&str>,
-        user_names: &[String],
-    ) -> Result<Vec<Card>, Error> {
-        let size = user_names.len().div_ceil(ABREAST).clamp(SMALLEST_BATCH, BATCH);
-        let asking: &Session = session;
-        let chunks = user_names.chunks(size);
-        let batches: Vec<_> = chunks.map(|names| self.batch(asking, group.unwrap_or_default(), names)).collect();
-        let answers: Vec<(Reply, Vec<Card>)> = stream::iter(batches).buffered(ABREAST).try_collect().await?;
-        let mut cards = Vec::with_capacity(user_names.len());
-        for (reply, found) in answers {
-            self.remember(&mut session.cookies, &reply);
-            cards.extend(found);
+    /// Full cards of the peers, in their order. WeChat leaves out the peers that it does not know.
+    pub(crate) async fn cards(&mut self, peers: &[Peer]) -> Result<Vec<Card>, Error> {
+        let size = peers.len().div_ceil(PARALLEL_BATCHES).clamp(MIN_BATCH, MAX_BATCH);
+        let batches: Vec<_> = peers.chunks(size).map(|chunk| self.describe_batch(chunk)).collect();
+        let answers: Vec<(Reply, Vec<Card>)> = stream::iter(batches).buffered(PARALLEL_BATCHES).try_collect().await?;
+        let mut cards = Vec::with_capacity(peers.len());
+        for (reply, batch) in answers {
+            self.store_cookies(&reply);
+            cards.extend(batch);
         }
         for group in cards.iter().filter(|card| card.kind == ContactKind::Group) {
-            session.learn_from(group);
+            self.session.update_display_name(group);
         }
         Ok(cards)
     }
 
-    async fn batch(&self, session: &Session, group: &str, names: &[String]) -> Result<(Reply, Vec<Card>), Error> {
-        let address = self.page(session, "webwxbatchgetcontact").with("type", "ex").with("r", self.millis());
+    async fn describe_batch(&self, peers: &[Peer]) -> Result<(Reply, Vec<Card>), Error> {
+        const CALL: &str = "webwxbatchgetcontact";
+        let address = self.page(CALL).with("type", "ex").with("r", self.client.millis());
         let request = BatchRequest {
-            base_request: BaseRequest::from(session),
-            count: names.len(),
-            list: names.iter().map(|name| Asked { user_name: name, encry_chat_room_id: group }).collect(),
+            base_request: BaseRequest::from(&self.session),
+            count: peers.len(),
+            list: peers.iter().map(|peer| BatchItem { user_name: &peer.id, encry_chat_room_id: "" }).collect(),
         };
-        let call = self.post("webwxbatchgetcontact", address, &request).patience(POLL);
-        let mut reply = call.by(session).await?;
+        let call = self.client.post(CALL, address, &request).timeout(POLL_TIMEOUT);
+        let mut reply = call.send_as(&self.session).await?;
         let answer: BatchAnswer = reply.json()?;
-        answer.base_response.check("webwxbatchgetcontact")?;
+        answer.base_response.check(CALL)?;
+        // Only the cookies are still needed.
         reply.body.clear();
-        let listed = if group.is_empty() { Listed::Anywhere } else { Listed::Group };
-        let entries = answer.contact_list.into_iter().filter(|entry| !entry.user_name.is_empty());
-        Ok((reply, entries.map(|entry| entry.card(&session.user_name, listed)).collect()))
+        let contacts = answer.contact_list.into_iter().filter(|contact| !contact.user_name.is_empty());
+        let cards = contacts.map(|contact| contact.card(&self.session.user_name, Source::Other)).collect();
+        Ok((reply, cards))
     }
 }

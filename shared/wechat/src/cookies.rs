@@ -1,18 +1,18 @@
-//! A session's cookies: name, value and where they go, and nothing else, for there are tens of thousands of sessions.
+//! A session's cookies. Only name, value and scope are kept, because a process holds tens of thousands of sessions.
 
 use std::fmt::Write;
 
 use jiff::{Timestamp, fmt::rfc2822::DateTimeParser};
 use serde::{Deserialize, Serialize};
 
-use crate::hosts::within;
+use crate::hosts::is_within;
 
-/// More than WeChat ever sets (about ten); whoever answers cannot make a session grow beyond this.
-const MOST: usize = 24;
-/// Longest name and value together, in bytes, as browsers have it.
-const LONGEST: usize = 4096;
+/// The limit for one session, so that no server can make it grow. WeChat sets about ten.
+const MAX_COOKIES: usize = 24;
+/// The limit for name and value together, in bytes. Browsers use the same.
+const MAX_LENGTH: usize = 4096;
 
-/// Cookies in the order in which they came.
+/// Cookies in the order in which they arrived.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Cookies(Vec<Cookie>);
@@ -21,56 +21,56 @@ pub(crate) struct Cookies(Vec<Cookie>);
 struct Cookie {
     name: String,
     value: String,
-    /// A host, or a domain with everything below it: `webwx_data_ticket` comes with the parent domain.
+    /// A host, or a domain including its subdomains: `webwx_data_ticket` has the parent domain.
     scope: String,
-    /// Whether the scope is that one host.
+    /// Whether the scope is a single host.
     host_only: bool,
 }
 
 impl Cookies {
-    /// Takes in the `Set-Cookie` lines of an answer by `host`. One that has expired removes what it names. Nothing is
-    /// kept of dates: WeChat's cookies outlive its sessions, and the server has the last word.
-    pub(crate) fn absorb(&mut self, host: &str, lines: &[String], now: Timestamp) {
+    /// Stores the `Set-Cookie` lines of an answer of `host`. An expired one removes the cookie. Dates are not kept:
+    /// WeChat's cookies live longer than its sessions, and the server decides anyway.
+    pub(crate) fn store(&mut self, host: &str, lines: &[String], now: Timestamp) {
         for line in lines {
             let Some((cookie, expired)) = parse(line, host, now) else { continue };
             let known = self.0.iter().position(|old| old.name == cookie.name && old.scope == cookie.scope);
             match known {
                 Some(at) if expired => drop(self.0.remove(at)),
                 Some(at) => self.0[at] = cookie,
-                None if expired || self.0.len() >= MOST => {}
+                None if expired || self.0.len() >= MAX_COOKIES => {}
                 None => self.0.push(cookie),
             }
         }
     }
 
-    /// The `Cookie` header of a request to `host`; empty where no cookie goes.
+    /// The `Cookie` header of a request to `host`; empty without a matching cookie.
     pub(crate) fn header(&self, host: &str) -> String {
         let mut header = String::new();
-        for cookie in self.0.iter().filter(|cookie| cookie.goes_to(host)) {
+        for cookie in self.0.iter().filter(|cookie| cookie.matches(host)) {
             let separator = if header.is_empty() { "" } else { "; " };
             let _ = write!(header, "{separator}{}={}", cookie.name, cookie.value);
         }
         header
     }
 
-    /// The value of a cookie, wherever it goes.
+    /// The value of a cookie, whatever its scope.
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|cookie| cookie.name == name).map(|cookie| cookie.value.as_str())
     }
 }
 
 impl Cookie {
-    fn goes_to(&self, host: &str) -> bool {
-        if self.host_only { self.scope == host } else { within(host, &self.scope) }
+    fn matches(&self, host: &str) -> bool {
+        if self.host_only { self.scope == host } else { is_within(host, &self.scope) }
     }
 }
 
-/// A `Set-Cookie` line of `host`, and whether it only removes.
+/// Parses a `Set-Cookie` line of `host`; `true` means that the cookie has expired.
 fn parse(line: &str, host: &str, now: Timestamp) -> Option<(Cookie, bool)> {
     let mut parts = line.split(';');
     let (name, value) = parts.next()?.split_once('=')?;
     let (name, value) = (name.trim(), value.trim());
-    if name.is_empty() || name.len() + value.len() > LONGEST {
+    if name.is_empty() || name.len() + value.len() > MAX_LENGTH {
         return None;
     }
     let (mut domain, mut expired) = (None, false);
@@ -79,20 +79,20 @@ fn parse(line: &str, host: &str, now: Timestamp) -> Option<(Cookie, bool)> {
         match key.trim().to_ascii_lowercase().as_str() {
             "domain" => domain = Some(value.trim_start_matches('.').to_ascii_lowercase()),
             "max-age" => expired |= value.parse::<i64>().is_ok_and(|age| age <= 0),
-            "expires" => expired |= date(value).is_some_and(|date| date <= now),
+            "expires" => expired |= parse_date(value).is_some_and(|date| date <= now),
             _ => {}
         }
     }
     let (scope, host_only) = match domain {
-        Some(domain) if within(host, &domain) => (domain, false),
-        // None, or one that the host is no part of, as when a simulator hands out WeChat's: the host itself.
+        Some(domain) if is_within(host, &domain) => (domain, false),
+        // No domain, or a domain that does not contain the host, as when a simulator sends WeChat's domain.
         _ => (host.to_owned(), true),
     };
     Some((Cookie { name: name.to_owned(), value: value.to_owned(), scope, host_only }, expired))
 }
 
-/// WeChat writes `Mon, 31-Dec-2018 12:00:00 GMT`, with dashes and the whole year, which is none of the standard forms.
-fn date(text: &str) -> Option<Timestamp> {
+/// WeChat writes `Mon, 31-Dec-2018 12:00:00 GMT`. Dashes with a four-digit year are not a standard form.
+fn parse_date(text: &str) -> Option<Timestamp> {
     DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text.replace('-', " ")).ok()
 }
 
@@ -113,17 +113,17 @@ mod tests {
 
     fn jar(host: &str, lines: &[&str]) -> Cookies {
         let mut cookies = Cookies::default();
-        take(&mut cookies, host, lines);
+        store(&mut cookies, host, lines);
         cookies
     }
 
-    fn take(cookies: &mut Cookies, host: &str, lines: &[&str]) {
+    fn store(cookies: &mut Cookies, host: &str, lines: &[&str]) {
         let lines: Vec<String> = lines.iter().map(|&line| line.to_owned()).collect();
-        cookies.absorb(host, &lines, now());
+        cookies.store(host, &lines, now());
     }
 
     #[test]
-    fn cookies_go_where_their_domain_reaches() {
+    fn a_cookie_is_sent_to_the_hosts_in_its_domain() {
         let cookies = jar("wx2.qq.com", &LOGIN);
         assert_eq!(
             cookies.header("wx2.qq.com"),
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn another_host_gets_what_it_set_itself() {
+    fn a_foreign_domain_is_replaced_by_the_host() {
         let cookies = jar("127.0.0.1", &LOGIN);
         assert_eq!(
             cookies.header("127.0.0.1"),
@@ -146,9 +146,9 @@ mod tests {
     }
 
     #[test]
-    fn new_values_replace_and_past_dates_remove() {
+    fn a_new_value_replaces_and_a_past_date_removes() {
         let mut cookies = jar("wx2.qq.com", &LOGIN);
-        take(
+        store(
             &mut cookies,
             "webpush.wx2.qq.com",
             &[
@@ -162,17 +162,17 @@ mod tests {
     }
 
     #[test]
-    fn a_session_cannot_be_made_to_grow() {
+    fn the_number_and_length_of_cookies_are_limited() {
         let lines: Vec<String> = (0..100).map(|n| format!("c{n}=v")).collect();
         let mut cookies = Cookies::default();
-        cookies.absorb("wx.qq.com", &lines, now());
-        cookies.absorb("wx.qq.com", &[format!("long={}", "x".repeat(LONGEST))], now());
-        assert_eq!(cookies.0.len(), MOST);
+        cookies.store("wx.qq.com", &lines, now());
+        cookies.store("wx.qq.com", &[format!("long={}", "x".repeat(MAX_LENGTH))], now());
+        assert_eq!(cookies.0.len(), MAX_COOKIES);
         assert_eq!(cookies.value("long"), None);
     }
 
     #[test]
-    fn what_is_no_cookie_is_passed_over() {
+    fn malformed_lines_are_ignored() {
         assert!(jar("wx.qq.com", &["", "novalue", "=x"]).0.is_empty());
     }
 }

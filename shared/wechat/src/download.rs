@@ -1,14 +1,17 @@
-//! Media in: what messages and pictures point at.
+//! Inbound media: pictures, recordings, videos and files of messages, and the pictures of contacts.
 
 use bytes::Bytes;
+use channel::{Error, Peer};
 use reqwest::header::CONTENT_TYPE;
 
 use crate::{
-    Error, Session, WebWeChat,
-    call::{Address, Call, FILE, Started},
+    WebConnection,
+    call::{Address, Call, FILE_TIMEOUT, StreamingReply},
+    error::{protocol_error, request_error},
+    session::WebSession,
 };
 
-/// Something WeChat keeps bytes of.
+/// Names the bytes to download. `message` is the id of the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Media<'a> {
     /// The picture or sticker of a message.
@@ -21,35 +24,37 @@ pub enum Media<'a> {
     Video {
         message: i64,
     },
-    /// A file: `sender` is the `FromUserName` of its message, which also has the other two.
+    /// A file. All fields come from the message; `sender` is its `FromUserName`.
     File {
         sender: &'a str,
         media_id: &'a str,
         encry_file_name: &'a str,
     },
-    /// The picture of a contact, at its card's `head_img_url`.
+    /// The picture of a contact; `picture_seq` as on its card.
     Avatar {
-        path: &'a str,
+        peer: &'a Peer,
+        picture_seq: Option<u64>,
     },
 }
 
-/// Bytes on their way.
+/// A download in progress.
 #[derive(Debug)]
 pub struct Download {
     name: &'static str,
     response: reqwest::Response,
+    /// The first bytes, read in advance to detect an empty answer.
     first: Option<Bytes>,
     content_type: Option<String>,
     length: Option<u64>,
 }
 
 impl Download {
-    /// As WeChat calls it.
+    /// The content type that WeChat reports.
     pub fn content_type(&self) -> Option<&str> {
         self.content_type.as_deref()
     }
 
-    /// How many bytes there are in all, where WeChat says so.
+    /// The total size in bytes, if WeChat reports it.
     pub fn length(&self) -> Option<u64> {
         self.length
     }
@@ -59,67 +64,70 @@ impl Download {
         if let Some(first) = self.first.take() {
             return Ok(Some(first));
         }
-        next(self.name, &mut self.response).await
+        next_chunk(self.name, &mut self.response).await
     }
 }
 
-impl WebWeChat {
-    /// Begins to fetch media. WeChat answers with 200 and nothing where it cannot give them now, or no more: a
-    /// [`Error::Transient`] here, which is worth a few attempts.
-    pub async fn download(&self, session: &Session, media: Media<'_>) -> Result<Download, Error> {
-        let call = self.media(session, media)?.patience(FILE);
-        let Started { name, mut response } = call.start_by(session).await?;
+impl WebConnection {
+    /// Starts a download. WeChat answers 200 with an empty body if the media are not available yet or not any more: an
+    /// [`Error::Transient`] here, so that the caller tries a few times.
+    pub async fn download(&self, media: Media<'_>) -> Result<Download, Error> {
+        let call = self.media_call(media)?.timeout(FILE_TIMEOUT);
+        let StreamingReply { name, mut response } = call.stream_as(&self.session).await?;
         let content_type = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_owned);
-        // Once reading has begun it is the rest's.
+        // Read before the first chunk: afterwards it counts only the remaining bytes.
         let length = response.content_length();
-        match next(name, &mut response).await? {
+        match next_chunk(name, &mut response).await? {
             Some(first) => Ok(Download { name, response, first: Some(first), content_type, length }),
             None => Err(Error::Transient { reason: format!("{name}: an empty answer"), sent: true }),
         }
     }
 
-    fn media(&self, session: &Session, media: Media<'_>) -> Result<Call, Error> {
-        let account = self.hosts().account(&session.host);
+    fn media_call(&self, media: Media<'_>) -> Result<Call, Error> {
+        let Self { client, session } = self;
+        let account = client.hosts().account(&session.host);
         let of_message = |name, key, message: i64| {
             let address = Address::page(&account, name).with(key, message.cast_unsigned()).with("skey", &session.skey);
-            self.get(name, address)
+            client.get(name, address)
         };
         Ok(match media {
             Media::Picture { message } => of_message("webwxgetmsgimg", "MsgID", message),
             Media::Recording { message } => of_message("webwxgetvoice", "msgid", message),
-            // Without a range there is no video, but the empty answer of a failure.
+            // Without a range WeChat answers as if the video were not available.
             Media::Video { message } => of_message("webwxgetvideo", "msgid", message).header("range", "bytes=0-"),
             Media::File { sender, media_id, encry_file_name } => {
-                let address = Address::page(&self.hosts().file(&session.host), "webwxgetmedia")
+                let address = Address::page(&client.hosts().file(&session.host), "webwxgetmedia")
                     .with("sender", sender)
                     .with("mediaid", media_id)
                     .with("encryfilename", encry_file_name)
                     .with("fromuser", session.uin)
                     .encoded("pass_ticket", &session.pass_ticket)
                     .with("webwx_data_ticket", session.data_ticket("webwxgetmedia")?);
-                self.get("webwxgetmedia", address)
+                client.get("webwxgetmedia", address)
             }
-            Media::Avatar { path } => {
-                if !path.starts_with('/') {
-                    return Err(Error::protocol("avatar", "the address is no path on the account's host"));
-                }
-                self.get("avatar", Address::new(format!("{account}{path}")).with("skey", &session.skey))
+            Media::Avatar { peer, picture_seq } => {
+                let name = if peer.is_group() { "webwxgetheadimg" } else { "webwxgeticon" };
+                let address = Address::page(&account, name)
+                    .with("seq", picture_seq.unwrap_or(0))
+                    .with("username", &peer.id)
+                    .with("skey", &session.skey);
+                client.get(name, address)
             }
         })
     }
 }
 
-impl Session {
-    /// What the file host wants to see besides the cookie.
+impl WebSession {
+    /// The ticket that the file host expects in addition to the cookie of the same name.
     pub(crate) fn data_ticket(&self, call: &str) -> Result<&str, Error> {
-        self.cookies.value("webwx_data_ticket").ok_or_else(|| Error::protocol(call, "the session has no data ticket"))
+        self.cookies.value("webwx_data_ticket").ok_or_else(|| protocol_error(call, "the session has no data ticket"))
     }
 }
 
-/// The next bytes that are any.
-async fn next(name: &str, response: &mut reqwest::Response) -> Result<Option<Bytes>, Error> {
+/// The next chunk that is not empty; `None` at the end.
+async fn next_chunk(name: &str, response: &mut reqwest::Response) -> Result<Option<Bytes>, Error> {
     loop {
-        match response.chunk().await.map_err(|error| Error::from_request(name, &error))? {
+        match response.chunk().await.map_err(|error| request_error(name, &error))? {
             Some(bytes) if bytes.is_empty() => {}
             bytes => return Ok(bytes),
         }

@@ -1,13 +1,18 @@
-//! Emoji as Web WeChat writes them, `<span class="emoji emoji1f604"></span>`, and as Unicode does.
+//! Decodes emoji spans of Web WeChat, `<span class="emoji emoji1f604"></span>`.
 //!
-//! Seen with itchat and openwechat: the code is the character's hex; a flag is two of five digits run together, a key
-//! cap the two digits of its character and `20e3`; nine codes name another emoji than the one that was sent; the span
-//! of `1f450` comes without its last `>`.
+//! | code | emoji |
+//! |---|---|
+//! | 1 to 6 digits | the character with that code in hexadecimal |
+//! | 10 digits | a flag: two characters of five digits each |
+//! | 2 digits and `20e3` | a key cap |
+//! | one of [`MISTAKEN`] | another emoji than the code says |
+//!
+//! The span of `1f450` lacks its last `>`. Sources: itchat and openwechat.
 
 const OPEN: &str = "<span class=\"emoji emoji";
 const CLOSE: &str = "\"></span";
 
-/// Codes under which WeChat sends another emoji: what comes, what was meant.
+/// Codes that WeChat sends for another emoji: the code, and the emoji that the person sent.
 const MISTAKEN: [(u32, char); 9] = [
     (0x1f4ab, '\u{1f616}'),
     (0x1f639, '\u{1f602}'),
@@ -20,9 +25,9 @@ const MISTAKEN: [(u32, char); 9] = [
     (0x1f64e, '\u{1f621}'),
 ];
 
-/// Reads the emoji span that `text` begins with, appends the emoji to `out` and tells the span's length in bytes.
-/// `None`, and nothing appended, where there is no span or its code is none.
-pub(crate) fn take(text: &str, out: &mut String) -> Option<usize> {
+/// Decodes the emoji span at the start of `text`, appends the emoji to `out` and returns the span's length in bytes.
+/// Without a valid span it returns `None` and appends nothing.
+pub(crate) fn decode(text: &str, out: &mut String) -> Option<usize> {
     let (code, rest) = text.strip_prefix(OPEN)?.split_once(CLOSE)?;
     append(code, out)?;
     let rest = rest.strip_prefix('>').unwrap_or(rest);
@@ -38,7 +43,7 @@ fn append(code: &str, out: &mut String) -> Option<()> {
             let (first, second) = (scalar(&code[..5])?, scalar(&code[5..])?);
             out.extend([first, second]);
         }
-        // Unicode draws a key cap as an emoji only with U+FE0F between the character and U+20E3.
+        // A key cap needs U+FE0F between the character and U+20E3 to be drawn as an emoji.
         6 if code[2..].eq_ignore_ascii_case("20e3") => out.extend([scalar(&code[..2])?, '\u{fe0f}', '\u{20e3}']),
         1..=6 => out.push(scalar(code)?),
         _ => return None,
@@ -49,22 +54,22 @@ fn append(code: &str, out: &mut String) -> Option<()> {
 fn scalar(hex: &str) -> Option<char> {
     let code = u32::from_str_radix(hex, 16).ok()?;
     match MISTAKEN.iter().find(|(wrong, _)| *wrong == code) {
-        Some((_, meant)) => Some(*meant),
+        Some((_, sent)) => Some(*sent),
         None => char::from_u32(code),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::decode;
 
-    fn read(span: &str) -> Option<(String, usize)> {
+    fn decoded(span: &str) -> Option<(String, usize)> {
         let mut out = String::new();
-        take(span, &mut out).map(|length| (out, length))
+        decode(span, &mut out).map(|length| (out, length))
     }
 
     fn emoji(code: &str) -> String {
-        read(&format!("<span class=\"emoji emoji{code}\"></span>")).unwrap().0
+        decoded(&format!("<span class=\"emoji emoji{code}\"></span>")).unwrap().0
     }
 
     #[test]
@@ -77,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn mistaken_codes_mean_what_was_sent() {
+    fn mistaken_codes_are_corrected() {
         assert_eq!(emoji("1f639"), "😂");
         assert_eq!(emoji("1f64e"), "😡");
         assert_eq!(emoji("1f63f"), "😢");
@@ -85,12 +90,12 @@ mod tests {
 
     #[test]
     fn a_span_may_lack_its_last_bracket() {
-        assert_eq!(read("<span class=\"emoji emoji1f450\"></span!"), Some(("👐".into(), 37)));
-        assert_eq!(read("<span class=\"emoji emoji1f450\"></span>!"), Some(("👐".into(), 38)));
+        assert_eq!(decoded("<span class=\"emoji emoji1f450\"></span!"), Some(("👐".into(), 37)));
+        assert_eq!(decoded("<span class=\"emoji emoji1f450\"></span>!"), Some(("👐".into(), 38)));
     }
 
     #[test]
-    fn anything_else_is_no_span() {
+    fn an_invalid_span_is_not_decoded() {
         for text in [
             "<span>",
             "<span class=\"emoji emoji\"></span>",
@@ -99,7 +104,7 @@ mod tests {
             "<span class=\"emoji emoji1f604",
             "<br/>",
         ] {
-            assert_eq!(read(text), None, "{text}");
+            assert_eq!(decoded(text), None, "{text}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What tells webwxnewloginpage that a desktop client asks.
+//! The headers that identify a desktop client to webwxnewloginpage.
 
 /// The `extspam` header of desktop mode: a constant of the protocol, the same for every account. Source: `PyPI`
 /// `itchat-uos` 1.4.1, `itchat/config.py`, `UOS_PATCH_EXTSPAM`.

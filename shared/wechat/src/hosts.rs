@@ -1,23 +1,25 @@
-//! Where WeChat's servers are.
+//! The hosts of WeChat's servers.
 
+use channel::Error;
 use url::Url;
 
-use crate::Error;
+use crate::error::protocol_error;
 
-/// The login's host, and the one whose login page the normal and the desktop page of a QR code live on.
+/// The host of the QR code calls.
 const LOGIN: &str = "https://login.wx.qq.com";
+/// The host of the login page, for desktop and browser logins.
 const LOGIN_PAGE: &str = "https://wx.qq.com";
-/// Domains an account's host may belong to; anything else in a redirect is refused.
+/// An account's host must belong to one of these domains; other redirects are refused.
 const DOMAINS: [&str; 2] = ["qq.com", "wechat.com"];
 
-/// The hosts of Web WeChat: the real ones, or one origin that stands for all of them.
+/// The hosts of Web WeChat: the real ones, or one origin in place of all.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Hosts {
     single: Option<String>,
 }
 
 impl Hosts {
-    /// Points every host at the origin of `url`: a simulator, a proxy. Path and query of `url` are ignored.
+    /// Uses the origin of `url` for every host, for example a simulator or a proxy. Path and query are ignored.
     pub fn single(url: &Url) -> Self {
         Self { single: Some(url.origin().ascii_serialization()) }
     }
@@ -32,7 +34,7 @@ impl Hosts {
         self.single.as_deref().unwrap_or(LOGIN_PAGE)
     }
 
-    /// Origin of an account's own calls; `host` such as `wx2.qq.com` as [`Hosts::account_of`] told it.
+    /// Origin of an account's own calls; `host` comes from [`Hosts::account_of`], such as `wx2.qq.com`.
     pub(crate) fn account(&self, host: &str) -> String {
         self.origin("", host)
     }
@@ -51,17 +53,17 @@ impl Hosts {
         self.single.clone().unwrap_or_else(|| format!("https://{prefix}{host}"))
     }
 
-    /// The address to fetch the session from and the account's host, from what the login answered. The address is
-    /// WeChat's own, so one that is not is refused, rather than given a person's keys.
+    /// The address of the session and the account's host, from the redirect of a confirmed login. A redirect to a host
+    /// that is not WeChat's is refused, because the account's keys would go there.
     pub(crate) fn account_of(&self, redirect: &str) -> Result<(Url, String), Error> {
-        let foreign = || Error::protocol("login", "the redirect does not lead to a WeChat host");
+        let foreign = || protocol_error("login", "the redirect does not lead to a WeChat host");
         let mut url = Url::parse(redirect).map_err(|_| foreign())?;
         let host = url.host_str().ok_or_else(foreign)?.to_owned();
         if let Some(origin) = &self.single {
-            let place = format!("{origin}{}?{}", url.path(), url.query().unwrap_or_default());
-            url = Url::parse(&place).map_err(|_| foreign())?;
+            let address = format!("{origin}{}?{}", url.path(), url.query().unwrap_or_default());
+            url = Url::parse(&address).map_err(|_| foreign())?;
         } else {
-            let known = DOMAINS.iter().any(|domain| within(&host, domain));
+            let known = DOMAINS.iter().any(|domain| is_within(&host, domain));
             if !known || url.scheme() != "https" || url.port().is_some() {
                 return Err(foreign());
             }
@@ -70,8 +72,8 @@ impl Hosts {
     }
 }
 
-/// Whether `host` is `domain` or below it.
-pub(crate) fn within(host: &str, domain: &str) -> bool {
+/// Whether `host` is `domain` or one of its subdomains.
+pub(crate) fn is_within(host: &str, domain: &str) -> bool {
     host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
@@ -80,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_account_decides_its_hosts() {
+    fn hosts_derive_from_the_accounts_host() {
         let hosts = Hosts::default();
         let (url, host) = hosts.account_of("https://wx2.qq.com/cgi-bin/x?ticket=A@b_0&uuid=c==").unwrap();
         assert_eq!(url.as_str(), "https://wx2.qq.com/cgi-bin/x?ticket=A@b_0&uuid=c==");
@@ -106,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn one_origin_stands_for_all() {
+    fn a_single_origin_replaces_all_hosts() {
         let hosts = Hosts::single(&Url::parse("http://127.0.0.1:8080/").unwrap());
         let (url, host) = hosts.account_of("https://wx2.qq.com/cgi-bin/x?ticket=A@b_0").unwrap();
         assert_eq!(url.as_str(), "http://127.0.0.1:8080/cgi-bin/x?ticket=A@b_0");

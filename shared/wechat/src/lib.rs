@@ -1,27 +1,12 @@
-//! The Web WeChat protocol client: [`WebWeChat`], and the [`Channel`] trait that the worker sees of it.
+//! Web WeChat as a channel. [`WebWeChat`] implements [`channel::Channel`]; [`WebConnection`] implements
+//! [`channel::Connection`], and also sends and downloads media.
 //!
-//! | module | holds |
-//! |---|---|
-//! | `channel` | the trait and its types |
-//! | `error` | failures, by what to do about them |
-//! | `client` | what all sessions share: connections, hosts, clock |
-//! | `hosts` | where WeChat's servers are |
-//! | `session` | a login's keys, and the place in its stream |
-//! | `cookies` | cookies by name, value and scope |
-//! | `call` | a request and its answer |
-//! | `login` | the QR code, the question on the phone, the wait |
-//! | `open` | from a confirmed login to a session |
-//! | `contacts` | the contact list, groups with members |
-//! | `sync` | waiting for messages and fetching them |
-//! | `send` | text out, logging out |
-//! | `download`, `upload` | media in and out |
-//! | `incoming` | a message from the wire, made readable |
-//! | `text`, `emoji` | text from the wire, made readable |
-//! | `wire` | the JSON, XML and scripts of the protocol |
+//! No other crate knows the protocol: user names that begin with `@@`, desktop mode, return codes, `ClientMsgId` and
+//! the Uin as a number stay in here.
 
 mod call;
-mod channel;
 mod client;
+mod connection;
 mod contacts;
 mod cookies;
 mod download;
@@ -32,18 +17,16 @@ mod hosts;
 mod incoming;
 mod login;
 mod open;
+mod peer;
 mod send;
 mod session;
 mod sync;
 mod text;
 mod upload;
-mod web;
 mod wire;
 
-pub use channel::*;
 pub use client::WebWeChat;
+pub use connection::WebConnection;
 pub use download::{Download, Media};
-pub use error::Error;
 pub use hosts::Hosts;
-pub use session::{Cursor, Session};
 pub use upload::{File, FileKind};

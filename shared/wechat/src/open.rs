@@ -1,18 +1,23 @@
-//! From a confirmed login to a session: webwxnewloginpage, webwxinit, webwxstatusnotify.
+//! From a confirmed login to an open session: webwxnewloginpage, webwxinit, webwxstatusnotify.
 
 use std::collections::BTreeMap;
 
-use domain::contact::{Card, ContactKind};
+use channel::{Card, Error, NewLogin, Opened, Opening};
+use domain::contact::ContactKind;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Cursor, Error, LoginTicket, Opened, Session, WebWeChat,
+    WebConnection, WebWeChat,
     call::{Address, Reply},
     cookies::Cookies,
+    error::{LOGIN_REFUSED, code_error, protocol_error},
     extspam::{CLIENT_VERSION, EXTSPAM},
-    text::decoded,
+    login::WebTicket,
+    peer::groups_in,
+    session::{SyncCursor, WebSession},
+    text::decode_owned,
     wire::{
-        contact::{Contact, Listed},
+        contact::{Contact, Source},
         envelope::{Acknowledged, BaseRequest, BaseResponse},
         lenient,
         sync::SyncKey,
@@ -20,9 +25,9 @@ use crate::{
     },
 };
 
-/// How often webwxinit is asked before a login is given up. By then the person has scanned and confirmed, and the
-/// confirmation serves once: it is worth a second and a third attempt.
-const INIT_ATTEMPTS: usize = 3;
+/// Attempts of a call that follows the confirmation. The confirmation serves once, so a transient failure is worth a
+/// second and a third attempt.
+const ATTEMPTS: usize = 3;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -38,10 +43,10 @@ struct InitAnswer {
     user: Contact,
     #[serde(default)]
     sync_key: SyncKey,
-    /// Recent chats. Their groups have members without names.
+    /// Recent chats. The members of groups come without their names.
     #[serde(default, deserialize_with = "lenient::list")]
     contact_list: Vec<Contact>,
-    /// More recent chats, joined by commas.
+    /// User names of more recent chats, joined by commas.
     #[serde(default, deserialize_with = "lenient::text")]
     chat_set: String,
     #[serde(default, rename = "SKey", deserialize_with = "lenient::text")]
@@ -59,24 +64,66 @@ struct NotifyRequest<'a> {
 }
 
 impl WebWeChat {
-    pub(crate) async fn open_session(
-        &self,
-        ticket: &LoginTicket,
-        redirect: &str,
-    ) -> Result<Opened<Session, Cursor>, Error> {
-        let mut session = self.keys(ticket, redirect).await?;
-        let answer = self.init(&mut session).await?;
-        let opened = opened(session, answer)?;
-        self.notify_phone(&opened.session);
-        Ok(opened)
+    /// Opens the session of a confirmed login. Where WeChat refuses a desktop login, it starts a browser login instead.
+    pub(crate) async fn open_login(&self, ticket: &WebTicket) -> Result<Opening, Error> {
+        match self.open_session(ticket).await {
+            Ok(opened) => Ok(Opening::Opened(Box::new(opened))),
+            Err(Error::Refused { reason }) if ticket.desktop => {
+                tracing::info!(reason, "desktop login refused; starting a browser login");
+                self.start_browser_login().await.map(Opening::Restarted)
+            }
+            Err(error) => Err(error),
+        }
     }
 
-    async fn keys(&self, ticket: &LoginTicket, redirect: &str) -> Result<Session, Error> {
+    async fn start_browser_login(&self) -> Result<NewLogin, Error> {
+        let mut attempt = 1;
+        loop {
+            match self.start_qr_login(false).await {
+                Err(Error::Transient { .. }) if attempt < ATTEMPTS => attempt += 1,
+                result => return result,
+            }
+        }
+    }
+
+    async fn open_session(&self, ticket: &WebTicket) -> Result<Opened, Error> {
+        let session = self.new_session(ticket).await?;
+        let mut connection = WebConnection { client: self.clone(), session };
+        let answer = connection.init().await?;
+        let sync = answer.sync_key.pairs();
+        let me = answer.user.user_name.clone();
+        if me.is_empty() || sync.is_empty() {
+            return Err(protocol_error("webwxinit", "there is no user or no sync key"));
+        }
+        let user = answer.user.card(&me, Source::Other);
+        let session = &mut connection.session;
+        session.nick_name.clone_from(&user.nick_name);
+        session.user_name.clone_from(&me);
+        if !answer.skey.is_empty() {
+            session.skey = answer.skey;
+        }
+        let Some(account) = user.account.clone() else {
+            // The session is open but of no use. Its end is not required, so a failure is ignored.
+            let _ = connection.log_out().await;
+            return Err(protocol_error("webwxinit", "the account is not named"));
+        };
+        connection.notify_phone();
+        let recent: Vec<Card> = answer.contact_list.into_iter().map(|contact| recent_chat(contact, &me)).collect();
+        let mut mentioned = groups_in(&answer.chat_set);
+        mentioned.retain(|group| recent.iter().all(|card| card.user_name != group.id));
+        let cursor = SyncCursor { sync, check: Vec::new() }.cursor();
+        Ok(Opened { connection: Box::new(connection), account, user, recent, mentioned, cursor })
+    }
+
+    async fn new_session(&self, ticket: &WebTicket) -> Result<WebSession, Error> {
+        let Some(redirect) = &ticket.redirect else {
+            return Err(protocol_error("login", "the ticket is not confirmed"));
+        };
         let (url, host) = self.hosts().account_of(redirect)?;
-        let given: Vec<String> = url.query_pairs().map(|(key, _)| key.into_owned()).collect();
+        let present: Vec<String> = url.query_pairs().map(|(key, _)| key.into_owned()).collect();
         let mut address = Address::new(url.into());
         for (key, value) in [("fun", "new"), ("version", "v2"), ("lang", "zh_CN")] {
-            if !given.iter().any(|name| name == key) {
+            if !present.iter().any(|name| name == key) {
                 address = address.with(key, value);
             }
         }
@@ -87,11 +134,11 @@ impl WebWeChat {
                 .header("client-version", CLIENT_VERSION)
                 .header("referer", "https://wx.qq.com/?&lang=zh_CN&target=t");
         }
-        let reply = call.anonymous().await?;
+        let reply = call.send_anonymously().await?;
         let mut cookies = Cookies::default();
-        self.remember(&mut cookies, &reply);
+        self.store_cookies(&mut cookies, &reply);
         let keys = Keys::read(&reply, &cookies)?;
-        Ok(Session {
+        Ok(WebSession {
             host,
             uin: keys.uin,
             sid: keys.sid,
@@ -105,82 +152,58 @@ impl WebWeChat {
             cookies,
         })
     }
+}
 
-    async fn init(&self, session: &mut Session) -> Result<InitAnswer, Error> {
+impl WebConnection {
+    async fn init(&mut self) -> Result<InitAnswer, Error> {
         let mut attempt = 1;
         loop {
-            match self.init_once(session).await {
-                Err(Error::Transient { .. }) if attempt < INIT_ATTEMPTS => attempt += 1,
+            match self.init_once().await {
+                Err(Error::Transient { .. }) if attempt < ATTEMPTS => attempt += 1,
                 result => return result,
             }
         }
     }
 
-    async fn init_once(&self, session: &mut Session) -> Result<InitAnswer, Error> {
-        let address = self.page(session, "webwxinit").with("r", self.stamp());
-        let request = InitRequest { base_request: BaseRequest::from(&*session) };
-        let reply = self.post("webwxinit", address, &request).by(session).await?;
-        self.remember(&mut session.cookies, &reply);
+    async fn init_once(&mut self) -> Result<InitAnswer, Error> {
+        const CALL: &str = "webwxinit";
+        let address = self.page(CALL).with("r", self.client.stamp());
+        let request = InitRequest { base_request: BaseRequest::from(&self.session) };
+        let reply = self.send(self.client.post(CALL, address, &request)).await?;
         let answer: InitAnswer = reply.json()?;
-        answer.base_response.check("webwxinit")?;
+        answer.base_response.check(CALL)?;
         Ok(answer)
     }
 
-    /// Makes the phone show that the account is in use elsewhere. Nothing depends on the answer, so nobody waits.
-    fn notify_phone(&self, session: &Session) {
+    /// Makes the phone show that the account is in use elsewhere. It runs in the background because nothing depends on
+    /// the answer.
+    fn notify_phone(&self) {
+        const CALL: &str = "webwxstatusnotify";
+        let session = self.session.clone();
         let request = NotifyRequest {
-            base_request: BaseRequest::from(session),
+            base_request: BaseRequest::from(&session),
             code: 3,
             from_user_name: &session.user_name,
             to_user_name: &session.user_name,
-            client_msg_id: self.millis(),
+            client_msg_id: self.client.millis(),
         };
-        let call = self.post("webwxstatusnotify", self.page(session, "webwxstatusnotify"), &request);
-        let session = session.clone();
+        let call = self.client.post(CALL, self.page(CALL), &request);
         tokio::spawn(async move {
-            let answer = call.by(&session).await.and_then(|reply| reply.json::<Acknowledged>());
-            if let Err(error) = answer.and_then(|answer| answer.base_response.check("webwxstatusnotify")) {
-                tracing::warn!(%error, "the phone was not told of the login");
+            let answer = call.send_as(&session).await.and_then(|reply| reply.json::<Acknowledged>());
+            if let Err(error) = answer.and_then(|answer| answer.base_response.check(CALL)) {
+                tracing::warn!(%error, "login notice to the phone failed");
             }
         });
     }
 }
 
-fn opened(mut session: Session, answer: InitAnswer) -> Result<Opened<Session, Cursor>, Error> {
-    let me = answer.user.user_name.clone();
-    let sync = answer.sync_key.pairs();
-    if me.is_empty() || sync.is_empty() {
-        return Err(Error::protocol("webwxinit", "there is no user or no sync key"));
-    }
-    if !answer.skey.is_empty() {
-        session.skey = answer.skey;
-    }
-    let user = answer.user.card(&me, Listed::Anywhere);
-    session.nick_name.clone_from(&user.nick_name);
-    session.user_name.clone_from(&me);
-    let recent: Vec<Card> = answer.contact_list.into_iter().map(|entry| recent(entry, &me)).collect();
-    let mut mentioned = groups_in(&answer.chat_set);
-    mentioned.retain(|name| recent.iter().all(|card| card.user_name != *name));
-    Ok(Opened { session, user, recent, mentioned, cursor: Cursor { sync, check: Vec::new() } })
-}
-
-/// The group names in a list joined by commas. Friends need no mention: the contact list has them.
-pub(crate) fn groups_in(names: &str) -> Vec<String> {
-    let mut groups: Vec<String> = Vec::new();
-    for name in names.split(',').map(str::trim).filter(|name| name.starts_with("@@")) {
-        if !groups.iter().any(|known| known == name) {
-            groups.push(name.to_owned());
-        }
-    }
-    groups
-}
-
-/// A recent chat without its members, whose names webwxinit leaves out.
-fn recent(entry: Contact, me: &str) -> Card {
-    let card = entry.card(me, Listed::Anywhere);
+/// The card of a recent chat. A group's members are dropped, because webwxinit leaves out their names.
+fn recent_chat(contact: Contact, me: &str) -> Card {
+    let card = contact.card(me, Source::Other);
     if card.kind == ContactKind::Group { Card { members: Vec::new(), ..card } } else { card }
 }
 
+/// The keys in an answer of webwxnewloginpage.
 struct Keys {
     uin: u64,
     sid: String,
@@ -189,23 +212,23 @@ struct Keys {
 }
 
 impl Keys {
-    /// From the XML; what it lacks is in the cookies (and webwxinit brings another skey).
+    /// Reads the keys from the XML. Uin and sid may be in the cookies instead; webwxinit brings another skey.
     fn read(reply: &Reply, cookies: &Cookies) -> Result<Self, Error> {
-        const PAGE: &str = "webwxnewloginpage";
+        const CALL: &str = "webwxnewloginpage";
         let body = reply.text()?;
         let element = |name| xml::text(body, &[name]).filter(|text| !text.is_empty());
-        let ret = element("ret").and_then(|ret| ret.parse().ok()).unwrap_or(0);
-        if ret == 1203 {
-            let reason = element("message").map_or_else(|| "code 1203".to_owned(), decoded);
-            return Err(Error::Refused { reason });
-        }
-        if ret != 0 {
-            return Err(Error::from_code(PAGE, ret));
+        match element("ret").and_then(|ret| ret.parse().ok()).unwrap_or(0) {
+            0 => {}
+            LOGIN_REFUSED => {
+                let reason = element("message").map_or_else(|| format!("code {LOGIN_REFUSED}"), decode_owned);
+                return Err(Error::Refused { reason });
+            }
+            code => return Err(code_error(CALL, code)),
         }
         let or_cookie = |name| element(name).or_else(|| cookies.value(name).map(ToOwned::to_owned));
         let uin = or_cookie("wxuin").and_then(|uin| uin.parse().ok());
         let (Some(uin), Some(sid)) = (uin, or_cookie("wxsid")) else {
-            return Err(Error::protocol(PAGE, "there is no session in it"));
+            return Err(protocol_error(CALL, "there is no session in it"));
         };
         Ok(Self {
             uin,

@@ -1,10 +1,13 @@
-//! Text out, and the end of a session.
+//! Outbound text (webwxsendmsg), and the end of a session (webwxlogout).
 
+use channel::{Error, Peer, Sent};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::{
-    Error, Sent, Session, WebWeChat,
+    WebConnection,
     call::Reply,
+    session::WebSession,
     wire::{
         envelope::{BaseRequest, BaseResponse},
         lenient,
@@ -22,7 +25,7 @@ pub(crate) struct SendRequest<'a> {
     scene: u8,
 }
 
-/// Fields that are empty are not sent: media have an id and no content, only large files the keys.
+/// Empty optional fields are not sent. Media have a media id; only large files have the key and the signature.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Message<'a> {
@@ -42,21 +45,21 @@ pub(crate) struct Message<'a> {
 }
 
 impl<'a> SendRequest<'a> {
-    pub(crate) fn new(session: &'a Session, msg: Message<'a>) -> Self {
+    pub(crate) fn new(session: &'a WebSession, msg: Message<'a>) -> Self {
         Self { base_request: BaseRequest::from(session), msg, scene: 0 }
     }
 }
 
 impl<'a> Message<'a> {
-    pub(crate) fn new(kind: u8, content: &'a str, from: &'a str, to: &'a str, client_id: &'a str) -> Self {
+    pub(crate) fn new(kind: u8, content: &'a str, from: &'a str, to: &'a Peer, client_msg_id: &'a str) -> Self {
         Self {
             r#type: kind,
             content,
             media_id: "",
             from_user_name: from,
-            to_user_name: to,
-            local_id: client_id,
-            client_msg_id: client_id,
+            to_user_name: &to.id,
+            local_id: client_msg_id,
+            client_msg_id,
             aes_key: "",
             signature: "",
         }
@@ -72,27 +75,22 @@ struct SendAnswer {
     msg_id: i64,
 }
 
-impl WebWeChat {
-    pub(crate) async fn text(
-        &self,
-        session: &mut Session,
-        to: &str,
-        text: &str,
-        client_id: &str,
-    ) -> Result<Sent, Error> {
+impl WebConnection {
+    pub(crate) async fn text(&mut self, to: &Peer, text: &str, key: &str) -> Result<Sent, Error> {
         const CALL: &str = "webwxsendmsg";
         let content = sendable(text);
-        let message = Message::new(TEXT, &content, &session.user_name, to, client_id);
-        let request = SendRequest::new(session, message);
-        let reply = self.post(CALL, self.page(session, CALL), &request).by(session).await?;
-        self.remember(&mut session.cookies, &reply);
+        let client_msg_id = client_msg_id(key);
+        let message = Message::new(TEXT, &content, &self.session.user_name, to, &client_msg_id);
+        let request = SendRequest::new(&self.session, message);
+        let reply = self.send(self.client.post(CALL, self.page(CALL), &request)).await?;
         sent(CALL, &reply)
     }
 
-    pub(crate) async fn log_out(&self, session: &mut Session) -> Result<(), Error> {
-        let address = self.page(session, "webwxlogout").with("redirect", 1).with("type", 1).with("skey", &session.skey);
-        // The answer is a redirect to the login page; a session that has ended gets the same.
-        self.get("webwxlogout", address).by(session).await.map(drop)
+    pub(crate) async fn log_out(&mut self) -> Result<(), Error> {
+        const CALL: &str = "webwxlogout";
+        let address = self.page(CALL).with("redirect", 1).with("type", 1).with("skey", &self.session.skey);
+        // The answer is a redirect to the login page, also for a session that has already ended.
+        self.client.get(CALL, address).send_as(&self.session).await.map(drop)
     }
 }
 
@@ -101,12 +99,20 @@ pub(crate) fn sent(call: &str, reply: &Reply) -> Result<Sent, Error> {
     let answer: SendAnswer = reply.json()?;
     answer.base_response.check(call)?;
     match answer.msg_id {
-        0 => Err(Error::protocol(call, "taken, but without a message number")),
+        0 => Err(Error::Unconfirmed { reason: format!("{call}: there is no message number") }),
         id => Ok(Sent { id }),
     }
 }
 
-/// The text without control characters: JSON can only write them as `\u00XX`, which the server does not decode.
+/// WeChat's id of a send attempt (`ClientMsgId`): the same for every attempt with the same key. It has 17 digits, as on
+/// WeChat's own page.
+pub(crate) fn client_msg_id(key: &str) -> String {
+    let digest = Sha256::digest(key.as_bytes());
+    let number = digest.iter().take(8).fold(0u64, |number, byte| number << 8 | u64::from(*byte));
+    format!("{:017}", number % 100_000_000_000_000_000)
+}
+
+/// The text without control characters: JSON can write them only as `\u00XX`, which the server does not decode.
 fn sendable(text: &str) -> String {
     text.chars().filter(|character| !character.is_control() || matches!(character, '\n' | '\t')).collect()
 }
@@ -114,13 +120,14 @@ fn sendable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::tests::session;
+    use crate::{peer::peer, session::tests::session};
 
     #[test]
-    fn text_goes_out_as_it_is() {
+    fn text_is_sent_unescaped() {
         let session = session();
+        let to = peer("@a", "@me");
         let content = sendable("你好 <b> & \"q\"\n😄\r\u{7}");
-        let request = SendRequest::new(&session, Message::new(TEXT, &content, "@me", "@a", "17"));
+        let request = SendRequest::new(&session, Message::new(TEXT, &content, "@me", &to, "17"));
         assert_eq!(
             serde_json::to_string(&request).unwrap(),
             concat!(
@@ -138,5 +145,13 @@ mod tests {
         )
         .unwrap();
         assert_eq!(answer.msg_id, 6_050_338_562_629_220_245);
+    }
+
+    /// A message that is retried after an update must keep its id.
+    #[test]
+    fn a_client_msg_id_is_seventeen_digits_and_depends_on_the_key_alone() {
+        assert_eq!(client_msg_id("j"), "74207161109815705");
+        assert_eq!(client_msg_id("0f3c5a7e9b1d2468"), "69097131453812587");
+        assert!((0..1_000).all(|key| client_msg_id(&key.to_string()).len() == 17));
     }
 }

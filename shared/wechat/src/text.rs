@@ -1,18 +1,18 @@
-//! Text between the wire and a reader: entities, line breaks, emoji, the sender in front of a group's text, mentions.
+//! Decodes text from the wire: entities, line breaks, emoji, the sender in front of a text in a group, mentions.
 
 use std::borrow::Cow;
 
 use crate::emoji;
 
-/// What follows the name in a mention.
+/// The character after the name in a mention.
 const MENTION_END: char = '\u{2005}';
 
-/// What stands between the sender and the text in a group, and between label and link of a location.
-const SENDER_END: &str = ":<br/>";
+/// Separates the sender from the text in a group, and the label from the link in a location.
+const SEPARATOR: &str = ":<br/>";
 
-/// The text a person wrote, from what WeChat made of it: `&lt;` is `<`, `<br/>` a newline, an emoji span an emoji.
-/// One pass, so that an escaped `&lt;br/&gt;` stays the five characters that somebody typed.
-pub(crate) fn plain(wire: &str) -> Cow<'_, str> {
+/// Restores the text that a person wrote: `&lt;` becomes `<`, `<br/>` a newline, an emoji span an emoji. It works in one
+/// pass, so that an escaped `&lt;br/&gt;` becomes the five characters that the person typed.
+pub(crate) fn decode(wire: &str) -> Cow<'_, str> {
     let Some(first) = wire.find(['<', '&']) else {
         return Cow::Borrowed(wire);
     };
@@ -20,7 +20,7 @@ pub(crate) fn plain(wire: &str) -> Cow<'_, str> {
     out.push_str(&wire[..first]);
     let mut rest = &wire[first..];
     while !rest.is_empty() {
-        let length = take_mark(rest, &mut out);
+        let length = decode_markup(rest, &mut out);
         rest = &rest[length..];
         let next = rest.find(['<', '&']).unwrap_or(rest.len());
         out.push_str(&rest[..next]);
@@ -29,22 +29,27 @@ pub(crate) fn plain(wire: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// As [`plain`], reusing the buffer where nothing changes.
-pub(crate) fn decoded(wire: String) -> String {
-    if let Cow::Owned(text) = plain(&wire) {
+/// As [`decode`], but reuses the buffer if nothing changes.
+pub(crate) fn decode_owned(wire: String) -> String {
+    if let Cow::Owned(text) = decode(&wire) {
         return text;
     }
     wire
 }
 
-/// Decodes the mark that `rest` begins with (it begins with `<` or `&`) and tells its length; one that means nothing
-/// is kept as it is.
-fn take_mark(rest: &str, out: &mut String) -> usize {
+/// Decoded text; `None` if it is empty.
+pub(crate) fn non_empty(wire: String) -> Option<String> {
+    Some(decode_owned(wire)).filter(|text| !text.is_empty())
+}
+
+/// Decodes the markup at the start of `rest`, which begins with `<` or `&`, and returns its length. A character that
+/// begins no known markup is kept.
+fn decode_markup(rest: &str, out: &mut String) -> usize {
     if rest.starts_with("<br/>") {
         out.push('\n');
         return "<br/>".len();
     }
-    if let Some(length) = emoji::take(rest, out) {
+    if let Some(length) = emoji::decode(rest, out) {
         return length;
     }
     if let Some((character, length)) = entity(rest) {
@@ -55,11 +60,11 @@ fn take_mark(rest: &str, out: &mut String) -> usize {
     1
 }
 
-/// The character of the entity that `rest` begins with, and the entity's length.
+/// The character of the entity at the start of `rest`, and the entity's length.
 fn entity(rest: &str) -> Option<(char, usize)> {
-    /// `&#x10FFFF;`, the longest.
-    const LONGEST: usize = 10;
-    let end = rest.bytes().take(LONGEST).position(|byte| byte == b';')?;
+    /// The length of the longest entity, `&#x10FFFF;`.
+    const MAX_LENGTH: usize = 10;
+    let end = rest.bytes().take(MAX_LENGTH).position(|byte| byte == b';')?;
     let name = rest[..end].strip_prefix('&')?;
     let character = match name {
         "amp" => '&',
@@ -80,19 +85,19 @@ fn entity(rest: &str) -> Option<(char, usize)> {
     Some((character, end + 1))
 }
 
-/// Parts `@hex:<br/>text`, as groups have it, into the member and what it wrote. `None` where no member stands there.
+/// Splits `@hex:<br/>text`, a text in a group, into the member and the text. `None` without a member.
 pub(crate) fn split_sender(content: &str) -> Option<(&str, &str)> {
-    let (sender, rest) = content.split_once(SENDER_END)?;
+    let (sender, rest) = content.split_once(SEPARATOR)?;
     let name = sender.strip_prefix('@')?;
     (!name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric())).then_some((sender, rest))
 }
 
-/// The label in front of a location's link.
+/// The label of a location, from the message's content.
 pub(crate) fn location_label(content: &str) -> &str {
-    content.split_once(SENDER_END).map_or(content, |(label, _)| label)
+    content.split_once(SEPARATOR).map_or(content, |(label, _)| label)
 }
 
-/// Whether `text` mentions `name`: `@name` and U+2005. Both are decoded text.
+/// Whether `text` mentions `name`: it contains `@name` and U+2005. Both arguments are decoded.
 pub(crate) fn mentions(text: &str, name: &str) -> bool {
     !name.is_empty()
         && text
@@ -108,23 +113,23 @@ mod tests {
 
     #[test]
     fn entities_breaks_and_emoji_are_decoded() {
-        assert_eq!(plain("a &amp; b &lt;c&gt; &quot;d&quot; &#39;e&#x27;"), "a & b <c> \"d\" 'e'");
-        assert_eq!(plain("one<br/>two"), "one\ntwo");
-        assert_eq!(plain("hi<span class=\"emoji emoji1f604\"></span><br/>你好"), "hi😄\n你好");
-        assert_eq!(plain("<span class=\"emoji emoji1f450\"></span x"), "👐 x");
-        assert!(matches!(plain("nothing to do, 不变"), Cow::Borrowed(_)));
+        assert_eq!(decode("a &amp; b &lt;c&gt; &quot;d&quot; &#39;e&#x27;"), "a & b <c> \"d\" 'e'");
+        assert_eq!(decode("one<br/>two"), "one\ntwo");
+        assert_eq!(decode("hi<span class=\"emoji emoji1f604\"></span><br/>你好"), "hi😄\n你好");
+        assert_eq!(decode("<span class=\"emoji emoji1f450\"></span x"), "👐 x");
+        assert!(matches!(decode("nothing to do, 不变"), Cow::Borrowed(_)));
     }
 
     #[test]
-    fn what_somebody_typed_stays() {
-        assert_eq!(plain("&lt;br/&gt;"), "<br/>");
-        assert_eq!(plain("&amp;lt;"), "&lt;");
-        assert_eq!(plain("AT&T & 5 < 6 &unknown; &#xd800; &"), "AT&T & 5 < 6 &unknown; &#xd800; &");
-        assert_eq!(plain("&你好;"), "&你好;");
+    fn typed_markup_is_kept() {
+        assert_eq!(decode("&lt;br/&gt;"), "<br/>");
+        assert_eq!(decode("&amp;lt;"), "&lt;");
+        assert_eq!(decode("AT&T & 5 < 6 &unknown; &#xd800; &"), "AT&T & 5 < 6 &unknown; &#xd800; &");
+        assert_eq!(decode("&你好;"), "&你好;");
     }
 
     #[test]
-    fn a_group_text_names_its_sender_first() {
+    fn a_text_in_a_group_begins_with_its_sender() {
         assert_eq!(split_sender("@0a1b:<br/>hi:<br/>there"), Some(("@0a1b", "hi:<br/>there")));
         assert_eq!(split_sender("hi:<br/>there"), None);
         assert_eq!(split_sender("@:<br/>there"), None);

@@ -1,8 +1,9 @@
-//! Media out: bytes go to the file host in chunks, then a message names them.
+//! Outbound media: the client uploads the bytes to the file host in chunks, then sends a message with their media id.
 
 use std::fmt::Write;
 
 use bytes::Bytes;
+use channel::{Error, Peer, Sent};
 use data_encoding::HEXLOWER;
 use md5::{Digest, Md5};
 use quick_xml::escape::escape;
@@ -10,25 +11,26 @@ use reqwest::header::HeaderValue;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Sent, Session, WebWeChat,
-    call::{Address, FILE},
-    send::{Message, SendRequest},
+    WebConnection,
+    call::{Address, FILE_TIMEOUT},
+    error::protocol_error,
+    send::{Message, SendRequest, client_msg_id, sent},
     wire::{
         envelope::{BaseRequest, BaseResponse},
         lenient,
     },
 };
 
-/// Bytes a chunk.
+/// Bytes per chunk.
 const CHUNK: usize = 512 * 1024;
-/// What is larger is announced by webwxcheckupload first.
-const ANNOUNCED: usize = 25 * 1024 * 1024;
-/// As which application a file is shared.
-const APP: &str = "wxeb7ec651dd0aefa9";
-/// Parts a form's fields. Media with these 40 random characters in them are not to be expected.
+/// Larger files, in bytes, must be announced by webwxcheckupload first.
+const MAX_UNANNOUNCED: usize = 25 * 1024 * 1024;
+/// The application id in the message that shares a file.
+const APP_ID: &str = "wxeb7ec651dd0aefa9";
+/// Separates the form's fields. It is random and long enough not to occur in the media.
 const BOUNDARY: &str = "----WebKitFormBoundary7MA4YWxkTrZu0gWq3fJ8sQb2";
 
-/// What a file is sent as.
+/// How WeChat shows a sent file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileKind {
     Picture,
@@ -36,7 +38,7 @@ pub enum FileKind {
     File,
 }
 
-/// A file to send, whole in memory: its MD5 comes before its bytes.
+/// A file to send. It is in memory as a whole, because its MD5 is sent before its bytes.
 #[derive(Debug, Clone)]
 pub struct File<'a> {
     pub kind: FileKind,
@@ -45,15 +47,15 @@ pub struct File<'a> {
     pub bytes: Bytes,
 }
 
-/// A file that WeChat has.
+/// A file on the file host.
 struct Uploaded {
     media_id: String,
-    permit: Permit,
+    keys: UploadKeys,
 }
 
-/// What webwxcheckupload hands out for a large file; empty for others.
+/// The keys that webwxcheckupload issues for a large file; empty for others.
 #[derive(Debug, Default)]
-struct Permit {
+struct UploadKeys {
     aes_key: String,
     signature: String,
 }
@@ -78,7 +80,7 @@ struct UploadRequest<'a> {
     client_media_id: i64,
     total_len: usize,
     start_pos: usize,
-    /// The whole size, whatever the chunk's.
+    /// The size of the file, not of the chunk.
     data_len: usize,
     media_type: u8,
     from_user_name: &'a str,
@@ -90,12 +92,12 @@ struct UploadRequest<'a> {
     signature: &'a str,
 }
 
-/// The answer of webwxcheckupload, and (without the keys) of webwxuploadmedia.
+/// The answer of webwxcheckupload and, without the keys, of webwxuploadmedia.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct UploadAnswer {
     base_response: BaseResponse,
-    /// Empty until the last chunk; of webwxcheckupload, not empty when WeChat has the file already.
+    /// From webwxuploadmedia: set after the last chunk. From webwxcheckupload: set if WeChat already has the file.
     #[serde(default, deserialize_with = "lenient::text")]
     media_id: String,
     #[serde(default, rename = "AESKey", deserialize_with = "lenient::text")]
@@ -104,100 +106,95 @@ struct UploadAnswer {
     signature: String,
 }
 
-impl WebWeChat {
-    /// Sends a picture, video or file. `client_id` as with [`crate::Channel::send_text`].
-    pub async fn send_file(
-        &self,
-        session: &mut Session,
-        to: &str,
-        file: &File<'_>,
-        client_id: &str,
-    ) -> Result<Sent, Error> {
-        let uploaded = self.upload(session, to, file).await?;
+impl WebConnection {
+    /// Sends a picture, video or file. `key` as with [`channel::Connection::send_text`].
+    pub async fn send_file(&mut self, to: &Peer, file: &File<'_>, key: &str) -> Result<Sent, Error> {
+        let uploaded = self.upload(to, file).await?;
         let (call, kind, content) = match file.kind {
             FileKind::Picture => ("webwxsendmsgimg", 3, String::new()),
             FileKind::Video => ("webwxsendvideomsg", 43, String::new()),
             FileKind::File => ("webwxsendappmsg", 6, shared_file(file, &uploaded.media_id)),
         };
-        let address = self.page(session, call).with("fun", "async").with("f", "json");
-        let mut message = Message::new(kind, &content, &session.user_name, to, client_id);
+        let address = self.page(call).with("fun", "async").with("f", "json");
+        let client_msg_id = client_msg_id(key);
+        let mut message = Message::new(kind, &content, &self.session.user_name, to, &client_msg_id);
         message.media_id = if file.kind == FileKind::File { "" } else { &uploaded.media_id };
-        message.aes_key = &uploaded.permit.aes_key;
-        message.signature = &uploaded.permit.signature;
-        let request = SendRequest::new(session, message);
-        let reply = self.post(call, address, &request).by(session).await?;
-        self.remember(&mut session.cookies, &reply);
-        crate::send::sent(call, &reply)
+        message.aes_key = &uploaded.keys.aes_key;
+        message.signature = &uploaded.keys.signature;
+        let request = SendRequest::new(&self.session, message);
+        let reply = self.send(self.client.post(call, address, &request)).await?;
+        sent(call, &reply)
     }
 
-    async fn upload(&self, session: &Session, to: &str, file: &File<'_>) -> Result<Uploaded, Error> {
+    async fn upload(&self, to: &Peer, file: &File<'_>) -> Result<Uploaded, Error> {
         let md5 = HEXLOWER.encode(&Md5::digest(&file.bytes));
-        let mut permit = Permit::default();
-        if file.bytes.len() > ANNOUNCED {
-            let answer = self.announce(session, to, file, &md5).await?;
-            permit = Permit { aes_key: answer.aes_key, signature: answer.signature };
+        let mut keys = UploadKeys::default();
+        if file.bytes.len() > MAX_UNANNOUNCED {
+            let answer = self.announce(to, file, &md5).await?;
+            keys = UploadKeys { aes_key: answer.aes_key, signature: answer.signature };
             if !answer.media_id.is_empty() {
-                return Ok(Uploaded { media_id: answer.media_id, permit });
+                return Ok(Uploaded { media_id: answer.media_id, keys });
             }
         }
-        let form = Form::new(self, session, to, file, &md5, &permit)?;
+        let form = Form::new(self, to, file, &md5, &keys)?;
         let mut media_id = String::new();
         for chunk in 0..form.chunks {
-            let answer = self.upload_chunk(session, form.chunk(chunk, &file.bytes)).await?;
+            let answer = self.upload_chunk(form.chunk(chunk, &file.bytes)).await?;
             media_id = answer.media_id;
         }
         if media_id.is_empty() {
-            return Err(Error::protocol("webwxuploadmedia", "there is no media id after the last chunk"));
+            return Err(protocol_error("webwxuploadmedia", "there is no media id after the last chunk"));
         }
-        Ok(Uploaded { media_id, permit })
+        Ok(Uploaded { media_id, keys })
     }
 
-    async fn announce(&self, session: &Session, to: &str, file: &File<'_>, md5: &str) -> Result<UploadAnswer, Error> {
+    async fn announce(&self, to: &Peer, file: &File<'_>, md5: &str) -> Result<UploadAnswer, Error> {
         const CALL: &str = "webwxcheckupload";
         let request = CheckRequest {
-            base_request: BaseRequest::from(session),
+            base_request: BaseRequest::from(&self.session),
             file_md5: md5,
             file_name: file.name,
             file_size: file.bytes.len(),
             file_type: 7,
-            from_user_name: &session.user_name,
-            to_user_name: to,
+            from_user_name: &self.session.user_name,
+            to_user_name: &to.id,
         };
-        let answer: UploadAnswer = self.post(CALL, self.page(session, CALL), &request).by(session).await?.json()?;
+        let call = self.client.post(CALL, self.page(CALL), &request);
+        let answer: UploadAnswer = call.send_as(&self.session).await?.json()?;
         answer.base_response.check(CALL)?;
         Ok(answer)
     }
 
-    async fn upload_chunk(&self, session: &Session, body: Vec<u8>) -> Result<UploadAnswer, Error> {
+    async fn upload_chunk(&self, body: Vec<u8>) -> Result<UploadAnswer, Error> {
         const CALL: &str = "webwxuploadmedia";
-        let kind = HeaderValue::try_from(format!("multipart/form-data; boundary={BOUNDARY}"))
-            .map_err(|_| Error::protocol(CALL, "the request cannot be built"))?;
-        let address = Address::page(&self.hosts().file(&session.host), CALL).with("f", "json");
-        let reply = self.post_form(CALL, address, kind, body).patience(FILE).by(session).await?;
-        let answer: UploadAnswer = reply.json()?;
+        let content_type = HeaderValue::try_from(format!("multipart/form-data; boundary={BOUNDARY}"))
+            .map_err(|_| protocol_error(CALL, "the request cannot be built"))?;
+        let address = Address::page(&self.client.hosts().file(&self.session.host), CALL).with("f", "json");
+        let call = self.client.post_bytes(CALL, address, content_type, body).timeout(FILE_TIMEOUT);
+        let answer: UploadAnswer = call.send_as(&self.session).await?.json()?;
         answer.base_response.check(CALL)?;
         Ok(answer)
     }
 }
 
-/// The form that every chunk of a file comes in.
+/// The form that carries each chunk of a file.
 struct Form {
-    /// The fields that are the same in all.
+    /// The fields that are the same for all chunks.
     fields: String,
     /// The head of the field with the bytes.
-    file: String,
+    file_head: String,
     chunks: usize,
 }
 
 impl Form {
     fn new(
-        client: &WebWeChat,
-        session: &Session,
-        to: &str,
+        connection: &WebConnection,
+        to: &Peer,
         file: &File<'_>,
         md5: &str,
-        permit: &Permit,
+        keys: &UploadKeys,
     ) -> Result<Self, Error> {
+        let WebConnection { client, session } = connection;
         let size = file.bytes.len();
         let request = UploadRequest {
             upload_type: 2,
@@ -208,10 +205,10 @@ impl Form {
             data_len: size,
             media_type: 4,
             from_user_name: &session.user_name,
-            to_user_name: to,
+            to_user_name: &to.id,
             file_md5: md5,
-            aes_key: &permit.aes_key,
-            signature: &permit.signature,
+            aes_key: &keys.aes_key,
+            signature: &keys.signature,
         };
         let request = serde_json::to_string(&request).expect("requests are structs of text and numbers");
         let kind = match file.kind {
@@ -235,15 +232,15 @@ impl Form {
         ] {
             field(&mut fields, key, value);
         }
-        let file = format!(
+        let file_head = format!(
             "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"filename\"; filename=\"{name}\"\r\n\
              Content-Type: {}\r\n\r\n",
             file.content_type
         );
-        Ok(Self { fields, file, chunks: size.div_ceil(CHUNK).max(1) })
+        Ok(Self { fields, file_head, chunks: size.div_ceil(CHUNK).max(1) })
     }
 
-    /// The form of one chunk. The only one of a file has no number.
+    /// The form of one chunk. A single chunk has no number.
     fn chunk(&self, index: usize, bytes: &[u8]) -> Vec<u8> {
         let part = bytes.chunks(CHUNK).nth(index).unwrap_or_default();
         let mut body = self.fields.clone();
@@ -251,7 +248,7 @@ impl Form {
             field(&mut body, "chunks", &self.chunks.to_string());
             field(&mut body, "chunk", &index.to_string());
         }
-        body.push_str(&self.file);
+        body.push_str(&self.file_head);
         let mut body = body.into_bytes();
         body.extend_from_slice(part);
         body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
@@ -263,16 +260,16 @@ fn field(form: &mut String, key: &str, value: &str) {
     let _ = write!(form, "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{key}\"\r\n\r\n{value}\r\n");
 }
 
-/// A file name as browsers put it between quotes.
+/// A file name, escaped for quotes as browsers do it.
 fn quoted(name: &str) -> String {
     name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// The XML by which a file is shared.
+/// The XML of a message that shares a file.
 fn shared_file(file: &File<'_>, media_id: &str) -> String {
     let extension = file.name.rsplit_once('.').map_or("undefined", |(_, extension)| extension);
     format!(
-        "<appmsg appid='{APP}' sdkver=''><title>{}</title><des></des><action></action><type>6</type><content></content>\
+        "<appmsg appid='{APP_ID}' sdkver=''><title>{}</title><des></des><action></action><type>6</type><content></content>\
          <url></url><lowurl></lowurl><appattach><totallen>{}</totallen><attachid>{}</attachid>\
          <fileext>{}</fileext></appattach><extinfo></extinfo></appmsg>",
         escape(file.name),

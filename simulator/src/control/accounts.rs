@@ -1,4 +1,4 @@
-//! `/_sim/accounts`, `/_sim/config`: what there is.
+//! `/_sim/accounts` and `/_sim/config`: accounts and settings.
 
 use axum::extract::{Path, Query, State};
 use axum::routing::{get, post};
@@ -6,9 +6,9 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{OneOrMany, Outcome, Patience, done};
-use crate::account::{AccountSpec, Uin};
+use super::{ControlResult, OneOrMany, Timeout, ok};
 use crate::config::Settings;
+use crate::spec::{AccountSpec, Uin};
 use crate::world::{AccountState, World};
 
 pub(super) fn routes() -> Router<World> {
@@ -18,19 +18,19 @@ pub(super) fn routes() -> Router<World> {
         .route("/_sim/config", post(configure))
 }
 
-async fn add(State(world): State<World>, Json(specs): Json<OneOrMany<AccountSpec>>) -> Outcome {
+async fn add(State(world): State<World>, Json(specs): Json<OneOrMany<AccountSpec>>) -> ControlResult {
     let uins: Vec<Uin> = specs.into_vec().into_iter().map(|spec| world.account(spec)).collect();
-    done(&json!({"uins": uins}))
+    ok(&json!({"uins": uins}))
 }
 
-async fn list(State(world): State<World>) -> Outcome {
-    done(&json!({"accounts": world.accounts()}))
+async fn list(State(world): State<World>) -> ControlResult {
+    ok(&json!({"accounts": world.accounts()}))
 }
 
-/// What to wait for before the answer.
+/// The state to wait for before the response.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Until {
+enum WaitFor {
     Online,
     Offline,
     Polling,
@@ -38,25 +38,25 @@ enum Until {
 }
 
 #[derive(Debug, Deserialize)]
-struct Wait {
-    wait: Option<Until>,
+struct AccountQuery {
+    wait: Option<WaitFor>,
     #[serde(default)]
-    timeout_ms: Patience,
+    timeout_ms: Timeout,
 }
 
-async fn one(State(world): State<World>, Path(uin): Path<Uin>, Query(asked): Query<Wait>) -> Outcome {
+async fn one(State(world): State<World>, Path(uin): Path<Uin>, Query(query): Query<AccountQuery>) -> ControlResult {
     world.state_of(uin)?;
-    let ready = |account: &AccountState| match asked.wait {
+    let ready = |account: &AccountState| match query.wait {
         None => true,
-        Some(Until::Online) => account.online,
-        Some(Until::Offline) => !account.online,
-        Some(Until::Polling) => account.polling,
-        Some(Until::Confirmed) => account.online && account.confirmed >= account.inbox,
+        Some(WaitFor::Online) => account.online,
+        Some(WaitFor::Offline) => !account.online,
+        Some(WaitFor::Polling) => account.polling,
+        Some(WaitFor::Confirmed) => account.online && account.confirmed >= account.inbox,
     };
-    done(&asked.timeout_ms.wait(world.wait_state(uin, ready)).await?)
+    ok(&query.timeout_ms.wait(world.wait_state(uin, ready)).await?)
 }
 
-async fn configure(State(world): State<World>, Json(settings): Json<Settings>) -> Outcome {
+async fn configure(State(world): State<World>, Json(settings): Json<Settings>) -> ControlResult {
     world.configure(&settings);
-    done(&json!({}))
+    ok(&json!({}))
 }

@@ -1,4 +1,4 @@
-//! `/_sim/push`, `/_sim/pushed`, `/_sim/sent`: messages in and out.
+//! `/_sim/push`, `/_sim/pushed`, `/_sim/sent` and `/_sim/uploads`: inbound and outbound messages.
 
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -8,9 +8,9 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{OneOrMany, Outcome, Patience, done};
-use crate::account::Uin;
+use super::{ControlResult, OneOrMany, Timeout, ok};
 use crate::push::Push;
+use crate::spec::Uin;
 use crate::world::World;
 
 pub(super) fn routes() -> Router<World> {
@@ -22,46 +22,46 @@ pub(super) fn routes() -> Router<World> {
 }
 
 #[derive(Debug, Deserialize)]
-struct Addressed {
+struct PushRequest {
     uin: Uin,
     #[serde(flatten)]
     push: Push,
 }
 
-/// One message or a list of them; none is pushed if one of them cannot be.
-async fn push(State(world): State<World>, Json(asked): Json<OneOrMany<Addressed>>) -> Outcome {
-    let all: Vec<(Uin, Push)> = asked.into_vec().into_iter().map(|one| (one.uin, one.push)).collect();
+/// Pushes one message or a list of them. If one of them is invalid, none is pushed.
+async fn push(State(world): State<World>, Json(requests): Json<OneOrMany<PushRequest>>) -> ControlResult {
+    let all: Vec<(Uin, Push)> = requests.into_vec().into_iter().map(|one| (one.uin, one.push)).collect();
     let ids: Vec<String> = world.push_all(&all)?.iter().map(u64::to_string).collect();
-    done(&json!({"msg_ids": ids}))
+    ok(&json!({"msg_ids": ids}))
 }
 
 #[derive(Debug, Deserialize)]
-struct Of {
+struct PushedQuery {
     uin: Uin,
 }
 
-async fn pushed(State(world): State<World>, Query(asked): Query<Of>) -> Outcome {
-    world.state_of(asked.uin)?;
-    done(&json!({"pushed": world.pushed(asked.uin)}))
+async fn pushed(State(world): State<World>, Query(query): Query<PushedQuery>) -> ControlResult {
+    world.state_of(query.uin)?;
+    ok(&json!({"pushed": world.pushed(query.uin)}))
 }
 
 #[derive(Debug, Deserialize)]
-struct Asked {
+struct SentQuery {
     uin: Uin,
-    /// Waits until there are so many.
+    /// Waits until at least this many messages have been sent.
     #[serde(default)]
     at_least: usize,
     #[serde(default)]
-    timeout_ms: Patience,
+    timeout_ms: Timeout,
 }
 
-async fn sent(State(world): State<World>, Query(asked): Query<Asked>) -> Outcome {
-    world.state_of(asked.uin)?;
-    let sent = asked.timeout_ms.wait(world.wait_sent(asked.uin, asked.at_least)).await?;
-    done(&json!({"sent": sent}))
+async fn sent(State(world): State<World>, Query(query): Query<SentQuery>) -> ControlResult {
+    world.state_of(query.uin)?;
+    let sent = query.timeout_ms.wait(world.wait_sent(query.uin, query.at_least)).await?;
+    ok(&json!({"sent": sent}))
 }
 
-/// The bytes that a client uploaded.
+/// Returns the bytes that a client uploaded.
 async fn upload(State(world): State<World>, Path(media_id): Path<String>) -> Response {
     match world.upload(&media_id) {
         Some(upload) => upload.bytes.to_vec().into_response(),

@@ -1,4 +1,4 @@
-//! `/_sim/contacts`: changes of the contact book, and user names.
+//! `/_sim/contacts`: changes of the contacts, and user names.
 
 use axum::extract::{Query, State};
 use axum::routing::post;
@@ -6,9 +6,9 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Outcome, done};
-use crate::account::Uin;
+use super::{ControlResult, ok};
 use crate::person::{Group, Member, Person};
+use crate::spec::Uin;
 use crate::world::World;
 
 pub(super) fn routes() -> Router<World> {
@@ -16,12 +16,12 @@ pub(super) fn routes() -> Router<World> {
 }
 
 #[derive(Debug, Deserialize)]
-struct Asked {
+struct ChangeRequest {
     uin: Uin,
     change: Change,
 }
 
-/// What changes. Who is meant is said by nickname, remark or key.
+/// A change of the contacts. A contact is named by nickname, remark or key.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Change {
@@ -34,11 +34,11 @@ enum Change {
     Remove { contact: String },
 }
 
-async fn change(State(world): State<World>, Json(asked): Json<Asked>) -> Outcome {
-    let uin = asked.uin;
-    match asked.change {
-        Change::AddFriend(person) => return done(&json!({"contact": world.add_friend(uin, person)?})),
-        Change::AddGroup(group) => return done(&json!({"contact": world.add_group(uin, group)?})),
+async fn change(State(world): State<World>, Json(request): Json<ChangeRequest>) -> ControlResult {
+    let uin = request.uin;
+    match request.change {
+        Change::AddFriend(person) => return ok(&json!({"contact": world.add_friend(uin, person)?})),
+        Change::AddGroup(group) => return ok(&json!({"contact": world.add_group(uin, group)?})),
         Change::AddMember { group, member } => world.add_member(uin, &group, member)?,
         Change::Rename { contact, nick_name } => {
             world.edit_contact(uin, &contact, |person| person.nick_name = nick_name)?;
@@ -51,16 +51,16 @@ async fn change(State(world): State<World>, Json(asked): Json<Asked>) -> Outcome
         }
         Change::Remove { contact } => world.remove_contact(uin, &contact)?,
     }
-    done(&json!({}))
+    ok(&json!({}))
 }
 
 #[derive(Debug, Deserialize)]
-struct Named {
+struct UserNameQuery {
     uin: Uin,
     name: String,
 }
 
-/// The user name that a contact has in the current session.
-async fn user_name(State(world): State<World>, Query(asked): Query<Named>) -> Outcome {
-    done(&json!({"user_name": world.user_name(asked.uin, &asked.name)?}))
+/// Returns the user name of a contact in the current session.
+async fn user_name(State(world): State<World>, Query(query): Query<UserNameQuery>) -> ControlResult {
+    ok(&json!({"user_name": world.user_name(query.uin, &query.name)?}))
 }

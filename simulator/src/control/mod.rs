@@ -1,13 +1,13 @@
-//! The paths under `/_sim/`: the same things as [`World`] does, in JSON, for other processes.
+//! The control API under `/_sim/`: the methods of [`World`] in JSON, for other processes.
 //!
-//! Ids of messages are strings. A path that waits takes `timeout_ms` (default 30,000) and answers
-//! 408 when nothing happened by then.
+//! Message ids are strings. A path that waits accepts `timeout_ms` (default 30,000) and returns 408 after
+//! that time.
 
 mod accounts;
 mod chat;
 mod contacts;
+mod faults;
 mod phone;
-mod trouble;
 
 use std::time::Duration;
 
@@ -25,58 +25,58 @@ pub(crate) fn routes() -> Router<World> {
         .merge(phone::routes())
         .merge(chat::routes())
         .merge(contacts::routes())
-        .merge(trouble::routes())
+        .merge(faults::routes())
 }
 
-/// What a control path answers.
-type Outcome = Result<Response, Failure>;
+/// The result of a control request.
+type ControlResult = Result<Response, Failure>;
 
 #[expect(clippy::unnecessary_wraps, reason = "every control path ends with it")]
-fn done(body: &impl Serialize) -> Outcome {
+fn ok(body: &impl Serialize) -> ControlResult {
     Ok(Json(json!(body)).into_response())
 }
 
-/// Why a control path did not do it.
+/// Why a control request failed.
 enum Failure {
-    Refused(ControlError),
+    Refusal(ControlError),
     TimedOut,
 }
 
 impl From<ControlError> for Failure {
     fn from(error: ControlError) -> Self {
-        Self::Refused(error)
+        Self::Refusal(error)
     }
 }
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let (status, why) = match self {
-            Self::Refused(error @ ControlError::WrongStep(_)) => (StatusCode::CONFLICT, error.to_string()),
-            Self::Refused(error) => (StatusCode::NOT_FOUND, error.to_string()),
+            Self::Refusal(error @ ControlError::WrongStep(_)) => (StatusCode::CONFLICT, error.to_string()),
+            Self::Refusal(error) => (StatusCode::NOT_FOUND, error.to_string()),
             Self::TimedOut => (StatusCode::REQUEST_TIMEOUT, "it did not happen in time".into()),
         };
         (status, Json(json!({"error": why}))).into_response()
     }
 }
 
-/// How long a caller waits.
+/// How long a request may wait, in milliseconds.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(transparent)]
-struct Patience(u64);
+struct Timeout(u64);
 
-impl Default for Patience {
+impl Default for Timeout {
     fn default() -> Self {
         Self(30_000)
     }
 }
 
-impl Patience {
+impl Timeout {
     async fn wait<T>(self, event: impl Future<Output = T>) -> Result<T, Failure> {
         tokio::time::timeout(Duration::from_millis(self.0), event).await.map_err(|_| Failure::TimedOut)
     }
 }
 
-/// One, or a list of them.
+/// One item or a list of them.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum OneOrMany<T> {

@@ -1,5 +1,5 @@
-//! `/_sim/uuids`, `scan`, `confirm`, `cancel`, `expire`, `login`, `auto-scan`, `push-login`,
-//! `kick`: what phones do.
+//! `/_sim/uuids`, `scan`, `confirm`, `cancel`, `expire`, `login`, `auto-scan`, `push-login` and `kick`:
+//! actions on a phone.
 
 use axum::extract::{Query, State};
 use axum::routing::{get, post};
@@ -7,8 +7,9 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Outcome, Patience, done};
-use crate::account::Uin;
+use super::{ControlResult, Timeout, ok};
+use crate::spec::Uin;
+use crate::wire::response::RET_LOGGED_OUT;
 use crate::world::World;
 
 pub(super) fn routes() -> Router<World> {
@@ -25,102 +26,102 @@ pub(super) fn routes() -> Router<World> {
 }
 
 #[derive(Debug, Deserialize)]
-struct Nth {
-    /// Waits for the `n`th uuid, from 1.
+struct UuidQuery {
+    /// Waits for the `n`th uuid, counted from 1.
     n: usize,
     #[serde(default)]
-    timeout_ms: Patience,
+    timeout_ms: Timeout,
 }
 
-async fn uuids(State(world): State<World>, Query(asked): Query<Nth>) -> Outcome {
-    let uuid = asked.timeout_ms.wait(world.wait_uuid(asked.n)).await?;
-    done(&json!({"uuid": uuid}))
+async fn uuids(State(world): State<World>, Query(query): Query<UuidQuery>) -> ControlResult {
+    let uuid = query.timeout_ms.wait(world.wait_uuid(query.n)).await?;
+    ok(&json!({"uuid": uuid}))
 }
 
 #[derive(Debug, Deserialize)]
-struct Scan {
+struct ScanRequest {
     uuid: String,
     uin: Uin,
 }
 
 #[derive(Debug, Deserialize)]
-struct Code {
+struct QrCodeRequest {
     uuid: String,
 }
 
-async fn scan(State(world): State<World>, Json(asked): Json<Scan>) -> Outcome {
-    world.scan(&asked.uuid, asked.uin)?;
-    done(&json!({}))
+async fn scan(State(world): State<World>, Json(request): Json<ScanRequest>) -> ControlResult {
+    world.scan(&request.uuid, request.uin)?;
+    ok(&json!({}))
 }
 
-async fn confirm(State(world): State<World>, Json(asked): Json<Code>) -> Outcome {
-    world.confirm(&asked.uuid)?;
-    done(&json!({}))
+async fn confirm(State(world): State<World>, Json(request): Json<QrCodeRequest>) -> ControlResult {
+    world.confirm(&request.uuid)?;
+    ok(&json!({}))
 }
 
-async fn cancel(State(world): State<World>, Json(asked): Json<Code>) -> Outcome {
-    world.cancel(&asked.uuid)?;
-    done(&json!({}))
+async fn cancel(State(world): State<World>, Json(request): Json<QrCodeRequest>) -> ControlResult {
+    world.cancel(&request.uuid)?;
+    ok(&json!({}))
 }
 
-async fn expire(State(world): State<World>, Json(asked): Json<Code>) -> Outcome {
-    world.expire(&asked.uuid)?;
-    done(&json!({}))
+async fn expire(State(world): State<World>, Json(request): Json<QrCodeRequest>) -> ControlResult {
+    world.expire(&request.uuid)?;
+    ok(&json!({}))
 }
 
-async fn login(State(world): State<World>, Json(asked): Json<Scan>) -> Outcome {
-    world.log_in(&asked.uuid, asked.uin)?;
-    done(&json!({}))
+async fn login(State(world): State<World>, Json(request): Json<ScanRequest>) -> ControlResult {
+    world.log_in(&request.uuid, request.uin)?;
+    ok(&json!({}))
 }
 
 #[derive(Debug, Deserialize)]
-struct AutoScan {
+struct AutoScanRequest {
     accounts: Vec<Uin>,
 }
 
-async fn auto_scan(State(world): State<World>, Json(asked): Json<AutoScan>) -> Outcome {
-    world.auto_scan(asked.accounts)?;
-    done(&json!({}))
+async fn auto_scan(State(world): State<World>, Json(request): Json<AutoScanRequest>) -> ControlResult {
+    world.auto_scan(request.accounts)?;
+    ok(&json!({}))
 }
 
 #[derive(Debug, Deserialize)]
-struct PushLogin {
+struct PushLoginRequest {
     uin: Uin,
-    /// Whether the phone agrees.
-    #[serde(default = "agrees")]
+    /// Whether the phone confirms.
+    #[serde(default = "default_confirm")]
     confirm: bool,
     #[serde(default)]
-    timeout_ms: Patience,
+    timeout_ms: Timeout,
 }
 
-fn agrees() -> bool {
+fn default_confirm() -> bool {
     true
 }
 
-/// Waits for a push login that asks this account, and answers it on the phone.
-async fn push_login(State(world): State<World>, Json(asked): Json<PushLogin>) -> Outcome {
-    let uuid = asked.timeout_ms.wait(world.wait_push_login(asked.uin)).await?;
-    if asked.confirm {
+/// Waits for a push login of this account and answers it on the phone.
+async fn push_login(State(world): State<World>, Json(request): Json<PushLoginRequest>) -> ControlResult {
+    let uuid = request.timeout_ms.wait(world.wait_push_login(request.uin)).await?;
+    if request.confirm {
         world.confirm(&uuid)?;
     } else {
         world.cancel(&uuid)?;
     }
-    done(&json!({"uuid": uuid}))
+    ok(&json!({"uuid": uuid}))
 }
 
 #[derive(Debug, Deserialize)]
-struct Kick {
+struct KickRequest {
     uin: Uin,
     /// 1100, 1101 or 1102.
-    #[serde(default = "elsewhere")]
+    #[serde(default = "default_retcode")]
     retcode: i32,
 }
 
-fn elsewhere() -> i32 {
-    1101
+fn default_retcode() -> i32 {
+    RET_LOGGED_OUT
 }
 
-async fn kick(State(world): State<World>, Json(asked): Json<Kick>) -> Outcome {
-    world.end_login(asked.uin, asked.retcode)?;
-    done(&json!({}))
+async fn kick(State(world): State<World>, Json(request): Json<KickRequest>) -> ControlResult {
+    world.end_login(request.uin, request.retcode)?;
+    ok(&json!({}))
 }

@@ -1,4 +1,4 @@
-//! `webwxgetcontact` by pages, `webwxbatchgetcontact` by names.
+//! `webwxgetcontact` returns contacts by pages, `webwxbatchgetcontact` by user names.
 
 use axum::Router;
 use axum::extract::State;
@@ -11,14 +11,14 @@ use crate::call::Call;
 use crate::contact_ref::ContactRef;
 use crate::names;
 use crate::record::text_of;
-use crate::rules::Judge;
 use crate::session::Session;
-use crate::wire::answer;
-use crate::wire::contact::{Contact, Members, Writer};
+use crate::validator::Validator;
+use crate::wire::contact::{Contact, ContactWriter, Members};
+use crate::wire::response;
 use crate::world::World;
 
-/// More than this many names in a call are left unanswered.
-const BATCH: usize = 50;
+/// The maximum number of user names per request. WeChat ignores the others.
+const MAX_BATCH: usize = 50;
 
 pub(super) fn routes() -> Router<World> {
     Router::new()
@@ -26,79 +26,76 @@ pub(super) fn routes() -> Router<World> {
         .route(&format!("{BIN}/webwxbatchgetcontact"), post(batch_get_contact))
 }
 
-/// Friends, official accounts and saved groups; `Seq` is where the next page starts, 0 at the end.
+/// Returns friends, official accounts and saved groups. `Seq` is the start of the next page, or 0 at the end.
 async fn get_contact(State(world): State<World>, call: Call) -> Response {
     let mut state = world.lock();
-    let mut judge = Judge::new(&mut state, &call);
-    let session = match judge.by_cookies() {
+    let mut validator = Validator::new(&mut state, &call);
+    let session = match validator.authenticate_cookies() {
         Ok(session) => session,
-        Err(refused) => return refused.answer(),
+        Err(refusal) => return refusal.response(),
     };
-    judge.skey(call.query("skey"), &session);
+    validator.check_skey(call.query("skey"), &session);
     let start: usize = match call.query("seq") {
         "" => 0,
         seq => seq.parse().unwrap_or_else(|_| {
-            judge.broken("seq_wrong", format!("seq is {seq:?}"));
+            validator.report("seq_wrong", format!("seq is {seq:?}"));
             0
         }),
     };
     let size = state.config.contact_page;
-    let Some(account) = state.accounts.get(&session.uin) else { return answer::ret(1102) };
-    let writer = Writer { book: &account.book, session: &session };
+    let Some(account) = state.accounts.get(&session.uin) else { return response::ret(response::RET_COOKIE) };
+    let writer = ContactWriter { book: &account.book, session: &session };
     let mut saved = account.book.saved().skip(start);
     let page: Vec<Contact> =
         saved.by_ref().take(size).filter_map(|contact| writer.contact(contact, Members::None)).collect();
     let next = if saved.next().is_some() { start + size } else { 0 };
-    answer::json(&json!({
-        "BaseResponse": answer::base(0),
+    response::json(&json!({
+        "BaseResponse": response::base(0),
         "MemberCount": page.len(),
         "MemberList": page,
         "Seq": next,
     }))
 }
 
-/// Groups with their members; people; and members in full by the group's `EncryChatRoomId`.
+/// Returns groups with all members, other contacts, and members of a group by its `EncryChatRoomId`.
 async fn batch_get_contact(State(world): State<World>, call: Call) -> Response {
     let mut state = world.lock();
-    let mut judge = Judge::new(&mut state, &call);
-    let (body, session) = match judge.posted() {
+    let mut validator = Validator::new(&mut state, &call);
+    let (body, session) = match validator.authenticate_post() {
         Ok(found) => found,
-        Err(refused) => return refused.answer(),
+        Err(refusal) => return refusal.response(),
     };
     if call.query("type") != "ex" {
-        judge.broken("batch_type", "type is not ex");
+        validator.report("batch_type", "type is not ex");
     }
     let list = body["List"].as_array().cloned().unwrap_or_default();
     if body["Count"] != json!(list.len()) {
-        judge.broken("batch_count", format!("Count is {}, the list has {}", body["Count"], list.len()));
+        validator.report("batch_count", format!("Count is {}, the list has {}", body["Count"], list.len()));
     }
-    if list.len() > BATCH {
-        judge.broken("batch_too_large", format!("{} names in a call", list.len()));
+    if list.len() > MAX_BATCH {
+        validator.report("batch_too_large", format!("{} names in a call", list.len()));
     }
     let wanted: Vec<ContactRef> =
-        list.iter().take(BATCH).filter_map(|item| asked(&mut judge, &session, item)).collect();
-    let Some(account) = state.accounts.get(&session.uin) else { return answer::ret(1102) };
-    let writer = Writer { book: &account.book, session: &session };
+        list.iter().take(MAX_BATCH).filter_map(|item| requested_contact(&mut validator, &session, item)).collect();
+    let Some(account) = state.accounts.get(&session.uin) else { return response::ret(response::RET_COOKIE) };
+    let writer = ContactWriter { book: &account.book, session: &session };
     let found: Vec<Contact> = wanted.into_iter().filter_map(|contact| writer.contact(contact, Members::All)).collect();
-    answer::json(&json!({
-        "BaseResponse": answer::base(0),
+    response::json(&json!({
+        "BaseResponse": response::base(0),
         "Count": found.len(),
         "ContactList": found,
     }))
 }
 
-/// Whom an item of the list means; strangers are told only with their group's id.
-fn asked(judge: &mut Judge<'_>, session: &Session, item: &Value) -> Option<ContactRef> {
+/// Resolves an item of the list. A stranger is returned only with the `EncryChatRoomId` of the group.
+fn requested_contact(validator: &mut Validator<'_>, session: &Session, item: &Value) -> Option<ContactRef> {
     let name = text_of(&item["UserName"]);
-    let Some(contact) = session.contact(&name) else {
-        judge.broken("user_name_unknown", format!("nobody is called {name:?} in this session"));
-        return None;
-    };
+    let contact = validator.find_contact(session, &name)?;
     let room = text_of(&item["EncryChatRoomId"]);
     if let ContactRef::Stranger { group, .. } = contact
         && room != names::encry_chat_room_id(session.salt, group)
     {
-        judge.broken("encry_chat_room_id", format!("{name} is asked for with the group {room:?}"));
+        validator.report("encry_chat_room_id", format!("{name} is asked for with the group {room:?}"));
         return None;
     }
     Some(contact)

@@ -12,30 +12,30 @@ use crate::clock;
 use crate::contact_ref::ContactRef;
 use crate::inbox::Message;
 use crate::record::text_of;
-use crate::rules::{Judge, RET_PARAMETER};
 use crate::session::{KeyCount, Session};
-use crate::state::State as Simulated;
-use crate::wire::answer;
-use crate::wire::contact::{Contact, Members, Writer};
+use crate::state::SimulatorState;
+use crate::validator::Validator;
+use crate::wire::contact::{Contact, ContactWriter, Members};
+use crate::wire::response;
 use crate::world::World;
 
 pub(super) fn routes() -> Router<World> {
     Router::new()
         .route(&format!("{BIN}/webwxinit"), post(init))
         .route(&format!("{BIN}/webwxstatusnotify"), post(status_notify))
-        .route(&format!("{BIN}/webwxstatreport"), post(|| async { answer::ret(0) }))
+        .route(&format!("{BIN}/webwxstatreport"), post(|| async { response::ret(0) }))
 }
 
-/// The account, the chats it used last, and the first four sync keys.
+/// Returns the account, its recent chats, and the first sync key with four pairs.
 async fn init(State(world): State<World>, call: Call) -> Response {
     world.change(|state| {
-        let session = match Judge::new(state, &call).posted() {
+        let session = match Validator::new(state, &call).authenticate_post() {
             Ok((_, session)) => session,
-            Err(refused) => return refused.answer(),
+            Err(refusal) => return refusal.response(),
         };
-        let Some(account) = state.accounts.get(&session.uin) else { return answer::ret(1102) };
+        let Some(account) = state.accounts.get(&session.uin) else { return response::ret(response::RET_COOKIE) };
         let position = account.inbox.len();
-        let response = greeting(account, &session, position);
+        let response = init_response(account, &session, position);
         if let Some(session) = state.sessions.get_mut(&session.sid) {
             session.online = true;
             session.confirmed = session.confirmed.max(position);
@@ -44,13 +44,13 @@ async fn init(State(world): State<World>, call: Call) -> Response {
     })
 }
 
-fn greeting(account: &crate::account::Account, session: &Session, position: usize) -> Response {
-    let writer = Writer { book: &account.book, session };
+fn init_response(account: &crate::account::Account, session: &Session, position: usize) -> Response {
+    let writer = ContactWriter { book: &account.book, session };
     let recent = account.book.recent();
     let chats: Vec<Contact> = recent.iter().filter_map(|contact| writer.contact(*contact, Members::Names)).collect();
     let names: Vec<String> = recent.iter().map(|contact| session.user_name(*contact)).collect();
-    answer::json(&json!({
-        "BaseResponse": answer::base(0),
+    response::json(&json!({
+        "BaseResponse": response::base(0),
         "Count": chats.len(),
         "ContactList": chats,
         "SyncKey": session.sync_key(position, KeyCount::Four),
@@ -67,35 +67,35 @@ fn greeting(account: &crate::account::Account, session: &Session, position: usiz
     }))
 }
 
-/// Code 3 tells the phone that the web is here; the phone answers with a message of type 51 that
-/// lists its chats. Code 1 marks a chat as read.
+/// Code 3 tells the phone that a web login is active. The phone answers with a message of type 51 that lists
+/// its chats. Code 1 marks a chat as read.
 async fn status_notify(State(world): State<World>, call: Call) -> Response {
     world.change(|state| {
-        let mut judge = Judge::new(state, &call);
-        let (body, session) = match judge.posted() {
+        let mut validator = Validator::new(state, &call);
+        let (body, session) = match validator.authenticate_post() {
             Ok(found) => found,
-            Err(refused) => return refused.answer(),
+            Err(refusal) => return refusal.response(),
         };
         let myself = session.user_name(ContactRef::Myself);
         if text_of(&body["FromUserName"]) != myself {
-            judge.broken("from_wrong", "FromUserName is not the account's own");
-            return answer::ret(RET_PARAMETER);
+            validator.report("from_wrong", "FromUserName is not the account's own");
+            return response::ret(response::RET_PARAMETER);
         }
         if text_of(&body["ClientMsgId"]).is_empty() {
-            judge.broken("client_msg_id_missing", "no ClientMsgId");
+            validator.report("client_msg_id_missing", "no ClientMsgId");
         }
         if body["Code"] == json!(3) {
-            list_chats(state, &session);
+            push_chat_list(state, &session);
         }
         let id = state.next_message_id();
-        answer::json(&json!({"BaseResponse": answer::base(0), "MsgID": id.to_string()}))
+        response::json(&json!({"BaseResponse": response::base(0), "MsgID": id.to_string()}))
     })
 }
 
-fn list_chats(state: &mut Simulated, session: &Session) {
+fn push_chat_list(state: &mut SimulatorState, session: &Session) {
     let Some(account) = state.accounts.get(&session.uin) else { return };
     let chats = account.book.recent();
-    let ids: Vec<String> = chats.iter().map(|chat| permanent_name(*chat)).collect();
+    let ids: Vec<String> = chats.iter().map(|chat| phone_user_name(*chat)).collect();
     let content = format!(
         "&lt;msg&gt;<br/>&lt;op id='4'&gt;<br/>&lt;username&gt;{}&lt;/username&gt;<br/>\
          &lt;unreadchatlist&gt;<br/>&lt;/unreadchatlist&gt;<br/>&lt;/op&gt;<br/>&lt;/msg&gt;",
@@ -117,8 +117,8 @@ fn list_chats(state: &mut Simulated, session: &Session) {
     state.append_message(session.uin, message);
 }
 
-/// The name that the phone knows a chat by.
-fn permanent_name(contact: ContactRef) -> String {
+/// The permanent user name that the phone uses for a chat.
+fn phone_user_name(contact: ContactRef) -> String {
     match contact {
         ContactRef::Special(name) => name.into(),
         ContactRef::Group(group) => format!("{}@chatroom", 2_000_000_000 + u64::from(group)),

@@ -1,5 +1,5 @@
-//! From the QR code to the confirmed login: `jslogin`, `login`, `qrcode`, `l`, and the push login
-//! that needs no QR code.
+//! The login up to its confirmation: `jslogin`, `qrcode`, `l` and `login`, and the push login without a QR
+//! code.
 
 use std::time::Duration;
 
@@ -11,75 +11,71 @@ use data_encoding::BASE64;
 use serde_json::json;
 
 use super::BIN;
-use crate::account::Uin;
 use crate::call::Call;
 use crate::login::{QrCode, QrState};
-use crate::rules::Judge;
-use crate::wire::{answer, image};
+use crate::spec::Uin;
+use crate::validator::Validator;
+use crate::wire::{image, response};
 use crate::world::World;
 
-/// WeChat's web page calls itself this.
+/// The app id of WeChat's web page.
 const APP_ID: &str = "wx782c26e4c19acffb";
 
 pub(super) fn routes() -> Router<World> {
     Router::new()
-        .route("/", get(|| async { answer::text("") }))
+        .route("/", get(|| async { response::text("") }))
         .route("/jslogin", any(jslogin))
         .route("/qrcode/{uuid}", get(qrcode))
-        .route("/l/{uuid}", get(|| async { answer::text("scan me with the phone") }))
+        .route("/l/{uuid}", get(|| async { response::text("scan me with the phone") }))
         .route(&format!("{BIN}/login"), get(login))
         .route(&format!("{BIN}/webwxpushloginurl"), get(push_login))
 }
 
-/// A new QR code; with auto-scan on, an account takes it at once.
+/// Creates a QR code. With auto-scan, an account scans and confirms it at once.
 async fn jslogin(State(world): State<World>, call: Call) -> Response {
     let desktop = call.query("redirect_uri").contains("mod=desktop");
-    let uuid = world.change(|state| {
-        let mut judge = Judge::new(state, &call);
+    let (uuid, scanner) = world.change(|state| {
+        let mut validator = Validator::new(state, &call);
         if call.query("appid") != APP_ID || call.query("fun") != "new" {
-            judge.broken("jslogin_parameters", "appid and fun are not the page's");
+            validator.report("jslogin_parameters", "appid and fun are not the page's");
         }
         let uuid = state.new_uuid();
         state.qr_codes.insert(uuid.clone(), QrCode::new(desktop));
         state.uuids.push(uuid.clone());
         let next = state.auto_scan_next;
-        let taker = state.auto_scan.get(next % state.auto_scan.len().max(1)).copied();
+        let scanner = state.auto_scan.get(next % state.auto_scan.len().max(1)).copied();
         state.auto_scan_next += 1;
-        taker.map(|uin| (uin, uuid.clone())).ok_or(uuid)
+        (uuid, scanner)
     });
-    let uuid = match uuid {
-        Ok((uin, uuid)) => {
-            take(&world, &uuid, uin);
-            uuid
-        }
-        Err(uuid) => uuid,
-    };
-    answer::text(format!("window.QRLogin.code = 200; window.QRLogin.uuid = \"{uuid}\";"))
+    if let Some(uin) = scanner {
+        scan_and_confirm(&world, &uuid, uin);
+    }
+    response::text(format!("window.QRLogin.code = 200; window.QRLogin.uuid = \"{uuid}\";"))
 }
 
-fn take(world: &World, uuid: &str, uin: Uin) {
-    // The account may have been replaced since auto-scan was set; then nobody scans.
+fn scan_and_confirm(world: &World, uuid: &str, uin: Uin) {
+    // This fails if the account has been replaced since auto-scan was set. The QR code then stays unscanned.
     if world.scan(uuid, uin).is_ok() {
         let _ = world.confirm(uuid);
     }
 }
 
-/// Asks the phone of an account that was here before.
+/// Starts a login that the phone of a known account confirms, without a QR code.
 async fn push_login(State(world): State<World>, call: Call) -> Response {
     let uin: Option<Uin> = call.query("uin").parse().ok();
     let desktop = call.query("mod") == "desktop";
-    let asked = world.change(|state| {
+    let push_login = world.change(|state| {
         let Some(uin) = uin.filter(|uin| state.accounts.contains_key(uin)) else {
-            Judge::new(state, &call).broken("push_login_uin", "no account has that uin");
+            Validator::new(state, &call).report("push_login_uin", "no account has that uin");
             return None;
         };
-        let mut judge = Judge::new(state, &call);
-        judge.uin = Some(uin);
+        let mut validator = Validator::new(state, &call);
+        validator.uin = Some(uin);
         if call.cookie("wxuin") != uin.to_string() {
-            judge.broken("cookie_missing", "no cookie wxuin of that account");
+            validator.report("cookie_missing", "no cookie wxuin of that account");
         }
         if call.cookie("webwx_auth_ticket").is_empty() {
-            judge.broken("cookie_missing", "no cookie webwx_auth_ticket");
+            validator.report("cookie_missing", "no cookie webwx_auth_ticket");
             return None;
         }
         let uuid = state.new_uuid();
@@ -87,43 +83,43 @@ async fn push_login(State(world): State<World>, call: Call) -> Response {
         state.uuids.push(uuid.clone());
         Some((uuid, !state.auto_scan.is_empty()))
     });
-    match asked {
-        None => answer::json(&json!({"ret": "1", "msg": "push login fail", "uuid": ""})),
-        Some((uuid, agrees)) => {
-            if agrees {
+    match push_login {
+        None => response::json(&json!({"ret": "1", "msg": "push login fail", "uuid": ""})),
+        Some((uuid, confirms)) => {
+            if confirms {
                 let _ = world.confirm(&uuid);
             }
-            answer::json(&json!({"ret": "0", "msg": "all ok", "uuid": uuid}))
+            response::json(&json!({"ret": "0", "msg": "all ok", "uuid": uuid}))
         }
     }
 }
 
-/// The long poll that follows a QR code.
+/// The long poll for the next step of a login.
 async fn login(State(world): State<World>, call: Call) -> Response {
     let uuid = call.query("uuid").to_owned();
     let wait = world.lock().config.long_poll;
     let first = call.query("tip") == "1";
-    let told = world.until(|state| {
+    let reply = world.wait_until(|state| {
         let closed = state.closed;
-        let Some(qr) = state.qr_codes.get_mut(&uuid) else { return Some(Told::Expired) };
+        let Some(qr) = state.qr_codes.get_mut(&uuid) else { return Some(LoginReply::Expired) };
         match &qr.state {
-            QrState::Scanned(uin) if !qr.told_scanned => {
-                qr.told_scanned = true;
-                Some(Told::Scanned(*uin))
+            QrState::Scanned(uin) if !qr.scan_reported => {
+                qr.scan_reported = true;
+                Some(LoginReply::Scanned(*uin))
             }
-            QrState::Waiting | QrState::Scanned(_) => closed.then_some(Told::Nothing),
-            QrState::Confirmed { ticket, .. } => Some(Told::Confirmed(ticket.clone())),
-            QrState::Cancelled => Some(Told::Cancelled),
-            QrState::LoggedIn { .. } | QrState::Expired => Some(Told::Expired),
+            QrState::Waiting | QrState::Scanned(_) => closed.then_some(LoginReply::Nothing),
+            QrState::Confirmed { ticket, .. } => Some(LoginReply::Confirmed(ticket.clone())),
+            QrState::Cancelled => Some(LoginReply::Cancelled),
+            QrState::LoggedIn { .. } | QrState::Expired => Some(LoginReply::Expired),
         }
     });
-    let told = tokio::time::timeout(wait.max(Duration::from_millis(1)), told).await;
-    let told = told.unwrap_or_else(|_| world.lock().late(&uuid, first));
-    answer::text(told.script(&call))
+    let reply = tokio::time::timeout(wait.max(Duration::from_millis(1)), reply).await;
+    let reply = reply.unwrap_or_else(|_| world.lock().reply_after_timeout(&uuid, first));
+    response::text(reply.script(&call))
 }
 
-/// What the long poll tells.
-enum Told {
+/// What the long poll reports.
+enum LoginReply {
     Nothing,
     Scanned(Uin),
     Confirmed(String),
@@ -131,17 +127,17 @@ enum Told {
     Expired,
 }
 
-impl crate::state::State {
-    /// At the end of the wait: a client that asks with `tip=1` has not seen the scan.
-    fn late(&self, uuid: &str, first: bool) -> Told {
+impl crate::state::SimulatorState {
+    /// The reply when the long poll times out. A client that sends `tip=1` has not seen the scan yet.
+    fn reply_after_timeout(&self, uuid: &str, first: bool) -> LoginReply {
         match self.qr_codes.get(uuid).map(|qr| &qr.state) {
-            Some(QrState::Scanned(uin)) if first => Told::Scanned(*uin),
-            _ => Told::Nothing,
+            Some(QrState::Scanned(uin)) if first => LoginReply::Scanned(*uin),
+            _ => LoginReply::Nothing,
         }
     }
 }
 
-impl Told {
+impl LoginReply {
     fn script(&self, call: &Call) -> String {
         match self {
             Self::Nothing => "window.code=408;".into(),
@@ -153,7 +149,7 @@ impl Told {
             ),
             Self::Confirmed(ticket) => format!(
                 "window.code=200;\nwindow.redirect_uri=\"{}{BIN}/webwxnewloginpage?ticket={ticket}&uuid={}&lang=zh_CN&scan={}\";",
-                home(call),
+                account_origin(call),
                 call.query("uuid"),
                 crate::clock::unix_seconds(),
             ),
@@ -161,24 +157,25 @@ impl Told {
     }
 }
 
-/// The origin of the account's own host: the one the client used, or WeChat's if it used WeChat's.
-fn home(call: &Call) -> String {
+/// The origin of the account's own host. It is WeChat's host if the client used a real WeChat host name, and
+/// otherwise the host that the client used.
+fn account_origin(call: &Call) -> String {
     if call.host.ends_with(".wechat.com") {
         "https://web.wechat.com".into()
-    } else if call.by_real_host() {
+    } else if call.uses_real_host() {
         "https://wx.qq.com".into()
     } else {
         format!("http://{}", call.host)
     }
 }
 
-/// The QR code as a picture. WeChat sends a JPEG, this is a PNG.
+/// Returns the QR code as a picture. WeChat sends a JPEG, the simulator a PNG.
 async fn qrcode(State(world): State<World>, Path(uuid): Path<String>) -> Response {
     if !world.lock().qr_codes.contains_key(&uuid) {
-        return answer::text("");
+        return response::text("");
     }
     match image::qr_code(&format!("https://login.weixin.qq.com/l/{uuid}")) {
-        Some(picture) => answer::bytes("image/png", picture),
-        None => answer::text(""),
+        Some(picture) => response::bytes("image/png", picture),
+        None => response::text(""),
     }
 }

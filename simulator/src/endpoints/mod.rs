@@ -1,12 +1,12 @@
-//! WeChat's paths, whatever the host: one group a file.
+//! WeChat's endpoints, independent of the host.
 
 mod contacts;
 mod groups;
 mod init;
 mod login;
+mod login_page;
 mod media;
 mod oplog;
-mod page;
 mod send;
 mod sync;
 mod upload;
@@ -15,13 +15,13 @@ use axum::Router;
 
 use crate::world::World;
 
-/// Where nearly everything is.
+/// The path prefix of nearly all endpoints.
 pub(crate) const BIN: &str = "/cgi-bin/mmwebwx-bin";
 
 pub(crate) fn routes() -> Router<World> {
     Router::new()
         .merge(login::routes())
-        .merge(page::routes())
+        .merge(login_page::routes())
         .merge(init::routes())
         .merge(contacts::routes())
         .merge(sync::routes())

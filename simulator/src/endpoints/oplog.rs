@@ -1,4 +1,4 @@
-//! What a client changes: remarks and pins (`webwxoplog`), friend requests (`webwxverifyuser`).
+//! Changes by a client: remarks and pinned chats (`webwxoplog`), friend requests (`webwxverifyuser`).
 
 use axum::Router;
 use axum::extract::State;
@@ -11,10 +11,10 @@ use crate::call::Call;
 use crate::contact_ref::ContactRef;
 use crate::inbox::Entry;
 use crate::record::text_of;
-use crate::rules::{Judge, RET_PARAMETER};
 use crate::session::Session;
-use crate::state::State as Simulated;
-use crate::wire::answer;
+use crate::state::SimulatorState;
+use crate::validator::Validator;
+use crate::wire::response;
 use crate::world::World;
 
 pub(super) fn routes() -> Router<World> {
@@ -23,29 +23,28 @@ pub(super) fn routes() -> Router<World> {
         .route(&format!("{BIN}/webwxverifyuser"), post(verify_user))
 }
 
-/// `CmdId` 2 sets a remark, which comes back by `ModContactList`; 3 pins a chat.
+/// `CmdId` 2 sets a remark, which `ModContactList` then reports. `CmdId` 3 pins a chat.
 async fn oplog(State(world): State<World>, call: Call) -> Response {
     world.change(|state| {
-        let mut judge = Judge::new(state, &call);
-        let (body, session) = match judge.posted() {
+        let mut validator = Validator::new(state, &call);
+        let (body, session) = match validator.authenticate_post() {
             Ok(found) => found,
-            Err(refused) => return refused.answer(),
+            Err(refusal) => return refusal.response(),
         };
         let name = text_of(&body["UserName"]);
-        let Some(contact) = session.contact(&name) else {
-            judge.broken("user_name_unknown", format!("nobody is called {name:?} in this session"));
-            return answer::ret(RET_PARAMETER);
+        let Some(contact) = validator.find_contact(&session, &name) else {
+            return response::ret(response::RET_PARAMETER);
         };
         match body["CmdId"].as_u64() {
-            Some(2) => remark(state, &session, contact, &body["RemarkName"]),
+            Some(2) => set_remark(state, &session, contact, &body["RemarkName"]),
             Some(3) => {}
-            _ => judge.broken("oplog_command", format!("CmdId is {}", body["CmdId"])),
+            _ => validator.report("oplog_command", format!("CmdId is {}", body["CmdId"])),
         }
-        answer::json(&json!({"BaseResponse": answer::base(0)}))
+        response::json(&json!({"BaseResponse": response::base(0)}))
     })
 }
 
-fn remark(state: &mut Simulated, session: &Session, contact: ContactRef, remark: &Value) {
+fn set_remark(state: &mut SimulatorState, session: &Session, contact: ContactRef, remark: &Value) {
     let Some(account) = state.accounts.get_mut(&session.uin) else { return };
     let Some(mut person) = account.book.person(contact).map(std::borrow::Cow::into_owned) else {
         return;
@@ -55,43 +54,45 @@ fn remark(state: &mut Simulated, session: &Session, contact: ContactRef, remark:
     state.append(session.uin, Entry::Changed(contact));
 }
 
-/// `Opcode` 3 accepts a friend request with its ticket: the new friend comes by `ModContactList`.
-/// 2 asks somebody, who never answers.
+/// `Opcode` 3 accepts a friend request with its ticket. `ModContactList` then reports the new friend.
+/// `Opcode` 2 sends a friend request, which is never answered.
 async fn verify_user(State(world): State<World>, call: Call) -> Response {
     world.change(|state| {
-        let mut judge = Judge::new(state, &call);
-        let (body, session) = match judge.posted() {
+        let mut validator = Validator::new(state, &call);
+        let (body, session) = match validator.authenticate_post() {
             Ok(found) => found,
-            Err(refused) => return refused.answer(),
+            Err(refusal) => return refusal.response(),
         };
-        let asked = &body["VerifyUserList"][0];
-        let (name, ticket) = (text_of(&asked["Value"]), text_of(&asked["VerifyUserTicket"]));
-        let Some(contact) = session.contact(&name) else {
-            judge.broken("user_name_unknown", format!("nobody is called {name:?} in this session"));
-            return answer::ret(RET_PARAMETER);
+        let item = &body["VerifyUserList"][0];
+        let (name, ticket) = (text_of(&item["Value"]), text_of(&item["VerifyUserTicket"]));
+        let Some(contact) = validator.find_contact(&session, &name) else {
+            return response::ret(response::RET_PARAMETER);
         };
         if body["VerifyUserListSize"] != json!(1) || text_of(&body["skey"]) != session.skey {
-            judge.broken("verify_parameters", "VerifyUserListSize is 1 and skey the session's");
+            validator.report("verify_parameters", "VerifyUserListSize is 1 and skey the session's");
         }
         match body["Opcode"].as_u64() {
-            Some(3) => return accept(&mut judge, &session, contact, &ticket),
+            Some(3) => return accept_request(&mut validator, &session, contact, &ticket),
             Some(1 | 2) => {}
-            _ => judge.broken("verify_opcode", format!("Opcode is {}", body["Opcode"])),
+            _ => validator.report("verify_opcode", format!("Opcode is {}", body["Opcode"])),
         }
-        answer::json(&json!({"BaseResponse": answer::base(0)}))
+        response::json(&json!({"BaseResponse": response::base(0)}))
     })
 }
 
-fn accept(judge: &mut Judge<'_>, session: &Session, contact: ContactRef, ticket: &str) -> Response {
+fn accept_request(validator: &mut Validator<'_>, session: &Session, contact: ContactRef, ticket: &str) -> Response {
     if ticket.is_empty() {
-        judge.tolerated("verify_ticket", "no ticket, as itchat does; RecommendInfo has one");
+        validator.tolerate("verify_ticket", "no ticket, as itchat does; RecommendInfo has one");
     }
-    let accepted =
-        judge.state.accounts.get_mut(&session.uin).is_some_and(|account| account.book.accept(contact, ticket));
+    let accepted = validator
+        .state
+        .accounts
+        .get_mut(&session.uin)
+        .is_some_and(|account| account.book.accept_request(contact, ticket));
     if !accepted {
-        judge.broken("verify_ticket", format!("{ticket:?} is not RecommendInfo.Ticket"));
-        return answer::ret(RET_PARAMETER);
+        validator.report("verify_ticket", format!("{ticket:?} is not RecommendInfo.Ticket"));
+        return response::ret(response::RET_PARAMETER);
     }
-    judge.state.append(session.uin, Entry::Changed(contact));
-    answer::json(&json!({"BaseResponse": answer::base(0)}))
+    validator.state.append(session.uin, Entry::Changed(contact));
+    response::json(&json!({"BaseResponse": response::base(0)}))
 }

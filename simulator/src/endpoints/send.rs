@@ -1,4 +1,4 @@
-//! What clients send: text, pictures, stickers, videos, files, and taking it back.
+//! Outbound messages: text, pictures, stickers, videos and files; and recalls.
 
 use axum::Router;
 use axum::extract::State;
@@ -11,9 +11,9 @@ use crate::call::Call;
 use crate::clock;
 use crate::contact_ref::ContactRef;
 use crate::record::{Sent, SentKind, text_of};
-use crate::rules::{Judge, RET_PARAMETER};
 use crate::session::Session;
-use crate::wire::answer;
+use crate::validator::Validator;
+use crate::wire::response;
 use crate::world::World;
 
 pub(super) fn routes() -> Router<World> {
@@ -46,32 +46,37 @@ async fn app(world: State<World>, call: Call) -> Response {
     send(&world.0, &call, SentKind::App)
 }
 
-/// Takes a message of this kind; it is not echoed by webwxsync.
+/// Accepts a message of this kind. webwxsync does not return it to the sender.
 fn send(world: &World, call: &Call, kind: SentKind) -> Response {
     world.change(|state| {
-        let mut judge = Judge::new(state, call);
-        let (body, session) = match judge.posted() {
+        let mut validator = Validator::new(state, call);
+        let (body, session) = match validator.authenticate_post() {
             Ok(found) => found,
-            Err(refused) => return refused.answer(),
+            Err(refusal) => return refusal.response(),
         };
-        let Some((to, sent)) = check(&mut judge, &session, &body["Msg"], kind) else {
-            return answer::ret(RET_PARAMETER);
+        let Some((to, sent)) = parse_message(&mut validator, &session, &body["Msg"], kind) else {
+            return response::ret(response::RET_PARAMETER);
         };
         let msg_id = state.next_message_id();
-        let Some(account) = state.accounts.get_mut(&session.uin) else { return answer::ret(1102) };
+        let Some(account) = state.accounts.get_mut(&session.uin) else { return response::ret(response::RET_COOKIE) };
         let to_name = account.book.nick_name(to);
         let local_id = sent.local_id.clone();
         account.sent.push(Sent { msg_id, to, to_name, at: clock::unix_micros(), ..sent });
-        answer::json(&json!({
-            "BaseResponse": answer::base(0),
+        response::json(&json!({
+            "BaseResponse": response::base(0),
             "MsgID": msg_id.to_string(),
             "LocalID": local_id,
         }))
     })
 }
 
-/// The `Msg` of a send, or `None` if WeChat would not take it.
-fn check(judge: &mut Judge<'_>, session: &Session, msg: &Value, kind: SentKind) -> Option<(ContactRef, Sent)> {
+/// Validates the `Msg` of a request. Returns `None` if WeChat would refuse it.
+fn parse_message(
+    validator: &mut Validator<'_>,
+    session: &Session,
+    msg: &Value,
+    kind: SentKind,
+) -> Option<(ContactRef, Sent)> {
     let expected: &[u64] = match kind {
         SentKind::Text => &[1],
         SentKind::Image => &[3],
@@ -80,29 +85,26 @@ fn check(judge: &mut Judge<'_>, session: &Session, msg: &Value, kind: SentKind) 
         SentKind::App => &[5, 6, 49],
     };
     if !msg["Type"].as_u64().is_some_and(|given| expected.contains(&given)) {
-        judge.broken("msg_type", format!("Type is {}, not one of {expected:?}", msg["Type"]));
+        validator.report("msg_type", format!("Type is {}, not one of {expected:?}", msg["Type"]));
     }
     if text_of(&msg["FromUserName"]) != session.user_name(ContactRef::Myself) {
-        judge.broken("from_wrong", "FromUserName is not the account's own");
+        validator.report("from_wrong", "FromUserName is not the account's own");
         return None;
     }
     let (local_id, client_msg_id) = (text_of(&msg["LocalID"]), text_of(&msg["ClientMsgId"]));
     let ids = format!("LocalID {local_id:?}, ClientMsgId {client_msg_id:?}");
     if local_id.is_empty() || client_msg_id.is_empty() {
-        judge.broken("local_id", ids);
+        validator.report("local_id", ids);
     } else if local_id != client_msg_id {
-        // itchat looks at the clock twice.
-        judge.tolerated("local_id", ids);
+        // itchat reads the clock once for each of the two ids.
+        validator.tolerate("local_id", ids);
     }
     let to_user_name = text_of(&msg["ToUserName"]);
-    let Some(to) = session.contact(&to_user_name) else {
-        judge.broken("user_name_unknown", format!("nobody is called {to_user_name:?} in this session"));
-        return None;
-    };
+    let to = validator.find_contact(session, &to_user_name)?;
     let text = text_of(&msg["Content"]);
-    let media_id = media(judge, session, msg, kind)?;
+    let media_id = referenced_upload(validator, session, msg, kind)?;
     if kind == SentKind::Text && text.is_empty() {
-        judge.broken("text_empty", "Content is empty");
+        validator.report("text_empty", "Content is empty");
         return None;
     }
     let sent = Sent {
@@ -121,9 +123,9 @@ fn check(judge: &mut Judge<'_>, session: &Session, msg: &Value, kind: SentKind) 
     Some((to, sent))
 }
 
-/// The upload that the message refers to; `None` if there is none such. A sticker may be known by
-/// its MD5, and only files and media have one at all.
-fn media(judge: &mut Judge<'_>, session: &Session, msg: &Value, kind: SentKind) -> Option<String> {
+/// The `MediaId` of the upload that the message refers to, or empty if its kind needs none. Returns `None` if
+/// the upload does not exist. A sticker may use its MD5 instead.
+fn referenced_upload(validator: &mut Validator<'_>, session: &Session, msg: &Value, kind: SentKind) -> Option<String> {
     let content = text_of(&msg["Content"]);
     let id = match kind {
         SentKind::Text => return Some(String::new()),
@@ -132,22 +134,22 @@ fn media(judge: &mut Judge<'_>, session: &Session, msg: &Value, kind: SentKind) 
         SentKind::Sticker if !text_of(&msg["EMoticonMd5"]).is_empty() => return Some(String::new()),
         SentKind::Image | SentKind::Sticker | SentKind::Video => text_of(&msg["MediaId"]),
     };
-    let asked = match kind {
+    let required = match kind {
         SentKind::Sticker => [("fun", "sys"), ("fun", "sys")],
         _ => [("fun", "async"), ("f", "json")],
     };
-    for (name, value) in asked {
-        if judge.call.query(name) != value {
-            judge.broken("send_parameters", format!("{name} is not {value}"));
+    for (name, value) in required {
+        if validator.call.query(name) != value {
+            validator.report("send_parameters", format!("{name} is not {value}"));
         }
     }
-    let Some(upload) = judge.state.uploads.get(&id).filter(|upload| upload.uin == session.uin) else {
-        judge.broken("media_id_unknown", format!("nothing was uploaded as {id:?}"));
+    let Some(upload) = validator.state.uploads.get(&id).filter(|upload| upload.uin == session.uin) else {
+        validator.report("media_id_unknown", format!("nothing was uploaded as {id:?}"));
         return None;
     };
     let size = upload.bytes.len().to_string();
     if kind == SentKind::App && between(&content, "<totallen>", "</totallen>") != size {
-        judge.broken("file_size", format!("totallen is not {size}"));
+        validator.report("file_size", format!("totallen is not {size}"));
     }
     Some(id)
 }
@@ -156,29 +158,29 @@ fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
     text.split_once(start).and_then(|(_, rest)| rest.split_once(end)).map_or("", |(inner, _)| inner)
 }
 
-/// Takes back a message that was sent to that chat.
+/// Recalls a message that was sent to this chat.
 async fn revoke(State(world): State<World>, call: Call) -> Response {
     world.change(|state| {
-        let mut judge = Judge::new(state, &call);
-        let (body, session) = match judge.posted() {
+        let mut validator = Validator::new(state, &call);
+        let (body, session) = match validator.authenticate_post() {
             Ok(found) => found,
-            Err(refused) => return refused.answer(),
+            Err(refusal) => return refusal.response(),
         };
         let (id, to) = (text_of(&body["SvrMsgId"]), text_of(&body["ToUserName"]));
         let contact = session.contact(&to);
-        let sent = judge
+        let sent = validator
             .state
             .accounts
             .get_mut(&session.uin)
             .and_then(|account| account.sent.iter_mut().find(|sent| sent.msg_id.to_string() == id))
             .filter(|sent| Some(sent.to) == contact);
         let Some(sent) = sent else {
-            judge.broken("revoke_unknown", format!("no message {id:?} was sent to {to:?}"));
-            return answer::ret(RET_PARAMETER);
+            validator.report("revoke_unknown", format!("no message {id:?} was sent to {to:?}"));
+            return response::ret(response::RET_PARAMETER);
         };
         sent.revoked = true;
-        answer::json(&json!({
-            "BaseResponse": answer::base(0),
+        response::json(&json!({
+            "BaseResponse": response::base(0),
             "Introduction": "你可以撤回 2 分钟内的消息",
             "SysWording": "",
         }))

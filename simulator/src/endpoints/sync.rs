@@ -1,4 +1,4 @@
-//! The heart of a session: `synccheck` waits, `webwxsync` fetches.
+//! Inbound messages: `synccheck` waits for them, `webwxsync` fetches them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,78 +15,78 @@ use crate::account::Account;
 use crate::call::Call;
 use crate::inbox::Entry;
 use crate::record::text_of;
-use crate::rules::{Judge, RET_COOKIE, RET_PARAMETER, Refused};
-use crate::session::{KeyCount, Session, SyncKey, parse_keys};
-use crate::state::State as Simulated;
-use crate::wire::contact::Writer;
-use crate::wire::{answer, message};
+use crate::session::{KeyCount, Session, SyncKey, parse_sync_key};
+use crate::state::SimulatorState;
+use crate::validator::{Refusal, Validator};
+use crate::wire::contact::ContactWriter;
+use crate::wire::{message, response};
 use crate::world::World;
 
 pub(super) fn routes() -> Router<World> {
     Router::new().route(&format!("{BIN}/synccheck"), get(synccheck)).route(&format!("{BIN}/webwxsync"), post(sync))
 }
 
-/// Waits until there is something after the keys, the login ends, or the time is up.
+/// Waits until there are entries after the sync key, the login ends, or the long poll times out.
 async fn synccheck(State(world): State<World>, call: Call) -> Response {
-    let waiting = world.change(|state| admit(state, &call));
-    let (poll, bell, wait) = match waiting {
-        Ok(admitted) => admitted,
-        Err(refused) => return answer::synccheck(refused.0, 0),
+    let waiting = world.change(|state| accept_poll(state, &call));
+    let (poll, poll_wakeup, wait) = match waiting {
+        Ok(accepted) => accepted,
+        Err(refusal) => return response::synccheck(refusal.0, 0),
     };
-    let poll = Polling::start(&world, poll);
-    let told = async {
+    let poll = ActivePoll::start(&world, poll);
+    let waiting_response = async {
         loop {
-            let rung = bell.notified();
-            tokio::pin!(rung);
-            rung.as_mut().enable();
-            if let Some(response) = poll.look() {
+            let woken = poll_wakeup.notified();
+            tokio::pin!(woken);
+            woken.as_mut().enable();
+            if let Some(response) = poll.ready_response() {
                 return response;
             }
-            rung.await;
+            woken.await;
         }
     };
-    tokio::time::timeout(wait, told).await.unwrap_or_else(|_| answer::synccheck(0, 0))
+    tokio::time::timeout(wait, waiting_response).await.unwrap_or_else(|_| response::synccheck(0, 0))
 }
 
-/// A synccheck that may wait: its session and how far the client is.
-struct Poll {
+/// A valid synccheck: its session and the inbox position of its sync key.
+struct PollRequest {
     sid: String,
     uin: u64,
     position: usize,
 }
 
-fn admit(state: &mut Simulated, call: &Call) -> Result<(Poll, Arc<Notify>, Duration), Refused> {
+fn accept_poll(state: &mut SimulatorState, call: &Call) -> Result<(PollRequest, Arc<Notify>, Duration), Refusal> {
     let wait = state.config.long_poll;
-    let mut judge = Judge::new(state, call);
-    judge.host("webpush.");
-    let session = judge.session(call.query("sid"))?;
+    let mut validator = Validator::new(state, call);
+    validator.check_host("webpush.");
+    let session = validator.find_session(call.query("sid"))?;
     if call.query("uin") != session.uin.to_string() {
-        judge.broken("uin_wrong", format!("uin is {:?}", call.query("uin")));
+        validator.report("uin_wrong", format!("uin is {:?}", call.query("uin")));
     }
-    judge.skey(call.query("skey"), &session);
-    judge.device_id(call.query("deviceid"), &session);
-    judge.cookies_of(&session);
+    validator.check_skey(call.query("skey"), &session);
+    validator.check_device_id(call.query("deviceid"), &session);
+    validator.check_cookies(&session);
     if let Some(code) = session.ended {
-        return Err(Refused(code));
+        return Err(Refusal(code));
     }
     let keys = call.query("synckey");
-    let Some(position) = parse_keys(keys).and_then(|keys| session.position(&keys)) else {
-        judge.broken("synckey_unknown", format!("{keys:?} was never sent out"));
-        return Err(Refused(RET_PARAMETER));
+    let Some(position) = parse_sync_key(keys).and_then(|keys| session.position_of(&keys)) else {
+        validator.report("synckey_unknown", format!("{keys:?} was never sent out"));
+        return Err(Refusal(response::RET_PARAMETER));
     };
-    confirm(state, &session, position);
-    let account = state.accounts.get(&session.uin).ok_or(Refused(RET_COOKIE))?;
-    Ok((Poll { sid: session.sid, uin: session.uin, position }, Arc::clone(&account.bell), wait))
+    confirm_position(state, &session, position);
+    let account = state.accounts.get(&session.uin).ok_or(Refusal(response::RET_COOKIE))?;
+    Ok((PollRequest { sid: session.sid, uin: session.uin, position }, Arc::clone(&account.poll_wakeup), wait))
 }
 
-/// A synccheck that waits, counted as long as it lives.
-struct Polling<'a> {
+/// A waiting synccheck. The session counts it until it is dropped.
+struct ActivePoll<'a> {
     world: &'a World,
-    poll: Poll,
+    poll: PollRequest,
 }
 
-impl<'a> Polling<'a> {
-    fn start(world: &'a World, poll: Poll) -> Self {
+impl<'a> ActivePoll<'a> {
+    fn start(world: &'a World, poll: PollRequest) -> Self {
         world.change(|state| {
             if let Some(session) = state.sessions.get_mut(&poll.sid) {
                 session.polling += 1;
@@ -95,22 +95,22 @@ impl<'a> Polling<'a> {
         Self { world, poll }
     }
 
-    fn look(&self) -> Option<Response> {
+    fn ready_response(&self) -> Option<Response> {
         let state = self.world.lock();
         if let Some(code) = state.sessions.get(&self.poll.sid).and_then(|session| session.ended) {
-            return Some(answer::synccheck(code, 0));
+            return Some(response::synccheck(code, 0));
         }
         let account = state.accounts.get(&self.poll.uin)?;
         match account.inbox.after(self.poll.position, 1).first() {
-            Some(Entry::Message(_)) => Some(answer::synccheck(0, 2)),
-            Some(Entry::Changed(_) | Entry::Removed(_)) => Some(answer::synccheck(0, 4)),
-            None if state.closed => Some(answer::synccheck(0, 0)),
+            Some(Entry::Message(_)) => Some(response::synccheck(0, 2)),
+            Some(Entry::Changed(_) | Entry::Removed(_)) => Some(response::synccheck(0, 4)),
+            None if state.closed => Some(response::synccheck(0, 0)),
             None => None,
         }
     }
 }
 
-impl Drop for Polling<'_> {
+impl Drop for ActivePoll<'_> {
     fn drop(&mut self) {
         self.world.change(|state| {
             if let Some(session) = state.sessions.get_mut(&self.poll.sid) {
@@ -120,65 +120,65 @@ impl Drop for Polling<'_> {
     }
 }
 
-/// What came after the keys; asked again with the same keys, it answers the same again.
+/// Returns the entries after the sync key. The same key returns the same entries again.
 async fn sync(State(world): State<World>, call: Call) -> Response {
     world.change(|state| {
-        let mut judge = Judge::new(state, &call);
-        let (body, session) = match judge.posted() {
+        let mut validator = Validator::new(state, &call);
+        let (body, session) = match validator.authenticate_post() {
             Ok(found) => found,
-            Err(refused) => return refused.answer(),
+            Err(refusal) => return refusal.response(),
         };
-        check_query(&mut judge, &session);
-        let Some(position) = position(&mut judge, &session, &body["SyncKey"]) else {
-            return answer::ret(RET_PARAMETER);
+        check_query(&mut validator, &session);
+        let Some(position) = parse_position(&mut validator, &session, &body["SyncKey"]) else {
+            return response::ret(response::RET_PARAMETER);
         };
-        confirm(state, &session, position);
+        confirm_position(state, &session, position);
         let limit = state.config.sync_batch;
         match state.accounts.get(&session.uin) {
-            Some(account) => news(account, &session, position, limit),
-            None => answer::ret(RET_COOKIE),
+            Some(account) => sync_response(account, &session, position, limit),
+            None => response::ret(response::RET_COOKIE),
         }
     })
 }
 
-fn check_query(judge: &mut Judge<'_>, session: &Session) {
-    let sid = judge.call.query("sid").to_owned();
+fn check_query(validator: &mut Validator<'_>, session: &Session) {
+    let sid = validator.call.query("sid").to_owned();
     if sid.replace(' ', "+") != session.sid {
-        judge.broken("sid_wrong", format!("sid in the query is {sid:?}"));
+        validator.report("sid_wrong", format!("sid in the query is {sid:?}"));
     } else if sid != session.sid {
-        judge.tolerated("sid_not_encoded", "the + of the sid came as a space");
+        validator.tolerate("sid_not_encoded", "the + of the sid came as a space");
     }
-    judge.skey(judge.call.query("skey"), session);
+    validator.check_skey(validator.call.query("skey"), session);
 }
 
-fn position(judge: &mut Judge<'_>, session: &Session, given: &Value) -> Option<usize> {
+fn parse_position(validator: &mut Validator<'_>, session: &Session, given: &Value) -> Option<usize> {
     let keys: Option<SyncKey> = serde_json::from_value(given.clone()).ok();
-    let found = keys.as_ref().and_then(|keys| session.position(&keys.list));
+    let found = keys.as_ref().and_then(|keys| session.position_of(&keys.list));
     match (&keys, found) {
         (Some(keys), Some(_)) if keys.count != keys.list.len() => {
-            judge.broken("synckey_count", format!("Count is {}, the list has {}", keys.count, keys.list.len()));
+            validator.report("synckey_count", format!("Count is {}, the list has {}", keys.count, keys.list.len()));
         }
-        (_, None) => judge.broken("synckey_unknown", format!("{} was never sent out", text_of(given))),
+        (_, None) => validator.report("synckey_unknown", format!("{} was never sent out", text_of(given))),
         _ => {}
     }
     found
 }
 
-fn confirm(state: &mut Simulated, session: &Session, position: usize) {
+fn confirm_position(state: &mut SimulatorState, session: &Session, position: usize) {
     if let Some(session) = state.sessions.get_mut(&session.sid) {
         session.confirmed = session.confirmed.max(position);
     }
 }
 
-fn news(account: &Account, session: &Session, position: usize, limit: usize) -> Response {
-    let writer = Writer { book: &account.book, session };
+fn sync_response(account: &Account, session: &Session, position: usize, limit: usize) -> Response {
+    let writer = ContactWriter { book: &account.book, session };
     let entries = account.inbox.after(position, limit);
     let next = position + entries.len();
     let (mut messages, mut changed, mut removed) = (Vec::new(), Vec::new(), Vec::new());
     for entry in entries {
         match entry {
             Entry::Message(message) => messages.push(message::row(message, session)),
-            Entry::Changed(contact) => changed.extend(writer.changed(*contact)),
+            Entry::Changed(contact) => changed.extend(writer.mod_contact(*contact)),
             Entry::Removed(contact) => removed.push(json!({
                 "UserName": session.user_name(*contact),
                 "ContactFlag": 0,
@@ -186,8 +186,8 @@ fn news(account: &Account, session: &Session, position: usize, limit: usize) -> 
         }
     }
     let keys = session.sync_key(next, KeyCount::Seven);
-    answer::json(&json!({
-        "BaseResponse": answer::base(0),
+    response::json(&json!({
+        "BaseResponse": response::base(0),
         "AddMsgCount": messages.len(),
         "AddMsgList": messages,
         "ModContactCount": changed.len(),

@@ -1,4 +1,4 @@
-//! Messages other than text, with the fields that WeChat fills for each kind.
+//! Messages other than text, with the fields that WeChat sets for each kind.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -7,7 +7,7 @@ use crate::names::scramble;
 use crate::person::Person;
 use crate::wire::text;
 
-/// A kind of message.
+/// A kind of message other than text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -23,7 +23,7 @@ pub enum Kind {
         seconds: u32,
     },
     Sticker,
-    /// A file; its size is that of the push's `media`.
+    /// A file. Its size is the size of the push's `media`.
     File {
         name: String,
     },
@@ -31,7 +31,7 @@ pub enum Kind {
         title: String,
         url: String,
     },
-    /// Somebody's name card.
+    /// A person's name card.
     Card {
         nick_name: String,
         alias: String,
@@ -39,31 +39,31 @@ pub enum Kind {
         city: String,
     },
     Location {
-        /// Degrees, as text: WeChat sends six digits.
+        /// Degrees as text. WeChat sends six decimal places.
         latitude: String,
         longitude: String,
         label: String,
         poi_name: String,
     },
-    /// Somebody asks to be a friend; it comes from `fmessage`, whoever the push is from. The ticket
-    /// that accepts it is in `RecommendInfo`.
+    /// A friend request. It always comes from `fmessage`, regardless of the push's `from`. `RecommendInfo`
+    /// contains the ticket that accepts it.
     FriendRequest {
         person: Person,
         words: String,
     },
-    /// A message was taken back: its id.
+    /// The recall of the message with this id.
     Recall {
         msg_id: String,
         notice: String,
     },
-    /// A line of WeChat's own, such as "you may now chat".
+    /// A notice from WeChat itself, for example "you may now chat".
     System {
         text: String,
     },
 }
 
 impl Kind {
-    /// `MsgType`.
+    /// The `MsgType` of this kind.
     pub(crate) fn msg_type(&self) -> u32 {
         match self {
             Self::Picture { .. } => 3,
@@ -79,7 +79,7 @@ impl Kind {
         }
     }
 
-    /// `Content`, escaped for the wire.
+    /// The `Content` of this kind, escaped for the wire.
     pub(crate) fn content(&self, id: u64, size: usize) -> String {
         match self {
             Self::Picture { .. } => xml(&format!(
@@ -127,7 +127,7 @@ impl Kind {
         }
     }
 
-    /// The other fields that this kind fills.
+    /// The other fields that WeChat sets for this kind.
     pub(crate) fn fields(&self, id: u64, size: usize) -> Map<String, Value> {
         let fields = match self {
             Self::Picture { width, height } => json!({"ImgWidth": width, "ImgHeight": height, "ImgStatus": 2}),
@@ -181,7 +181,7 @@ pub(crate) fn ticket(id: u64) -> String {
     format!("v2_{id:x}{:016x}@stranger", scramble(id))
 }
 
-/// XML in a message: escaped like any text.
+/// Escapes XML in a message. WeChat escapes it like any text.
 fn xml(payload: &str) -> String {
     text::message(payload)
 }

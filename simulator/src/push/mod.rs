@@ -1,4 +1,4 @@
-//! What reaches an account from outside: who writes, and what.
+//! Messages to push to an account: the sender and the content.
 
 mod kind;
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 pub use kind::Kind;
 pub(crate) use kind::ticket;
 
-/// Who writes. Names are nicknames, remarks or keys such as `friend/3`.
+/// The sender. Names are nicknames, remarks or keys such as `friend/3`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum From {
@@ -18,11 +18,11 @@ pub enum From {
         member: String,
     },
     OfficialAccount(String),
-    /// The account's own phone writes to somebody (a friend, a group, `filehelper`).
+    /// The account's own phone writes to a contact: a friend, a group or `filehelper`.
     Phone {
         to: String,
     },
-    /// WeChat itself, as in friend requests: `fmessage`, `weixin`.
+    /// WeChat itself: `fmessage` for friend requests, `weixin` and others.
     Special(String),
 }
 
@@ -48,19 +48,18 @@ impl From {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Push {
     pub from: From,
-    /// Plain text: escaped, with emoji as WeChat has them. Message type 1.
+    /// Plain text, which the simulator escapes and encodes as WeChat does. Message type 1.
     #[serde(default)]
     pub text: String,
-    /// Something other than text.
+    /// A kind other than text.
     #[serde(default)]
     pub kind: Option<Kind>,
-    /// The bytes behind a picture, voice, video or file; a small one is made up where this is
-    /// empty. Base64 in JSON.
+    /// The bytes of a picture, voice message, video or file. If this is empty, the simulator generates small
+    /// media. Base64 in JSON.
     #[serde(default, with = "base64")]
     pub media: Vec<u8>,
-    /// Fields of the message as they shall go over the wire, laid over the usual ones: any
-    /// `MsgType`, a `Content` that is already escaped. In a group the sender's prefix is still
-    /// put before `Content`.
+    /// Fields that override those of the message and go over the wire unchanged: any `MsgType`, or a
+    /// `Content` that is already escaped. In a group, the author prefix is still added to `Content`.
     #[serde(default)]
     pub fields: Map<String, Value>,
 }

@@ -1,4 +1,4 @@
-//! Contacts in the shapes of webwxgetcontact, webwxbatchgetcontact, webwxinit and `ModContactList`.
+//! Contacts in the formats of webwxgetcontact, webwxbatchgetcontact, webwxinit and `ModContactList`.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::names::{encry_chat_room_id, scramble};
 use crate::session::Session;
 use crate::wire::text;
 
-/// A contact with all its fields, under WeChat's names.
+/// A contact with all fields of WeChat's format.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "PascalCase")]
 #[expect(clippy::struct_field_names, reason = "WeChat's own names")]
@@ -37,7 +37,7 @@ pub(crate) struct Contact {
     remark_py_quan_pin: String,
     star_friend: u32,
     app_account_flag: u32,
-    /// WeChat's spelling.
+    /// This is WeChat's spelling.
     statues: u32,
     attr_status: u32,
     province: String,
@@ -72,31 +72,31 @@ pub(crate) struct MemberRow {
     key_word: String,
 }
 
-/// How much of a group is told.
+/// Which members of a group the response contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Members {
-    /// webwxgetcontact: none, not even their number.
+    /// webwxgetcontact returns no members, and 0 as their number.
     None,
-    /// webwxinit: user names only.
+    /// webwxinit returns only their user names.
     Names,
-    /// webwxbatchgetcontact.
+    /// webwxbatchgetcontact returns all their data.
     All,
 }
 
-/// Writes an account's contacts for one session.
-pub(crate) struct Writer<'a> {
+/// Formats an account's contacts for one session.
+pub(crate) struct ContactWriter<'a> {
     pub(crate) book: &'a Book,
     pub(crate) session: &'a Session,
 }
 
-impl Writer<'_> {
+impl ContactWriter<'_> {
     pub(crate) fn contact(&self, contact: ContactRef, members: Members) -> Option<Contact> {
         match contact {
             ContactRef::Group(group) => self.group(group, members),
             ContactRef::Special(name) => Some(Contact {
                 user_name: name.into(),
                 nick_name: self.book.nick_name(contact),
-                head_img_url: self.picture_url(contact, 0),
+                head_img_url: self.avatar_url(contact, 0),
                 contact_flag: 1,
                 verify_flag: if name == "filehelper" { 0 } else { 56 },
                 ..Contact::default()
@@ -112,7 +112,7 @@ impl Writer<'_> {
             uin: person.uin,
             user_name: self.session.user_name(contact),
             nick_name: text::name(&person.nick_name),
-            head_img_url: self.picture_url(contact, person.head_seq),
+            head_img_url: self.avatar_url(contact, person.head_seq),
             contact_flag: if matches!(contact, ContactRef::Stranger { .. }) { 0 } else { 3 },
             remark_name: text::name(&person.remark_name),
             sex: person.sex,
@@ -133,13 +133,13 @@ impl Writer<'_> {
         let contact = ContactRef::Group(group);
         let member_list = match members {
             Members::None => Vec::new(),
-            Members::Names => self.rows(group, false),
-            Members::All => self.rows(group, true),
+            Members::Names => self.member_rows(group, false),
+            Members::All => self.member_rows(group, true),
         };
         Some(Contact {
             user_name: self.session.user_name(contact),
             nick_name: text::name(&found.nick_name),
-            head_img_url: self.picture_url(contact, found.head_seq),
+            head_img_url: self.avatar_url(contact, found.head_seq),
             contact_flag: if found.saved { 3 } else { 2 },
             member_count: member_list.len(),
             statues: 1,
@@ -153,14 +153,14 @@ impl Writer<'_> {
         })
     }
 
-    fn rows(&self, group: u32, full: bool) -> Vec<MemberRow> {
+    fn member_rows(&self, group: u32, full: bool) -> Vec<MemberRow> {
         self.book
-            .seats(group)
+            .group_members(group)
             .into_iter()
-            .map(|seat| MemberRow {
-                user_name: self.session.user_name(seat.contact),
-                nick_name: if full { text::name(&self.book.nick_name(seat.contact)) } else { String::new() },
-                display_name: if full { text::name(&seat.display_name) } else { String::new() },
+            .map(|member| MemberRow {
+                user_name: self.session.user_name(member.contact),
+                nick_name: if full { text::name(&self.book.nick_name(member.contact)) } else { String::new() },
+                display_name: if full { text::name(&member.display_name) } else { String::new() },
                 attr_status: 102_501,
                 ..MemberRow::default()
             })
@@ -168,7 +168,7 @@ impl Writer<'_> {
     }
 
     /// An entry of `ModContactList`, which has fewer fields than a contact.
-    pub(crate) fn changed(&self, contact: ContactRef) -> Option<Value> {
+    pub(crate) fn mod_contact(&self, contact: ContactRef) -> Option<Value> {
         let full = self.contact(contact, Members::All)?;
         Some(json!({
             "UserName": full.user_name,
@@ -195,7 +195,7 @@ impl Writer<'_> {
         }))
     }
 
-    /// The `User` of webwxinit.
+    /// The `User` object of webwxinit.
     pub(crate) fn user(&self) -> Value {
         let contact = ContactRef::Myself;
         let user_name = self.session.user_name(contact);
@@ -204,7 +204,7 @@ impl Writer<'_> {
             "Uin": self.session.uin,
             "UserName": user_name,
             "NickName": text::name(&myself.nick_name),
-            "HeadImgUrl": self.picture_url(contact, myself.head_seq),
+            "HeadImgUrl": self.avatar_url(contact, myself.head_seq),
             "RemarkName": "", "PYInitial": "", "PYQuanPin": "",
             "RemarkPYInitial": "", "RemarkPYQuanPin": "",
             "HideInputBarFlag": 0, "StarFriend": 0,
@@ -215,8 +215,8 @@ impl Writer<'_> {
         })
     }
 
-    /// The picture's address: its `seq` is the same in every session.
-    fn picture_url(&self, contact: ContactRef, seq: u32) -> String {
+    /// The path of the avatar. Its `seq` is the same in every session.
+    fn avatar_url(&self, contact: ContactRef, seq: u32) -> String {
         let seq = match (seq, contact) {
             (0, ContactRef::Group(_)) => 0,
             (0, contact) => 600_000_000 + (scramble(self.session.uin ^ contact.code()) & 0x00ff_ffff),

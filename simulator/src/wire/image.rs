@@ -1,6 +1,6 @@
-//! Small pictures, made from a number, so that avatars and photos can be told apart.
+//! Small generated pictures. The seed makes them different from each other.
 
-/// A PNG of one colour, 16 × 16.
+/// A PNG of 16 × 16 pixels in one colour.
 pub(crate) fn picture(seed: u64) -> Vec<u8> {
     const SIDE: u16 = 16;
     let colour = crate::names::scramble(seed).to_le_bytes();
@@ -13,7 +13,7 @@ pub(crate) fn picture(seed: u64) -> Vec<u8> {
     file
 }
 
-/// The text as a QR code, a PNG with a quiet zone; `None` if it is too long for one.
+/// The text as a QR code in a PNG with a quiet zone. Returns `None` if the text is too long.
 pub(crate) fn qr_code(text: &str) -> Option<Vec<u8>> {
     const SCALE: usize = 8;
     const QUIET: usize = 4;

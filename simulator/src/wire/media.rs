@@ -1,10 +1,10 @@
-//! Small media of each kind, for messages that were pushed without any.
+//! Small generated media, for messages that were pushed without any.
 
 use super::image;
 use crate::push::Kind;
 
-/// Bytes that fit the kind and differ from message to message.
-pub(crate) fn made_up(kind: &Kind, id: u64) -> Vec<u8> {
+/// Valid bytes for the kind of message. They differ from message to message.
+pub(crate) fn placeholder(kind: &Kind, id: u64) -> Vec<u8> {
     match kind {
         Kind::Picture { .. } => image::picture(id),
         Kind::Sticker => gif(id),
@@ -20,7 +20,7 @@ pub(crate) fn made_up(kind: &Kind, id: u64) -> Vec<u8> {
     }
 }
 
-/// Told from the first bytes, as the answers' `Content-Type`.
+/// Determines the `Content-Type` from the first bytes.
 pub(crate) fn content_type(bytes: &[u8]) -> &'static str {
     match bytes {
         [0x89, b'P', b'N', b'G', ..] => "image/png",
@@ -41,8 +41,8 @@ fn gif(id: u64) -> Vec<u8> {
     file
 }
 
-/// A few silent frames (MPEG-1 layer 3, 128 kbit/s, 44.1 kHz: 417 bytes each); the id hides in the
-/// padding of the last.
+/// Four silent frames (MPEG-1 layer 3, 128 kbit/s, 44.1 kHz: 417 bytes each). The padding of the last one
+/// contains the id.
 fn mp3(id: u64) -> Vec<u8> {
     const FRAMES: usize = 4;
     const FRAME: usize = 417;
@@ -56,7 +56,7 @@ fn mp3(id: u64) -> Vec<u8> {
     file
 }
 
-/// A file type box and a box of nothing.
+/// An MP4 with a file type box and an empty box. The empty box contains the id.
 fn mp4(id: u64) -> Vec<u8> {
     let mut file = vec![0, 0, 0, 20];
     file.extend(b"ftypisom\x00\x00\x02\x00isom");

@@ -1,4 +1,4 @@
-//! Messages in the shape of `AddMsgList`.
+//! Messages in the format of `AddMsgList`.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::session::Session;
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Row<'a> {
-    /// A string; `NewMsgId` is the same as a number above 2^53.
+    /// A string. `NewMsgId` is the same value as a number, which is above 2^53.
     msg_id: String,
     from_user_name: String,
     to_user_name: String,
@@ -69,9 +69,10 @@ struct AppInfo<'a> {
     r#type: u32,
 }
 
-/// The message as this session sees it.
+/// Formats the message for this session.
 pub(crate) fn row(message: &Message, session: &Session) -> Value {
-    // Somebody else's message in a group tells who wrote it; one of one's own does not.
+    // In a group, the content of other people's messages starts with the author. The account's own messages
+    // have no prefix.
     let prefixed = message.member.filter(|_| matches!(message.from, ContactRef::Group(_))).map(|member| {
         let written = message.fields.get("Content").and_then(Value::as_str).unwrap_or(&message.content);
         format!("{}:<br/>{written}", session.user_name(member))

@@ -1,15 +1,15 @@
-//! `multipart/form-data`, as uploads come.
+//! Parser for `multipart/form-data`, the format of uploads.
 
 /// One part of a form.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Part<'a> {
     pub(crate) name: String,
-    /// Whether it has a file name.
+    /// Whether the part has a file name.
     pub(crate) is_file: bool,
     pub(crate) bytes: &'a [u8],
 }
 
-/// The form's parts, or `None` if it is none.
+/// The parts of the form. Returns `None` if the body is not a valid form.
 pub(crate) fn parts<'a>(content_type: &str, body: &'a [u8]) -> Option<Vec<Part<'a>>> {
     let boundary = content_type.split("boundary=").nth(1)?.split(';').next()?.trim().trim_matches('"');
     let first = format!("--{boundary}");
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_form_is_taken_apart() {
+    fn a_form_is_parsed() {
         let body = "--x\r\nContent-Disposition: form-data; name=\"size\"\r\n\r\n3\r\n\
                     --x\r\nContent-Disposition: form-data; name=\"filename\"; filename=\"a.png\"\r\n\
                     Content-Type: image/png\r\n\r\na\r\n-\r\n--x--\r\n";

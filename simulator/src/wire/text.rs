@@ -1,7 +1,7 @@
-//! Text as Web WeChat sends it: entities, `<br/>`, emoji as spans.
+//! Text in Web WeChat's encoding: entities, `<br/>`, and emoji as spans.
 
-/// Emoji that come with the code of another one; seen by itchat, which has a table to mend it.
-const WRONG: [(u32, u32); 9] = [
+/// Emoji that WeChat sends with the code of another emoji. itchat found them and has a table to correct them.
+const WRONG_EMOJI: [(u32, u32); 9] = [
     (0x1f601, 0x1f63c),
     (0x1f602, 0x1f639),
     (0x1f603, 0x1f63a),
@@ -13,12 +13,12 @@ const WRONG: [(u32, u32); 9] = [
     (0x1f622, 0x1f63f),
 ];
 
-/// A message's text: `& < >` as entities, a newline as `<br/>`, emoji as spans.
+/// Encodes a message's text: `& < >` become entities, a newline becomes `<br/>`, emoji become spans.
 pub(crate) fn message(text: &str) -> String {
     escape(text, true)
 }
 
-/// A name: as in a message, but a newline stays.
+/// Encodes a name like a message, but keeps newlines.
 pub(crate) fn name(text: &str) -> String {
     escape(text, false)
 }
@@ -32,7 +32,7 @@ fn escape(text: &str, lines: bool) -> String {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '\n' if lines => out.push_str("<br/>"),
-            // Two regional indicators are a flag: ten hex digits.
+            // Two regional indicators form a flag. Its code has ten hex digits.
             '\u{1f1e6}'..='\u{1f1ff}' => match rest.next_if(|next| is_regional(*next)) {
                 Some(second) => span(&mut out, &format!("{:x}{:x}", u32::from(c), u32::from(second))),
                 None => out.push(c),
@@ -44,7 +44,7 @@ fn escape(text: &str, lines: bool) -> String {
             }
             c if is_old_emoji(c) => {
                 let code = u32::from(c);
-                let sent = WRONG.iter().find(|(right, _)| *right == code).map_or(code, |wrong| wrong.1);
+                let sent = WRONG_EMOJI.iter().find(|(right, _)| *right == code).map_or(code, |wrong| wrong.1);
                 span(&mut out, &format!("{sent:x}"));
             }
             c => out.push(c),
@@ -56,7 +56,7 @@ fn escape(text: &str, lines: bool) -> String {
 fn span(out: &mut String, code: &str) {
     out.push_str("<span class=\"emoji emoji");
     out.push_str(code);
-    // WeChat forgets the last character of this one.
+    // WeChat drops the last character of this span.
     out.push_str(if code == "1f450" { "\"></span" } else { "\"></span>" });
 }
 
@@ -72,7 +72,7 @@ fn is_key_cap(mut rest: impl Iterator<Item = char>) -> bool {
     }
 }
 
-/// The emoji of before 2014 become spans; younger ones are sent as they are.
+/// Emoji from before 2014 become spans. WeChat sends newer ones unchanged.
 fn is_old_emoji(c: char) -> bool {
     matches!(c, '\u{1f300}'..='\u{1f320}' | '\u{1f330}'..='\u{1f37c}' | '\u{1f380}'..='\u{1f393}'
         | '\u{1f3a0}'..='\u{1f3ca}' | '\u{1f3e0}'..='\u{1f3f0}' | '\u{1f400}'..='\u{1f43e}'
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn entities_and_lines() {
+    fn entities_and_newlines() {
         assert_eq!(message("a<b>&\nc"), "a&lt;b&gt;&amp;<br/>c");
         assert_eq!(name("Tom & <Jerry>"), "Tom &amp; &lt;Jerry&gt;");
     }
@@ -95,11 +95,11 @@ mod tests {
     fn emoji_as_wechat_sends_them() {
         let span = |code: &str| format!("<span class=\"emoji emoji{code}\"></span>");
         assert_eq!(message("😄"), span("1f604"));
-        assert_eq!(message("😂"), span("1f639"), "a wrong code");
+        assert_eq!(message("😂"), span("1f639"), "WeChat sends a wrong code");
         assert_eq!(message("🇨🇳"), span("1f1e81f1f3"), "a flag");
         assert_eq!(message("1️⃣"), span("3120e3"), "a key cap");
         assert_eq!(message("1 + 1"), "1 + 1");
         assert_eq!(message("👐"), "<span class=\"emoji emoji1f450\"></span");
-        assert_eq!(message("🤔"), "🤔", "a young one");
+        assert_eq!(message("🤔"), "🤔", "a newer emoji");
     }
 }

@@ -1,42 +1,43 @@
-//! What is written to the account and by it.
+//! Messages to and from the account.
 
 use serde_json::Map;
 
 use super::{ControlError, World};
-use crate::account::Uin;
 use crate::clock;
 use crate::contact_ref::ContactRef;
 use crate::inbox::Message;
 use crate::push::{From, Kind, Push, ticket};
 use crate::record::{Pushed, Sent};
-use crate::state::State;
+use crate::spec::Uin;
+use crate::state::SimulatorState;
 use crate::upload::Upload;
 use crate::wire::{media, text};
 
 impl World {
-    /// Pushes a text; returns WeChat's message id.
+    /// Pushes a text. Returns WeChat's message id.
     pub fn push_text(&self, uin: Uin, from: From, text: impl Into<String>) -> Result<u64, ControlError> {
         self.push(uin, &Push::text(from, text))
     }
 
-    /// Pushes a message of any kind; returns WeChat's message id. It waits in the account's inbox
-    /// if no client is there.
+    /// Pushes a message of any kind. Returns WeChat's message id. Without an active client the message stays
+    /// in the account's inbox.
     pub fn push(&self, uin: Uin, push: &Push) -> Result<u64, ControlError> {
         self.change(|state| {
-            let route = route(state, uin, &push.from)?;
+            let route = resolve_route(state, uin, &push.from)?;
             deliver(state, uin, push, route)
         })
     }
 
-    /// Pushes many at once; if one of them cannot be, none is.
+    /// Pushes all messages. If one of them is invalid, none is pushed.
     pub fn push_all(&self, all: &[(Uin, Push)]) -> Result<Vec<u64>, ControlError> {
         self.change(|state| {
-            let routes: Result<Vec<Route>, _> = all.iter().map(|(uin, push)| route(state, *uin, &push.from)).collect();
+            let routes: Result<Vec<Route>, _> =
+                all.iter().map(|(uin, push)| resolve_route(state, *uin, &push.from)).collect();
             all.iter().zip(routes?).map(|((uin, push), route)| deliver(state, *uin, push, route)).collect()
         })
     }
 
-    /// What was pushed to the account, in order.
+    /// The messages that were pushed to the account, in order.
     pub fn pushed(&self, uin: Uin) -> Vec<Pushed> {
         self.lock().accounts.get(&uin).map_or_else(Vec::new, |account| account.inbox.pushed.clone())
     }
@@ -46,42 +47,54 @@ impl World {
         self.lock().uploads.get(media_id).cloned()
     }
 
-    /// What the account's clients have sent, in order.
+    /// The messages that the account's clients have sent, in order.
     pub fn sent(&self, uin: Uin) -> Vec<Sent> {
         self.lock().accounts.get(&uin).map_or_else(Vec::new, |account| account.sent.clone())
     }
 }
 
-/// From whom, to whom, and who wrote it in a group.
-type Route = (ContactRef, ContactRef, Option<ContactRef>);
+/// The sender and the recipient of a pushed message.
+#[derive(Clone, Copy)]
+struct Route {
+    from: ContactRef,
+    to: ContactRef,
+    /// The author, in a group.
+    member: Option<ContactRef>,
+}
 
-fn route(state: &State, uin: Uin, from: &From) -> Result<Route, ControlError> {
+impl Route {
+    fn to_account(from: ContactRef) -> Self {
+        Self { from, to: ContactRef::Myself, member: None }
+    }
+}
+
+fn resolve_route(state: &SimulatorState, uin: Uin, from: &From) -> Result<Route, ControlError> {
     let book = &state.accounts.get(&uin).ok_or(ControlError::NoAccount(uin))?.book;
     let unknown = |name: &str| ControlError::NoContact(name.into());
     Ok(match from {
-        From::Friend(name) => (book.friend(name).ok_or_else(|| unknown(name))?, ContactRef::Myself, None),
-        From::OfficialAccount(name) => {
-            (book.official_account(name).ok_or_else(|| unknown(name))?, ContactRef::Myself, None)
-        }
-        From::Special(name) => (ContactRef::special(name).ok_or_else(|| unknown(name))?, ContactRef::Myself, None),
+        From::Friend(name) => Route::to_account(book.friend(name).ok_or_else(|| unknown(name))?),
+        From::OfficialAccount(name) => Route::to_account(book.official_account(name).ok_or_else(|| unknown(name))?),
+        From::Special(name) => Route::to_account(ContactRef::special(name).ok_or_else(|| unknown(name))?),
         From::Group { group, member } => {
-            let index = book.group_called(group).ok_or_else(|| unknown(group))?;
-            // A system message of a group has no sender.
-            let writer = match member.as_str() {
+            let index = book.group_by_name(group).ok_or_else(|| unknown(group))?;
+            // A system message of a group has no author.
+            let member = match member.as_str() {
                 "" => None,
                 name => Some(book.member(index, name).ok_or_else(|| unknown(name))?),
             };
-            (ContactRef::Group(index), ContactRef::Myself, writer)
+            Route { member, ..Route::to_account(ContactRef::Group(index)) }
         }
-        From::Phone { to } => (ContactRef::Myself, book.find(to).ok_or_else(|| unknown(to))?, None),
+        From::Phone { to } => {
+            Route { from: ContactRef::Myself, to: book.find(to).ok_or_else(|| unknown(to))?, member: None }
+        }
     })
 }
 
-/// Puts a message into the inbox.
-fn deliver(state: &mut State, uin: Uin, push: &Push, (from, to, member): Route) -> Result<u64, ControlError> {
+/// Appends a message to the inbox.
+fn deliver(state: &mut SimulatorState, uin: Uin, push: &Push, route: Route) -> Result<u64, ControlError> {
     let id = state.next_message_id();
     let media = match &push.kind {
-        Some(kind) if push.media.is_empty() => media::made_up(kind, id),
+        Some(kind) if push.media.is_empty() => media::placeholder(kind, id),
         _ => push.media.clone(),
     };
     let (mut fields, msg_type, content) = match &push.kind {
@@ -92,16 +105,16 @@ fn deliver(state: &mut State, uin: Uin, push: &Push, (from, to, member): Route) 
     let petitioner = match &push.kind {
         Some(Kind::FriendRequest { person, .. }) => {
             let account = state.accounts.get_mut(&uin).ok_or(ControlError::NoAccount(uin))?;
-            Some(account.book.add_petitioner(person.clone(), ticket(id)))
+            Some(account.book.add_friend_request(person.clone(), ticket(id)))
         }
         _ => None,
     };
-    let from = if petitioner.is_some() { ContactRef::Special("fmessage") } else { from };
+    let from = if petitioner.is_some() { ContactRef::Special("fmessage") } else { route.from };
     let message = Message {
         id,
         from,
-        to,
-        member,
+        to: route.to,
+        member: route.member,
         msg_type,
         content,
         fields,

@@ -1,17 +1,18 @@
-//! How the account's contacts change.
+//! Changes of the account's contacts.
 
 use super::{ControlError, World};
-use crate::account::{Account, Uin};
+use crate::account::Account;
 use crate::contact_ref::ContactRef;
 use crate::inbox::Entry;
 use crate::person::{Group, Member, Person};
+use crate::spec::Uin;
 
 impl World {
-    /// Changes a friend or official account (a new nickname, remark, picture) and tells the client
-    /// by `ModContactList`.
+    /// Changes a friend or official account, for example the nickname, remark or picture. `ModContactList`
+    /// reports it.
     pub fn edit_contact(&self, uin: Uin, name: &str, edit: impl FnOnce(&mut Person)) -> Result<(), ControlError> {
-        let contact = self.on_account(uin, |account| {
-            let contact = found(account, name)?;
+        let contact = self.change_account(uin, |account| {
+            let contact = find_contact(account, name)?;
             let mut person =
                 account.book.person(contact).ok_or_else(|| ControlError::NoContact(name.into()))?.into_owned();
             edit(&mut person);
@@ -22,11 +23,11 @@ impl World {
         Ok(())
     }
 
-    /// Changes a group's name, picture or members, and tells the client by `ModContactList`.
+    /// Changes a group's name, picture or members. `ModContactList` reports it.
     pub fn edit_group(&self, uin: Uin, name: &str, edit: impl FnOnce(&mut Group)) -> Result<(), ControlError> {
-        let contact = self.on_account(uin, |account| {
+        let contact = self.change_account(uin, |account| {
             let unknown = || ControlError::NoContact(name.into());
-            let index = account.book.group_called(name).ok_or_else(unknown)?;
+            let index = account.book.group_by_name(name).ok_or_else(unknown)?;
             let mut group = account.book.group(index).ok_or_else(unknown)?.into_owned();
             edit(&mut group);
             account.book.edit_group(index, group);
@@ -36,17 +37,18 @@ impl World {
         Ok(())
     }
 
-    /// A new friend, told by `ModContactList`.
+    /// Adds a friend. `ModContactList` reports it.
     pub fn add_friend(&self, uin: Uin, person: Person) -> Result<ContactRef, ControlError> {
-        let contact = self.on_account(uin, |account| Ok(account.book.add_friend(person)))?;
+        let contact = self.change_account(uin, |account| Ok(account.book.add_friend(person)))?;
         self.change(|state| state.append(uin, Entry::Changed(contact)));
         Ok(contact)
     }
 
-    /// A new group, told by `ModContactList` if it is saved; else by its first message.
+    /// Adds a group. `ModContactList` reports it if it is saved. Otherwise clients learn of it from its first
+    /// message.
     pub fn add_group(&self, uin: Uin, group: Group) -> Result<ContactRef, ControlError> {
         let saved = group.saved;
-        let index = self.on_account(uin, |account| Ok(account.book.add_group(group)))?;
+        let index = self.change_account(uin, |account| Ok(account.book.add_group(group)))?;
         let contact = ContactRef::Group(index);
         if saved {
             self.change(|state| state.append(uin, Entry::Changed(contact)));
@@ -54,15 +56,15 @@ impl World {
         Ok(contact)
     }
 
-    /// Adds a member to a group, told by `ModContactList`.
+    /// Adds a member to a group. `ModContactList` reports it.
     pub fn add_member(&self, uin: Uin, group: &str, member: Member) -> Result<(), ControlError> {
         self.edit_group(uin, group, |group| group.members.push(member))
     }
 
-    /// A friend, group or official account is gone, told by `DelContactList`.
+    /// Removes a friend, group or official account. `DelContactList` reports it.
     pub fn remove_contact(&self, uin: Uin, name: &str) -> Result<(), ControlError> {
-        let contact = self.on_account(uin, |account| {
-            let contact = found(account, name)?;
+        let contact = self.change_account(uin, |account| {
+            let contact = find_contact(account, name)?;
             account.book.remove(contact);
             Ok(contact)
         })?;
@@ -70,16 +72,16 @@ impl World {
         Ok(())
     }
 
-    /// The user name that a contact has in the account's current web login.
+    /// The user name of a contact in the account's current web login.
     pub fn user_name(&self, uin: Uin, name: &str) -> Result<String, ControlError> {
         let state = self.lock();
         let account = state.accounts.get(&uin).ok_or(ControlError::NoAccount(uin))?;
-        let contact = found(account, name)?;
+        let contact = find_contact(account, name)?;
         let session = state.current_session(uin).ok_or(ControlError::NotLoggedIn(uin))?;
         Ok(session.user_name(contact))
     }
 }
 
-fn found(account: &Account, name: &str) -> Result<ContactRef, ControlError> {
+fn find_contact(account: &Account, name: &str) -> Result<ContactRef, ControlError> {
     account.book.find(name).ok_or_else(|| ControlError::NoContact(name.into()))
 }

@@ -1,4 +1,5 @@
-//! What a test, a demo or the control API does to the simulated WeChat, and waits for.
+//! The handle that tests, demos and the control API use: actions on the simulated WeChat, and waiting for its
+//! state.
 
 mod chat;
 mod contacts;
@@ -9,25 +10,27 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 use tokio::sync::Notify;
 
-use crate::account::{Account, AccountSpec, Uin};
+use crate::account::Account;
 use crate::config::{Config, Settings};
-use crate::fault::{Armed, Fault};
+use crate::fault::{ActiveFault, Fault};
 use crate::login::QrState;
 use crate::record::{Sent, Violation};
-use crate::state::State;
+use crate::spec::{AccountSpec, Uin};
+use crate::state::SimulatorState;
+use crate::wire::response::RET_LOGGED_OUT;
 
-/// A handle on the simulated WeChat; clones share it.
+/// A handle that controls the simulated WeChat. Clones share the same state.
 #[derive(Debug, Clone)]
 pub struct World(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    state: Mutex<State>,
-    /// Rung after every change that somebody may wait for.
+    state: Mutex<SimulatorState>,
+    /// Notified after every change.
     changed: Notify,
 }
 
-/// Why something cannot be done to the simulated WeChat.
+/// Why an action on the simulated WeChat failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ControlError {
     #[error("there is no account {0}")]
@@ -44,17 +47,17 @@ pub enum ControlError {
     NotLoggedIn(Uin),
 }
 
-/// An account as it stands.
+/// The current state of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AccountState {
     pub uin: Uin,
     /// webwxinit was answered and the login has not ended.
     pub online: bool,
-    /// A synccheck waits.
+    /// A synccheck is waiting.
     pub polling: bool,
-    /// Web logins so far.
+    /// The number of web logins so far.
     pub logins: u64,
-    /// Entries of the inbox, and how many of them the client has confirmed.
+    /// The number of inbox entries, and how many of them the client has confirmed.
     pub inbox: usize,
     pub confirmed: usize,
     pub sent: usize,
@@ -62,22 +65,22 @@ pub struct AccountState {
 
 impl World {
     pub(crate) fn new(config: Config, seed: u64) -> Self {
-        Self(Arc::new(Shared { state: Mutex::new(State::new(config, seed)), changed: Notify::new() }))
+        Self(Arc::new(Shared { state: Mutex::new(SimulatorState::new(config, seed)), changed: Notify::new() }))
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, SimulatorState> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes something and wakes whoever waits for a change.
-    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    /// Changes the state and wakes all waiting tasks.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut SimulatorState) -> T) -> T {
         let outcome = change(&mut self.lock());
         self.0.changed.notify_waiters();
         outcome
     }
 
-    /// Waits until the probe finds something; looks again after every change.
-    pub(crate) async fn until<T>(&self, mut probe: impl FnMut(&mut State) -> Option<T>) -> T {
+    /// Waits until the probe returns a value. It runs again after every change.
+    pub(crate) async fn wait_until<T>(&self, mut probe: impl FnMut(&mut SimulatorState) -> Option<T>) -> T {
         loop {
             let changed = self.0.changed.notified();
             tokio::pin!(changed);
@@ -89,7 +92,7 @@ impl World {
         }
     }
 
-    fn on_account<T>(
+    fn change_account<T>(
         &self,
         uin: Uin,
         change: impl FnOnce(&mut Account) -> Result<T, ControlError>,
@@ -100,31 +103,31 @@ impl World {
         })
     }
 
-    /// Adds the account; one with the same Uin is replaced, and its web login ends.
+    /// Adds the account. An account with the same Uin is replaced, and its web login ends.
     pub fn account(&self, spec: AccountSpec) -> Uin {
         let uin = spec.uin;
         self.change(|state| {
-            state.end_session(uin, 1101);
+            state.end_session(uin, RET_LOGGED_OUT);
             state.accounts.insert(uin, Account::new(spec));
         });
         uin
     }
 
-    /// Changes the server's settings while it runs.
+    /// Changes the settings of the running server.
     pub fn configure(&self, settings: &Settings) {
         self.change(|state| settings.apply(&mut state.config));
     }
 
-    /// Arms a fault; faults are tried in the order they were armed.
+    /// Adds a fault. Each request gets the first fault that matches, in the order in which they were added.
     pub fn fault(&self, fault: Fault) {
-        self.change(|state| state.faults.push(Armed::new(fault)));
+        self.change(|state| state.faults.push(ActiveFault::new(fault)));
     }
 
     pub fn clear_faults(&self) {
         self.change(|state| state.faults.clear());
     }
 
-    /// Everything that clients did wrong, in order.
+    /// All rules that clients broke, in order.
     pub fn violations(&self) -> Vec<Violation> {
         self.lock().violations.clone()
     }
@@ -133,7 +136,7 @@ impl World {
         self.change(|state| state.violations.clear());
     }
 
-    /// How every account stands, by Uin.
+    /// The state of every account, sorted by Uin.
     pub fn accounts(&self) -> Vec<AccountState> {
         let state = self.lock();
         let mut uins: Vec<Uin> = state.accounts.keys().copied().collect();
@@ -141,28 +144,28 @@ impl World {
         uins.into_iter().filter_map(|uin| account_state(&state, uin)).collect()
     }
 
-    /// How the account stands.
+    /// The state of the account.
     pub fn state_of(&self, uin: Uin) -> Result<AccountState, ControlError> {
         account_state(&self.lock(), uin).ok_or(ControlError::NoAccount(uin))
     }
 
-    /// The `n`th uuid handed out since the start (from 1), once there is one.
+    /// Waits for the `n`th uuid since the start, counted from 1.
     pub async fn wait_uuid(&self, n: usize) -> String {
-        self.until(|state| state.uuids.get(n.checked_sub(1)?).cloned()).await
+        self.wait_until(|state| state.uuids.get(n.checked_sub(1)?).cloned()).await
     }
 
-    /// Who logged in with this QR code, once webwxnewloginpage was answered.
+    /// Waits until a client has logged in with this QR code, and returns the account.
     pub async fn wait_login(&self, uuid: &str) -> Uin {
-        self.until(|state| match state.qr_codes.get(uuid)?.state {
+        self.wait_until(|state| match state.qr_codes.get(uuid)?.state {
             QrState::LoggedIn { uin } => Some(uin),
             _ => None,
         })
         .await
     }
 
-    /// Waits for a push login that asks this account; its uuid.
+    /// Waits for a push login of this account, and returns its uuid.
     pub async fn wait_push_login(&self, uin: Uin) -> String {
-        self.until(|state| phone::waiting_push_login(state, uin)).await
+        self.wait_until(|state| phone::waiting_push_login(state, uin)).await
     }
 
     /// Waits until webwxinit has been answered.
@@ -170,7 +173,7 @@ impl World {
         self.wait_state(uin, |account| account.online).await;
     }
 
-    /// Waits until a synccheck of the account waits: the client is idle and listens.
+    /// Waits until a synccheck of the account is waiting, so that the client is idle.
     pub async fn wait_polling(&self, uin: Uin) {
         self.wait_state(uin, |account| account.polling).await;
     }
@@ -182,12 +185,12 @@ impl World {
 
     /// Waits until the account has no web login.
     pub async fn wait_offline(&self, uin: Uin) {
-        self.until(|state| state.current_session(uin).is_none().then_some(())).await;
+        self.wait_until(|state| state.current_session(uin).is_none().then_some(())).await;
     }
 
-    /// Waits until the account's clients have sent at least `n` messages; all of them.
+    /// Waits until the account's clients have sent at least `n` messages, and returns all of them.
     pub async fn wait_sent(&self, uin: Uin, n: usize) -> Vec<Sent> {
-        self.until(|state| {
+        self.wait_until(|state| {
             let sent = &state.accounts.get(&uin)?.sent;
             (sent.len() >= n).then(|| sent.clone())
         })
@@ -195,11 +198,11 @@ impl World {
     }
 
     pub(crate) async fn wait_state(&self, uin: Uin, ready: impl Fn(&AccountState) -> bool) -> AccountState {
-        self.until(|state| account_state(state, uin).filter(|account| ready(account))).await
+        self.wait_until(|state| account_state(state, uin).filter(|account| ready(account))).await
     }
 }
 
-fn account_state(state: &State, uin: Uin) -> Option<AccountState> {
+fn account_state(state: &SimulatorState, uin: Uin) -> Option<AccountState> {
     let account = state.accounts.get(&uin)?;
     let session = state.current_session(uin);
     Some(AccountState {
@@ -214,12 +217,12 @@ fn account_state(state: &State, uin: Uin) -> Option<AccountState> {
 }
 
 impl World {
-    /// Ends long polls and the server.
+    /// Ends all long polls and the server.
     pub(crate) fn close(&self) {
         self.change(|state| {
             state.closed = true;
             for account in state.accounts.values() {
-                account.bell.notify_waiters();
+                account.poll_wakeup.notify_waiters();
             }
         });
     }

@@ -1,4 +1,4 @@
-//! A bare client of the protocol, as strict as WeChat's own page.
+//! A minimal protocol client that sends the same requests as WeChat's own page.
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::collections::HashMap;
@@ -6,32 +6,32 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 use simulator::Simulator;
 
-/// A token of the length that a desktop shows.
-pub fn token() -> String {
+/// A token as long as the one that desktop mode sends.
+fn token() -> String {
     "Gp8I".repeat(200)
 }
 
-pub struct Client {
+pub(crate) struct Client {
     http: reqwest::Client,
     origin: String,
-    pub uuid: String,
-    /// skey, wxsid, wxuin, `pass_ticket` (still encoded), data ticket, and the cookie line.
-    pub keys: HashMap<String, String>,
-    pub init: Value,
-    pub sync_key: Value,
+    pub(crate) uuid: String,
+    /// skey, wxsid, wxuin, `pass_ticket` (percent-encoded), the data ticket, and the `Cookie` header.
+    pub(crate) keys: HashMap<String, String>,
+    pub(crate) init: Value,
+    pub(crate) sync_key: Value,
 }
 
-pub async fn body(response: reqwest::Response) -> String {
+pub(crate) async fn body(response: reqwest::Response) -> String {
     response.text().await.unwrap()
 }
 
 impl Client {
-    /// Asks for a QR code as a desktop.
-    pub async fn new(simulator: &Simulator) -> Self {
+    /// Requests a QR code in desktop mode.
+    pub(crate) async fn new(simulator: &Simulator) -> Self {
         Self::with_query(simulator, "?mod=desktop").await
     }
 
-    pub async fn with_query(simulator: &Simulator, redirect: &str) -> Self {
+    pub(crate) async fn with_query(simulator: &Simulator, redirect: &str) -> Self {
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let redirect = format!("https://wx.qq.com/cgi-bin/mmwebwx-bin/webwxnewloginpage{redirect}");
         let answer = http
@@ -44,14 +44,14 @@ impl Client {
         Self { http, origin: simulator.origin(), uuid, keys: HashMap::new(), init: Value::Null, sync_key: Value::Null }
     }
 
-    pub async fn poll_login(&self, tip: u8) -> String {
+    pub(crate) async fn poll_login(&self, tip: u8) -> String {
         let tip = tip.to_string();
         self.get("login", &[("loginicon", "true"), ("uuid", &self.uuid), ("tip", &tip)]).await
     }
 
-    /// Opens the session behind a 200; the XML.
-    pub async fn open(&mut self, told: &str) -> String {
-        let address = told.split('"').nth(1).unwrap();
+    /// Opens the session with the reply of a confirmed login. Returns the XML.
+    pub(crate) async fn open(&mut self, reply: &str) -> String {
+        let address = reply.split('"').nth(1).unwrap();
         let response = self
             .http
             .get(format!("{address}&fun=new&version=v2&lang=zh_CN"))
@@ -77,23 +77,23 @@ impl Client {
         xml
     }
 
-    /// The whole way: scan, confirm, open, webwxinit.
-    pub async fn log_in(simulator: &Simulator, uin: u64) -> Self {
+    /// The complete login: scan, confirm, open, webwxinit.
+    pub(crate) async fn log_in(simulator: &Simulator, uin: u64) -> Self {
         let mut client = Self::new(simulator).await;
         simulator.world().log_in(&client.uuid, uin).unwrap();
         assert!(client.poll_login(1).await.contains("window.code=200"));
-        let told = client.poll_login(0).await;
-        client.open(&told).await;
+        let reply = client.poll_login(0).await;
+        client.open(&reply).await;
         client.start().await;
         client
     }
 
-    pub async fn start(&mut self) {
+    pub(crate) async fn start(&mut self) {
         self.init = self.post("webwxinit?r=1", json!({})).await;
         self.sync_key = self.init["SyncKey"].clone();
     }
 
-    pub fn base_request(&self) -> Value {
+    pub(crate) fn base_request(&self) -> Value {
         json!({
             "Uin": self.keys["wxuin"].parse::<u64>().unwrap(),
             "Sid": self.keys["wxsid"],
@@ -102,11 +102,11 @@ impl Client {
         })
     }
 
-    pub fn myself(&self) -> String {
+    pub(crate) fn myself(&self) -> String {
         self.init["User"]["UserName"].as_str().unwrap().to_owned()
     }
 
-    pub async fn get(&self, page: &str, query: &[(&str, &str)]) -> String {
+    pub(crate) async fn get(&self, page: &str, query: &[(&str, &str)]) -> String {
         self.try_get(page, query).await.unwrap()
     }
 
@@ -118,14 +118,14 @@ impl Client {
         request.send().await?.text().await
     }
 
-    /// Posts with `BaseRequest` and `pass_ticket` put in.
-    pub async fn post(&self, page: &str, mut with: Value) -> Value {
+    /// Posts the body with `BaseRequest` added, and `pass_ticket` in the query.
+    pub(crate) async fn post(&self, page: &str, mut with: Value) -> Value {
         with["BaseRequest"] = self.base_request();
         let text = self.post_raw(page, with.to_string()).await;
         serde_json::from_str(&text).unwrap()
     }
 
-    pub async fn post_raw(&self, page: &str, text: String) -> String {
+    pub(crate) async fn post_raw(&self, page: &str, text: String) -> String {
         let sign = if page.contains('?') { '&' } else { '?' };
         let ticket = &self.keys["pass_ticket"];
         let address = format!("{}/cgi-bin/mmwebwx-bin/{page}{sign}pass_ticket={ticket}", self.origin);
@@ -133,19 +133,19 @@ impl Client {
         body(request.send().await.unwrap()).await
     }
 
-    /// The keys in synccheck's form.
-    pub fn keys(&self) -> String {
+    /// The sync key in the form that synccheck uses.
+    pub(crate) fn sync_key_text(&self) -> String {
         let pairs = self.sync_key["List"].as_array().unwrap();
         let pairs: Vec<String> = pairs.iter().map(|pair| format!("{}_{}", pair["Key"], pair["Val"])).collect();
         pairs.join("|")
     }
 
-    pub async fn synccheck(&self) -> String {
+    pub(crate) async fn synccheck(&self) -> String {
         self.try_synccheck().await.unwrap()
     }
 
-    pub async fn try_synccheck(&self) -> reqwest::Result<String> {
-        let keys = self.keys();
+    pub(crate) async fn try_synccheck(&self) -> reqwest::Result<String> {
+        let keys = self.sync_key_text();
         let query = [
             ("r", "1"),
             ("skey", &self.keys["skey"]),
@@ -157,22 +157,22 @@ impl Client {
         self.try_get("synccheck", &query).await
     }
 
-    /// Fetches what came after the keys, and keeps the new keys.
-    pub async fn sync(&mut self) -> Value {
-        let news = self.sync_again().await;
-        self.sync_key = news["SyncKey"].clone();
-        news
+    /// Fetches the entries after the sync key, and keeps the new sync key.
+    pub(crate) async fn sync(&mut self) -> Value {
+        let batch = self.sync_again().await;
+        self.sync_key = batch["SyncKey"].clone();
+        batch
     }
 
-    /// Fetches what came after the keys, and forgets the new keys.
-    pub async fn sync_again(&self) -> Value {
+    /// Fetches the entries after the sync key, and discards the new sync key.
+    pub(crate) async fn sync_again(&self) -> Value {
         let mut address = url::Url::parse("http://x/webwxsync").unwrap();
         address.query_pairs_mut().append_pair("sid", &self.keys["wxsid"]).append_pair("skey", &self.keys["skey"]);
         let page = format!("webwxsync?{}", address.query().unwrap());
         self.post(&page, json!({"SyncKey": self.sync_key, "rr": 1})).await
     }
 
-    pub async fn send_text(&self, to: &str, text: &str) -> Value {
+    pub(crate) async fn send_text(&self, to: &str, text: &str) -> Value {
         let id = "17000000000000001";
         let msg = json!({
             "Type": 1, "Content": text, "FromUserName": self.myself(), "ToUserName": to,
@@ -181,8 +181,8 @@ impl Client {
         self.post("webwxsendmsg", json!({"Msg": msg, "Scene": 0})).await
     }
 
-    /// A GET whose status, `Content-Type` and bytes matter.
-    pub async fn fetch(&self, page: &str, query: &[(&str, &str)], range: bool) -> (u16, String, Vec<u8>) {
+    /// Sends a GET. Returns its status, `Content-Type` and bytes.
+    pub(crate) async fn fetch(&self, page: &str, query: &[(&str, &str)], range: bool) -> (u16, String, Vec<u8>) {
         let mut request = self.http.get(format!("{}/cgi-bin/mmwebwx-bin/{page}", self.origin)).query(query);
         request = request.header("cookie", &self.keys["cookies"]);
         if range {
@@ -193,8 +193,14 @@ impl Client {
         (response.status().as_u16(), kind, response.bytes().await.unwrap().to_vec())
     }
 
-    /// Uploads one chunk of a file of `total` bytes: `numbers` are `chunk` and `chunks`.
-    pub async fn upload(&self, chunk: &[u8], total: usize, numbers: Option<(usize, usize)>, extra: Value) -> Value {
+    /// Uploads one chunk of a file of `total` bytes. `numbers` are `chunk` and `chunks`.
+    pub(crate) async fn upload(
+        &self,
+        chunk: &[u8],
+        total: usize,
+        numbers: Option<(usize, usize)>,
+        extra: Value,
+    ) -> Value {
         let mut request = json!({
             "UploadType": 2, "BaseRequest": self.base_request(), "ClientMediaId": 17,
             "TotalLen": total, "StartPos": 0, "DataLen": total, "MediaType": 4,

@@ -1,119 +1,180 @@
-//! Asking the ledger until it answers.
+//! An app's part of the ledger. Every request is repeated until the ledger answers or the session stops.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
+use boot::Relay;
+use channel::Credentials;
 use domain::{
+    id::AppId,
     secret::Sealed,
-    session::{Ending, Session, State},
+    session::{EndReason, Session as SessionRow, SessionState},
 };
-use store::StoreError;
-use tokio::time::sleep;
-use wechat::Channel;
+use jiff::Timestamp;
+use store::{Lease, Store, StoreError};
+use tokio::{sync::watch, time::sleep};
 
-use super::{Halt, Shared, Task};
-use crate::backoff::Backoff;
+use super::Halt;
+use crate::{backoff::Backoff, context::WorkerContext};
 
-impl<C> Shared<C> {
-    /// Asks until there is an answer. `None` where there will be none: it was logged.
-    pub async fn insist<T, F>(&self, mut ask: impl FnMut() -> F) -> Option<T>
-    where
-        F: Future<Output = Result<T, StoreError>>,
-    {
-        let mut backoff = Backoff::new(self.config.retry);
-        loop {
-            match Box::pin(ask()).await {
-                Ok(answer) => return Some(answer),
-                Err(StoreError::Unavailable(reason)) => {
-                    if backoff.failures() == 0 {
-                        tracing::warn!(reason, "the ledger does not answer; asking again");
-                    }
-                    sleep(backoff.failed(self.jitter())).await;
-                }
-                Err(error) => {
-                    tracing::error!(%error, "the ledger cannot be read");
-                    return None;
-                }
-            }
-        }
-    }
+/// Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Ledger {
+    worker: Arc<WorkerContext>,
+    app: AppId,
+    lease: Arc<Lease>,
+    stopping: watch::Receiver<bool>,
 }
 
-impl<C: Channel> Task<C> {
-    /// Asks until there is an answer, or the session is to stop. A conflict means that another worker has written.
-    pub(super) async fn ledger<T, F>(&self, ask: impl FnMut() -> F) -> Result<T, Halt>
+impl Ledger {
+    pub(super) fn new(
+        worker: Arc<WorkerContext>,
+        app: AppId,
+        lease: Arc<Lease>,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
+        Self { worker, app, lease, stopping }
+    }
+
+    pub(super) fn app(&self) -> &AppId {
+        &self.app
+    }
+
+    pub(super) fn shard(&self) -> u16 {
+        self.lease.shard
+    }
+
+    pub(super) fn relay(&self) -> &Relay {
+        &self.worker.relay
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.worker.relay.now()
+    }
+
+    /// Repeats a request until it is answered. A conflict means that another worker has written, and stops the session.
+    pub(super) async fn ask<'a, T, F>(&'a self, request: impl Fn(&'a Store, &'a AppId) -> F) -> Result<T, Halt>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
-        let answer = self.ledger_unless_taken(ask).await?;
+        let answer = self.ask_unless_conflict(request).await?;
         answer.ok_or_else(|| {
             tracing::warn!("another worker has written; stopping");
             Halt::Stopped
         })
     }
 
-    /// [`Self::ledger`] where a conflict, `None`, is for the caller to understand.
-    pub(super) async fn ledger_unless_taken<T, F>(&self, mut ask: impl FnMut() -> F) -> Result<Option<T>, Halt>
+    /// [`Self::ask`] for a caller that handles a conflict itself: `None`.
+    pub(super) async fn ask_unless_conflict<'a, T, F>(
+        &'a self,
+        request: impl Fn(&'a Store, &'a AppId) -> F,
+    ) -> Result<Option<T>, Halt>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
-        let mut backoff = Backoff::new(self.shared.config.retry);
+        let mut backoff = self.worker.backoff();
         loop {
-            // Boxed, so that a session that is idle does not carry the room for it.
-            match Box::pin(ask()).await {
+            // Boxed, so that an idle session does not hold memory for it.
+            match Box::pin(request(&self.worker.relay.store, &self.app)).await {
                 Ok(answer) => return Ok(Some(answer)),
                 Err(StoreError::Conflict) => return Ok(None),
-                Err(error @ StoreError::Corrupt { .. }) => {
-                    tracing::error!(%error, "the ledger cannot be read");
-                    return Err(Halt::Unreadable);
-                }
-                Err(StoreError::Unavailable(reason)) => {
+                Err(StoreError::Unavailable(error)) => {
                     if backoff.failures() == 0 {
-                        tracing::warn!(reason, "the ledger does not answer; asking again");
+                        tracing::warn!(error = %domain::error::chain(&*error), "ledger unavailable; retrying");
                     }
-                    self.rest(backoff.failed(self.shared.jitter())).await?;
+                    self.pause(self.next_pause(&mut backoff)).await?;
+                }
+                Err(error) => {
+                    tracing::error!(error = %domain::error::chain(&error), "ledger row unreadable");
+                    return Err(Halt::Unreadable);
                 }
             }
         }
     }
 
-    /// Waits, unless the session is to stop.
-    pub(super) async fn rest(&self, pause: Duration) -> Result<(), Halt> {
-        let mut stopping = self.stopping.clone();
+    pub(super) fn backoff(&self) -> Backoff {
+        self.worker.backoff()
+    }
+
+    /// The pause after another failure.
+    pub(super) fn next_pause(&self, backoff: &mut Backoff) -> Duration {
+        backoff.failed(self.worker.jitter())
+    }
+
+    /// Waits, unless the session stops.
+    pub(super) async fn pause(&self, pause: Duration) -> Result<(), Halt> {
         tokio::select! {
             biased;
-            _ = stopping.wait_for(|stop| *stop) => Err(Halt::Stopped),
+            () = self.stopped() => Err(Halt::Stopped),
             () = sleep(pause) => Ok(()),
         }
     }
 
-    /// Whether the lease is still ours.
-    pub(super) async fn still_ours(&self) -> Result<bool, Halt> {
-        let lease = self.ledger(|| self.shared.relay.store.lease(self.lease.shard)).await?;
+    /// Returns once the session has to stop.
+    pub(super) async fn stopped(&self) {
+        let mut stopping = self.stopping.clone();
+        // The sender is dropped only after the session's task.
+        drop(stopping.wait_for(|stop| *stop).await);
+    }
+
+    /// Runs `work`, and abandons it when the session has to stop.
+    pub(super) async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, Halt> {
+        tokio::select! {
+            biased;
+            () = self.stopped() => Err(Halt::Stopped),
+            done = work => Ok(done),
+        }
+    }
+
+    /// Deletes a completed command from the shard's queue.
+    pub(super) async fn delete_command(&self, receipt: &str) {
+        self.worker.delete_command(self.lease.shard, receipt).await;
+    }
+
+    /// Whether this worker still holds the shard's lease.
+    pub(super) async fn owns_lease(&self) -> Result<bool, Halt> {
+        let lease = self.ask(|store, _| store.lease(self.lease.shard)).await?;
         Ok(lease.is_some_and(|lease| lease.epoch == self.lease.epoch && lease.owner == self.lease.owner))
     }
 
-    /// Changes the session's row; a worker with a newer lease makes it stop.
-    pub(super) async fn change(&self, edit: impl FnOnce(&mut Session)) -> Result<(), Halt> {
-        let relay = &self.shared.relay;
-        let row = self.ledger(|| relay.store.session(&self.app)).await?;
-        let mut session = row.unwrap_or_else(|| Session::offline(relay.now()));
-        let before = session.state;
-        edit(&mut session);
-        if session.state != before {
-            session.since = relay.now();
-            tracing::info!(session.state = session.state.as_str(), "the session has changed");
+    /// Changes the session's row. A worker with a newer lease stops this session.
+    pub(super) async fn change_session(&self, edit: impl FnOnce(&mut SessionRow)) -> Result<(), Halt> {
+        let row = self.ask(|store, app| store.session(app)).await?;
+        let mut row = row.unwrap_or_else(|| SessionRow::offline(self.now()));
+        let before = row.state;
+        edit(&mut row);
+        if row.state != before {
+            row.since = self.now();
+            tracing::info!(session.state = row.state.as_str(), "session state changed");
         }
-        self.ledger(|| relay.store.put_session(&self.app, &session, &self.lease)).await
+        let row = &row;
+        self.ask(move |store, app| store.put_session(app, row, &self.lease)).await
     }
 
-    /// Notes that nobody is logged in, and why.
-    pub(super) async fn end(&self, ending: Ending, keys: Option<Sealed>) -> Result<(), Halt> {
-        self.change(|session| {
-            session.state = State::Offline;
-            session.ending = Some(ending);
-            session.keys = keys;
-            session.last_error = None;
+    /// Writes that no account is logged in any more, and why.
+    pub(super) async fn end_session(&self, reason: EndReason, credentials: Option<Sealed>) -> Result<(), Halt> {
+        self.change_session(|row| {
+            row.state = SessionState::Offline;
+            row.ending = Some(reason);
+            row.credentials = credentials;
+            row.last_error = None;
         })
         .await
+    }
+
+    /// Writes changed credentials, without a retry: older ones open the session as well.
+    pub(super) async fn save_credentials(&self, credentials: &Credentials) -> Result<(), StoreError> {
+        let store = &self.worker.relay.store;
+        let Some(mut row) = store.session(&self.app).await? else { return Ok(()) };
+        row.credentials = Some(self.seal(credentials));
+        store.put_session(&self.app, &row, &self.lease).await
+    }
+
+    pub(super) fn seal(&self, credentials: &Credentials) -> Sealed {
+        SessionRow::seal_credentials(&self.app, credentials, &self.worker.relay.sealer)
+    }
+
+    /// The credentials of a session's row; `None` where there are none, or none that this key opens.
+    pub(super) fn unseal(&self, row: &SessionRow) -> Option<Credentials> {
+        row.open_credentials(&self.app, &self.worker.relay.sealer)?.ok()
     }
 }

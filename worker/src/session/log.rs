@@ -1,162 +1,167 @@
-//! The end of an app's log: the next number, and what is in it already.
+//! The end of an app's log: the next sequence number, and which messages it holds already.
 
 use std::collections::VecDeque;
 
+use channel::Cursor;
 use domain::{
+    id::Seq,
     job::{Job, JobState},
     message::Message,
 };
-use store::{Cursor, Entry};
-use wechat::Channel;
+use store::{Checkpoint, Entry};
 
-use super::{Halt, Task};
+use super::{Halt, ledger::Ledger};
 
-/// Ids kept at least: an old cursor brings again what is no older than this many messages.
+/// Message ids kept at least: an old cursor brings no older messages again.
 const KNOWN: usize = 256;
 
-/// Where the log ends.
-#[derive(Debug)]
+/// Appends to an app's log. The session is its only writer.
 pub(super) struct Log {
-    next: u64,
+    ledger: Ledger,
+    next: Seq,
     /// Ids of the newest rows, oldest first.
     known: VecDeque<i64>,
-    room: usize,
+    capacity: usize,
 }
 
 impl Log {
-    /// Reads the end of the log, and the newest cursor of the login that rides on it. What lies after that cursor may
-    /// come again, so all of its ids are kept.
-    pub async fn load<C: Channel>(task: &Task<C>, login_number: u64) -> Result<(Self, Option<String>), Halt> {
-        let store = &task.shared.relay.store;
+    /// Reads the end of the log, and the newest cursor of the login that is stored on it. All messages after that cursor
+    /// may come again, so all of their ids are kept.
+    pub(super) async fn load(ledger: Ledger, login_number: u64) -> Result<(Self, Option<Cursor>), Halt> {
         let mut count = KNOWN;
         loop {
-            let wanted = i32::try_from(count).unwrap_or(i32::MAX);
-            let tail = task.ledger(|| store.tail(&task.app, wanted)).await?;
-            // A row of an earlier login says that there are none of this one before it.
-            let found = tail.iter().position(|entry| entry.cursor.is_some());
-            if found.is_some() || tail.len() < count {
-                return Ok(Self::of(&tail, found, login_number));
+            let tail = read_tail(&ledger, count).await?;
+            // A checkpoint of an earlier login means that none of this login is before it.
+            let newest = tail.iter().position(|entry| entry.checkpoint.is_some());
+            if newest.is_some() || tail.len() < count {
+                return Ok(Self::at_end(ledger, &tail, newest, login_number));
             }
             count *= 4;
         }
     }
 
-    fn of(tail: &[Entry], found: Option<usize>, login_number: u64) -> (Self, Option<String>) {
-        let cursor = found.and_then(|at| tail[at].cursor.as_ref());
-        let place = cursor.filter(|cursor| cursor.login_number == login_number).map(|cursor| cursor.place.clone());
+    fn at_end(ledger: Ledger, tail: &[Entry], newest: Option<usize>, login_number: u64) -> (Self, Option<Cursor>) {
+        let checkpoint = newest.and_then(|at| tail[at].checkpoint.as_ref());
+        let checkpoint = checkpoint.filter(|checkpoint| checkpoint.login_number == login_number);
+        let cursor = checkpoint.map(|checkpoint| checkpoint.cursor.clone());
         let log = Self {
-            next: tail.first().map_or(0, |entry| entry.message.seq) + 1,
+            ledger,
+            next: tail.first().map_or(Seq::FIRST, |entry| entry.message.seq.next()),
             known: tail.iter().rev().map(|entry| entry.message.id).collect(),
-            room: KNOWN.max(found.unwrap_or(tail.len())),
+            capacity: KNOWN.max(newest.unwrap_or(tail.len())),
         };
-        (log, place)
+        (log, cursor)
     }
 
-    /// The number of the newest row.
-    pub fn head(&self) -> u64 {
-        self.next - 1
+    /// The newest row's sequence number.
+    pub(super) fn head(&self) -> Seq {
+        self.next.previous()
     }
 
-    /// Whether a message is in the log, among the newest.
-    pub fn knows(&self, id: i64) -> bool {
+    /// Whether a message is among the newest rows.
+    pub(super) fn contains(&self, id: i64) -> bool {
         self.known.contains(&id)
     }
 
     fn appended(&mut self, id: i64) {
-        if self.known.len() >= self.room {
+        if self.known.len() >= self.capacity {
             self.known.pop_front();
         }
         self.known.push_back(id);
-        self.next += 1;
+        self.next = self.next.next();
     }
 
-    /// Appends a message, whose `seq` is set here: `false`, and nothing done, for one that turns out to be in the log.
-    pub async fn append<C: Channel>(
-        &mut self,
-        task: &Task<C>,
-        message: &mut Message,
-        cursor: Option<&Cursor>,
-    ) -> Result<bool, Halt> {
-        let store = &task.shared.relay.store;
-        while !self.knows(message.id) {
+    /// Appends a message and sets its `seq`. `false` when the log turns out to hold the message already.
+    async fn append(&mut self, message: &mut Message, checkpoint: Option<&Checkpoint>) -> Result<bool, Halt> {
+        while !self.contains(message.id) {
             message.seq = self.next;
-            if task.ledger_unless_taken(|| store.append(&task.app, message, cursor)).await?.is_some() {
+            let row = &*message;
+            let appended = self.ledger.ask_unless_conflict(|store, app| store.append(app, row, checkpoint)).await?;
+            if appended.is_some() {
                 self.appended(message.id);
                 return Ok(true);
             }
-            self.reload(task).await?;
+            self.reload().await?;
         }
         Ok(false)
     }
 
-    /// Appends a batch, whose numbers are set here; the cursor rides on its last row. `false` for a message that turns
-    /// out to be in the log.
-    pub async fn append_all<C: Channel>(
+    /// Appends a batch and sets its sequence numbers; the checkpoint is stored on the last row. `false` for a message
+    /// that the log turns out to hold already.
+    pub(super) async fn append_all(
         &mut self,
-        task: &Task<C>,
         messages: &mut [Message],
-        cursor: &Cursor,
+        checkpoint: &Checkpoint,
     ) -> Result<Vec<bool>, Halt> {
-        for (seq, message) in (self.next..).zip(messages.iter_mut()) {
+        let mut seq = self.next;
+        for message in messages.iter_mut() {
             message.seq = seq;
+            seq = seq.next();
         }
-        let store = &task.shared.relay.store;
-        let appended = || store.append_all(&task.app, messages, Some(cursor));
-        if task.ledger_unless_taken(appended).await?.is_some() {
+        let rows = &*messages;
+        let appended = self.ledger.ask_unless_conflict(|store, app| store.append_all(app, rows, Some(checkpoint)));
+        if appended.await?.is_some() {
             for message in messages.iter() {
                 self.appended(message.id);
             }
             return Ok(vec![true; messages.len()]);
         }
-        // A number is taken: row by row it shows whether by these very rows, an answer lost, or by another writer.
-        let (mut ours, count) = (Vec::with_capacity(messages.len()), messages.len());
+        // A number is taken. Row by row it shows by whom: by these very rows, when the first answer was lost, or by
+        // another writer.
+        let (mut appended, count) = (Vec::with_capacity(messages.len()), messages.len());
         for (number, message) in messages.iter_mut().enumerate() {
-            ours.push(self.append(task, message, (number + 1 == count).then_some(cursor)).await?);
+            appended.push(self.append(message, (number + 1 == count).then_some(checkpoint)).await?);
         }
-        Ok(ours)
+        Ok(appended)
     }
 
-    /// Appends what was sent for a job, and ends the job with it, both or neither.
-    pub async fn append_sent<C: Channel>(
+    /// Appends the message that was sent for a job and ends the job, in one transaction.
+    pub(super) async fn append_sent(
         &mut self,
-        task: &Task<C>,
         message: &mut Message,
-        cursor: &Cursor,
+        checkpoint: &Checkpoint,
         job: &Job,
     ) -> Result<(), Halt> {
-        let relay = &task.shared.relay;
-        while !self.knows(message.id) {
+        let at = self.ledger.now();
+        while !self.contains(message.id) {
             message.seq = self.next;
-            let appended = || relay.store.append_sent(message, cursor, job, relay.now());
-            if task.ledger_unless_taken(appended).await?.is_some() {
+            let row = &*message;
+            let appended =
+                self.ledger.ask_unless_conflict(|store, _| store.append_sent(row, checkpoint, job, at)).await?;
+            if appended.is_some() {
                 self.appended(message.id);
                 return Ok(());
             }
-            // The number is taken, perhaps by this very row, the first answer lost; or the job has ended.
-            self.reload(task).await?;
-            let there = task.ledger(|| relay.store.job(&task.app, &job.id)).await?;
-            if there.is_none_or(|job| job.state.is_final()) {
-                self.append(task, message, Some(cursor)).await?;
+            // The number is taken, perhaps by this very row when the first answer was lost; or the job has ended.
+            self.reload().await?;
+            let stored = self.ledger.ask(|store, app| store.job(app, &job.id)).await?;
+            if stored.is_none_or(|job| job.state.is_final()) {
+                self.append(message, Some(checkpoint)).await?;
                 return Ok(());
             }
         }
-        // The row is there without us: WeChat's own stream told of it after a crash. The job must end all the same.
+        // The row exists: after a crash the message came with WeChat's own stream. The job still has to end.
         let sent = JobState::Sent { message_id: Some(message.id) };
-        task.ledger(|| relay.store.finish_job(job, sent.clone(), relay.now())).await.map(drop)
+        self.ledger.ask(|store, _| store.finish_job(job, sent.clone(), at)).await.map(drop)
     }
 
-    /// Somebody else has written: stops if the lease is gone, else goes on from the new end.
-    async fn reload<C: Channel>(&mut self, task: &Task<C>) -> Result<(), Halt> {
-        if !task.still_ours().await? {
+    /// Reads the new end after another writer has appended. Stops the session if the lease is lost.
+    async fn reload(&mut self) -> Result<(), Halt> {
+        if !self.ledger.owns_lease().await? {
             return Err(Halt::Stopped);
         }
-        tracing::warn!(log.seq = self.next, "the row's number was taken; going on behind it");
-        let wanted = i32::try_from(KNOWN).unwrap_or(i32::MAX);
-        let tail = task.ledger(|| task.shared.relay.store.tail(&task.app, wanted)).await?;
+        tracing::warn!(log.seq = self.next.get(), "sequence number taken; continuing after it");
+        let tail = read_tail(&self.ledger, KNOWN).await?;
         for entry in tail.iter().rev().filter(|entry| entry.message.seq >= self.next) {
             self.known.push_back(entry.message.id);
         }
-        self.next = tail.first().map_or(self.next, |entry| entry.message.seq + 1);
+        self.next = tail.first().map_or(self.next, |entry| entry.message.seq.next());
         Ok(())
     }
+}
+
+/// The newest `count` rows, newest first.
+async fn read_tail(ledger: &Ledger, count: usize) -> Result<Vec<Entry>, Halt> {
+    let count = i32::try_from(count).unwrap_or(i32::MAX);
+    ledger.ask(|store, app| store.tail(app, count)).await
 }

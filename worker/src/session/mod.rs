@@ -1,201 +1,128 @@
-//! An app's session: one task, one plain loop.
+//! An app's session: one task that runs one phase after the other.
 //!
 //! ```text
-//!            ┌──────────── ended by WeChat: push login once ───────────┐
-//!            ▼                                                         │
-//!  Phase::Login ──confirmed──▶ opened, bound, book read ──▶ Phase::Online
-//!       ▲    │                                                         │
-//!       │    └─ expired, refused, cancelled ─▶ Phase::Offline ◀─ logout┘
-//!       └───────────────── a login job ─────────────┘
+//!            ┌──── ended by WeChat: push login, once ────┐
+//!            ▼                                           │
+//!      Phase::Login ──confirmed, bound, synced──▶ Phase::Online
+//!       ▲    │                                           │
+//!       │    └─ expired, refused, logout ─▶ Phase::Offline ◀─ logout
+//!       └──────────────── login command ──────────┘
 //! ```
+//! A phase owns its state and consumes itself: [`Phase::run`] returns the next one. Between phases a session keeps only
+//! what a [`Context`] holds and the commands in its [`Inbox`]; everything else is read from the ledger.
 //!
-//! | module | holds |
-//! |---|---|
-//! | `login` | QR codes and push logins, followed to their end |
-//! | `open` | from a confirmed login to a session, and from the ledger's session after a restart |
-//! | `poll` | the loop of a session that is online |
-//! | `batch` | a batch of messages into the log and on its way |
-//! | `names` | whose a user name is |
-//! | `book`, `sync` | the contact book: what changed in it (no I/O), and reading and writing it |
-//! | `log` | the log's end: numbers, known ids, appending |
-//! | `reconcile` | what is in the log and was not delivered |
-//! | `send` | jobs: texts out, logout |
-//! | `ledger` | asking the ledger until it answers |
-//!
-//! A change of phase consumes the old one. Between phases a session keeps nothing but its ids and the commands that
-//! wait; what it must know it reads from the ledger.
+//! # Order of steps with a batch
+//! ```text
+//! wait ─▶ fetch ─▶ resolve peers to puids ─▶ append rows, checkpoint on the last ─▶ send envelopes ─▶ wait
+//! ```
+//! A phase can be stopped while it waits for the channel, for a command or for a pause to end; never between fetching a
+//! batch and sending its envelopes.
 
-mod batch;
-mod book;
+mod contacts;
+mod inbound;
+mod inbox;
 mod ledger;
 mod log;
-mod login;
-mod names;
-mod online;
-mod open;
-mod orders;
-mod poll;
+mod outbound;
+mod phase;
 mod reconcile;
-mod send;
-mod sync;
+#[cfg(test)]
+mod tests;
 
-use std::{collections::VecDeque, convert::Infallible, sync::Arc};
+use std::{convert::Infallible, sync::Arc};
 
-use boot::Relay;
+use channel::Channel;
 use domain::{
-    app::AppId,
-    job::Command,
-    session::{Ending, Session, State},
+    id::AppId,
+    session::{EndReason, Session as SessionRow, SessionState},
 };
+use futures_util::future::join;
 use store::Lease;
-use tokio::sync::{Semaphore, mpsc, watch};
-use wechat::Channel;
+use tokio::sync::{mpsc, watch};
 
-pub(crate) use self::orders::Order;
-use self::{login::Attempt, online::Online, orders::Claimed};
-use crate::{
-    Config,
-    census::{Census, Place, Standing},
-    health::Health,
-};
-
-/// Contact books that may be in memory at once.
-const BOOKS: usize = 8;
-/// Sessions that may be brought back at once after a restart.
-const RESUMES: usize = 32;
-
-/// What all sessions of a worker share.
-pub(crate) struct Shared<C> {
-    pub relay: Relay,
-    pub channel: C,
-    pub config: Config,
-    pub census: Arc<Census>,
-    pub health: Arc<Health>,
-    books: Semaphore,
-    resumes: Semaphore,
-}
-
-impl<C> Shared<C> {
-    pub fn new(relay: Relay, channel: C, config: Config) -> Self {
-        let (census, health) = (Arc::default(), Arc::new(Health::new(config.stuck_after)));
-        let (books, resumes) = (Semaphore::new(BOOKS), Semaphore::new(RESUMES));
-        Self { relay, channel, config, census, health, books, resumes }
-    }
-
-    /// Something to spread pauses with.
-    pub fn jitter(&self) -> u8 {
-        self.relay.ids.random()[15]
-    }
-}
+pub(crate) use self::inbox::PendingCommand;
+use self::{inbox::Inbox, ledger::Ledger, phase::Phase};
+use crate::{context::WorkerContext, monitor::SessionCount};
 
 /// Why a session's task ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Halt {
-    /// Asked to, or another worker has the shard.
+    /// The worker shuts down, or another worker holds the shard's lease.
     Stopped,
     /// The app was deleted.
-    Gone,
-    /// The ledger has a row that cannot be read; it was logged.
+    AppDeleted,
+    /// The ledger holds a row that cannot be read; the error was logged.
     Unreadable,
 }
 
-/// Whether a session has something to go on with when a worker takes its shard.
-pub(crate) fn goes_on(session: &Session) -> bool {
-    session.state != State::Offline || may_push(session)
+/// Whether a worker that acquires the shard has to run the session at once.
+pub(crate) fn is_resumable(session: &SessionRow) -> bool {
+    session.state != SessionState::Offline || can_push(session)
 }
 
-/// Whether WeChat has ended the session and the phone was not asked yet: the keys go once it was.
-fn may_push(session: &Session) -> bool {
-    session.keys.is_some() && matches!(session.ending, Some(Ending::EndedByWeChat { .. }))
+/// Whether WeChat ended the session and a push login was not tried yet: trying it removes the credentials.
+fn can_push(session: &SessionRow) -> bool {
+    session.credentials.is_some() && matches!(session.ending, Some(EndReason::EndedByWeChat { .. }))
 }
 
-/// Where a session stands.
-enum Phase<C: Channel> {
-    Offline,
-    Login(Box<Attempt>),
-    Online(Box<Online<C>>),
+/// What every phase needs: the worker, the app's channel and the app's part of the ledger.
+struct Context {
+    worker: Arc<WorkerContext>,
+    channel: Arc<dyn Channel>,
+    ledger: Ledger,
 }
 
-impl<C: Channel> Phase<C> {
-    fn standing(&self) -> Standing {
-        match self {
-            Self::Offline => Standing::Offline,
-            Self::Login(_) => Standing::LoggingIn,
-            Self::Online(_) => Standing::Online,
-        }
-    }
+/// An app's session.
+pub(crate) struct Session {
+    worker: Arc<WorkerContext>,
+    ledger: Ledger,
+    inbox: Inbox,
 }
 
-/// An app's session task.
-pub(crate) struct Task<C> {
-    shared: Arc<Shared<C>>,
-    app: AppId,
-    lease: Arc<Lease>,
-    incoming: mpsc::UnboundedReceiver<Order>,
-    stopping: watch::Receiver<bool>,
-    /// Commands that wait for their turn.
-    waiting: VecDeque<Order>,
-    /// The command whose turn it is, where it must be tried again.
-    in_hand: Option<Claimed>,
-}
-
-impl<C: Channel> Task<C> {
-    pub fn new(
-        shared: Arc<Shared<C>>,
+impl Session {
+    pub(crate) fn new(
+        worker: Arc<WorkerContext>,
         app: AppId,
         lease: Arc<Lease>,
-        incoming: mpsc::UnboundedReceiver<Order>,
+        commands: mpsc::UnboundedReceiver<PendingCommand>,
         stopping: watch::Receiver<bool>,
     ) -> Self {
-        Self { shared, app, lease, incoming, stopping, waiting: VecDeque::new(), in_hand: None }
+        let ledger = Ledger::new(Arc::clone(&worker), app, lease, stopping);
+        let inbox = Inbox::new(commands, ledger.clone());
+        Self { worker, ledger, inbox }
     }
 
-    /// Runs until it has to end, and says why.
-    pub async fn run(mut self) -> Halt {
-        let Err(halt) = self.live().await;
+    /// Runs until the session has to end. A session that stops returns its commands to the queue.
+    pub(crate) async fn run(mut self) -> Halt {
+        let Err(halt) = self.run_phases().await;
         if halt == Halt::Stopped {
-            Box::pin(self.give_back()).await;
+            Box::pin(self.inbox.return_to_queue()).await;
         }
         halt
     }
 
-    async fn live(&mut self) -> Result<Infallible, Halt> {
-        let mut phase = Box::pin(self.resume()).await?;
+    async fn run_phases(&mut self) -> Result<Infallible, Halt> {
+        let (context, mut phase) = Box::pin(self.resume()).await?;
         loop {
-            let _place = Place::new(&self.shared.census, phase.standing());
-            phase = match phase {
-                Phase::Offline => Box::pin(self.offline()).await?,
-                Phase::Login(attempt) => Box::pin(self.follow(attempt)).await?,
-                Phase::Online(online) => self.online(online).await?,
-            }
+            let _count = SessionCount::new(&self.worker.counts, phase.session_phase());
+            phase = phase.run(&context, &mut self.inbox).await?;
         }
     }
 
-    /// Waits for a command that begins a login; others have nothing to do, or nobody to do it with.
-    async fn offline(&mut self) -> Result<Phase<C>, Halt> {
-        loop {
-            let order = self.next_order().await?;
-            let Some(claimed) = self.claim(order).await? else { continue };
-            match claimed.job.command {
-                Command::Login => return self.begin_scan(wechat::LoginMode::Desktop, Some(claimed)).await,
-                _ => self.refuse(claimed).await?,
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn size_of_future<Input, F: Future>(_: impl FnOnce(Input) -> F) -> usize {
-        size_of::<F>()
-    }
-
-    #[test]
-    fn a_task_is_small() {
-        // It is there for every session, tens of thousands in a process; what is seldom needed is boxed.
-        let size = size_of_future(Task::<wechat::WebWeChat>::run);
-        assert!(size <= 4 * 1024, "{size} bytes");
+    /// Continues where the ledger says that the session was.
+    async fn resume(&mut self) -> Result<(Context, Phase), Halt> {
+        let _permit = self.worker.resumes.acquire().await;
+        let app = self.ledger.ask(|store, app| store.app(app));
+        let row = self.ledger.ask(|store, app| store.session(app));
+        let (app, row) = join(app, row).await;
+        // A deleted app still has its commands completed, which needs a channel of any kind.
+        let kind = app?.map(|app| app.channel).unwrap_or_default();
+        let channel = Arc::clone(self.worker.channels.get(kind));
+        let context = Context { worker: Arc::clone(&self.worker), channel, ledger: self.ledger.clone() };
+        let phase = match row? {
+            Some(row) => phase::resume(&context, &mut self.inbox, row).await?,
+            None => Phase::Offline,
+        };
+        Ok((context, phase))
     }
 }

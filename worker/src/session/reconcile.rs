@@ -1,49 +1,79 @@
-//! What is in the log, is to be delivered, and was not: its envelope goes out again.
+//! Reconciliation: sends the envelopes of undelivered messages again.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
-use domain::puid::Puid;
+use domain::{id::Seq, puid::Puid};
 use queue::InboundEnvelope;
 use tokio::time::Instant;
-use wechat::Channel;
 
-use super::{Halt, Task, online::Online};
+use super::{Halt, inbound::send_envelopes, ledger::Ledger};
+use crate::Config;
 
-impl<C: Channel> Task<C> {
-    /// [`Self::reconcile`], when enough rows or enough time have gone by since the last time.
-    pub(super) async fn reconcile_in_time(&self, online: &mut Online<C>) -> Result<(), Halt> {
-        let late = online.reconcile_by.is_some_and(|by| by <= Instant::now());
-        if late || online.log.head() >= online.reconcile_at { self.reconcile(online).await } else { Ok(()) }
+/// When an app's log is reconciled next.
+pub(super) struct Reconciliation {
+    /// Reconcile once the log's head reaches this number.
+    at_head: Seq,
+    /// Reconcile at this time at the latest; `None` while no envelope is on its way.
+    deadline: Option<Instant>,
+    /// Rows after which the log is reconciled again.
+    every: u64,
+    /// How long an envelope may take.
+    after: Duration,
+}
+
+impl Reconciliation {
+    pub(super) fn new(config: &Config) -> Self {
+        let (every, after) = (config.reconcile_every, config.reconcile_after);
+        Self { at_head: Seq::START, deadline: None, every, after }
     }
 
-    /// Sends the envelopes of all that was not delivered, in order, and moves the mark up to it. While a session runs,
-    /// chats that are parked are left to the sweep; at its start they get theirs as well, for what waits in a parked
-    /// chat is known only row by row.
-    pub(super) async fn reconcile(&self, online: &mut Online<C>) -> Result<(), Halt> {
-        let store = &self.shared.relay.store;
-        let starting = online.reconcile_at == 0;
-        let mark = self.ledger(|| store.mark(&self.app)).await?;
-        let head = online.log.head();
-        let open = if mark < head { self.ledger(|| store.undelivered(&self.app, mark)).await? } else { Vec::new() };
-        let reached = open.first().map_or(head, |(seq, _)| seq - 1);
-        if reached > mark {
-            self.ledger(|| store.put_mark(&self.app, reached)).await?;
+    /// Makes sure that the log is reconciled after the envelopes that were sent now have had their time.
+    pub(super) fn envelopes_sent(&mut self) {
+        self.deadline.get_or_insert_with(|| Instant::now() + self.after);
+    }
+
+    /// Makes the log due for reconciliation now.
+    pub(super) fn request(&mut self) {
+        self.deadline = Some(Instant::now());
+    }
+
+    /// Reconciles if it is due.
+    pub(super) async fn run_if_due(&mut self, ledger: &Ledger, head: Seq) -> Result<(), Halt> {
+        let late = self.deadline.is_some_and(|deadline| deadline <= Instant::now());
+        if late || head >= self.at_head { self.run(ledger, head).await } else { Ok(()) }
+    }
+
+    /// Sends the envelopes of all undelivered messages, in order, and advances the watermark. While a session runs, the
+    /// sweep takes care of parked chats; at its start they get envelopes as well, since a message that waits behind a
+    /// parked chat is known only by its row.
+    pub(super) async fn run(&mut self, ledger: &Ledger, head: Seq) -> Result<(), Halt> {
+        let starting = self.at_head == Seq::START;
+        let watermark = ledger.ask(|store, app| store.watermark(app)).await?;
+        let undelivered = if watermark < head {
+            ledger.ask(|store, app| store.undelivered(app, watermark)).await?
+        } else {
+            Vec::new()
+        };
+        let reached = undelivered.first().map_or(head, |(seq, _)| seq.previous());
+        if reached > watermark {
+            ledger.ask(|store, app| store.advance_watermark(app, reached)).await?;
         }
-        // What is open is read again each time: the more there is, the later.
-        online.reconcile_at = head + self.shared.config.reconcile_every.max(head - reached);
-        online.reconcile_by = (reached < head).then(|| Instant::now() + self.shared.config.reconcile_after);
-        let parked: HashSet<Puid> = if starting || open.is_empty() {
+        // Every row after the watermark is read each time: the more there are, the later the next time.
+        let behind = head.get() - reached.get();
+        self.at_head = Seq::new(head.get() + self.every.max(behind));
+        self.deadline = (reached < head).then(|| Instant::now() + self.after);
+        let parked: HashSet<Puid> = if starting || undelivered.is_empty() {
             HashSet::new()
         } else {
-            let parked = self.ledger(|| store.parked_chats(&self.app)).await?;
+            let parked = ledger.ask(|store, app| store.parked_chats(app)).await?;
             parked.into_iter().map(|parked| parked.chat).collect()
         };
-        let open = open.into_iter().filter(|(_, chat)| !parked.contains(chat));
+        let undelivered = undelivered.into_iter().filter(|(_, chat)| !parked.contains(chat));
         let envelopes: Vec<InboundEnvelope> =
-            open.map(|(seq, chat)| InboundEnvelope { app: self.app.clone(), chat, seq }).collect();
+            undelivered.map(|(seq, chat)| InboundEnvelope { app: ledger.app().clone(), chat, seq }).collect();
         if !envelopes.is_empty() {
-            tracing::info!(messages.count = envelopes.len(), "undelivered messages are sent on again");
+            tracing::info!(messages.count = envelopes.len(), "re-enqueued undelivered messages");
         }
-        self.send_envelopes(&envelopes).await
+        send_envelopes(ledger, &envelopes).await
     }
 }

@@ -5,14 +5,13 @@ use domain::{
     puid::Puid,
 };
 use simulator::From;
-use wechat::WebWeChat;
-use worker::{Telemetry, Worker, port};
+use worker::{Telemetry, Worker, health_server};
 
 use crate::support::{Stage, UIN, config, until, within};
 
 /// Opens a worker's port; its address. Ends with the test's runtime.
-async fn open(worker: &Worker<WebWeChat>, telemetry: Telemetry) -> String {
-    let router = port::router(worker.health(), telemetry);
+async fn open(worker: &Worker, telemetry: Telemetry) -> String {
+    let router = health_server::router(worker.health(), telemetry);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });
@@ -32,7 +31,7 @@ async fn a_worker_is_ready_while_it_reaches_the_ledger_also_when_another_has_the
     let services = &stage.fixture.services;
     let begin = async |owner: &str| {
         let worker = stage.new_worker(worker::Config { owner: Some(owner.to_owned()), ..config() });
-        let url = open(&worker, Telemetry::new(worker.census(), None).0).await;
+        let url = open(&worker, Telemetry::new(worker.session_counts(), None).0).await;
         (worker, url)
     };
     let (first, first_url) = begin("first").await;
@@ -66,14 +65,14 @@ async fn a_worker_is_ready_while_it_reaches_the_ledger_also_when_another_has_the
 async fn the_health_command_tells_a_living_worker_from_none() {
     let stage = Stage::start().await;
     let worker = stage.new_worker(config());
-    let url = open(&worker, Telemetry::new(worker.census(), None).0).await;
+    let url = open(&worker, Telemetry::new(worker.session_counts(), None).0).await;
     let number = url.rsplit(':').next().unwrap().parse().unwrap();
-    assert_eq!(port::ask(number).await.unwrap_err().to_string(), "the worker has not begun");
+    assert_eq!(health_server::check(number).await.unwrap_err().to_string(), "the worker has not begun");
     let worker = Stage::run(worker);
-    until(async || port::ask(number).await.ok()).await;
+    until(async || health_server::check(number).await.ok()).await;
     worker.end().await;
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    assert_eq!(port::ask(nobody).await.unwrap_err().to_string(), "no answer");
+    assert_eq!(health_server::check(nobody).await.unwrap_err().to_string(), "no answer");
 }
 
 #[tokio::test]
@@ -81,7 +80,7 @@ async fn what_the_worker_does_is_measured() {
     let stage = Stage::start().await;
     let app = stage.fixture.app(Some("http://127.0.0.1:9/")).await;
     let worker = stage.new_worker(config());
-    let (telemetry, recorder) = Telemetry::new(worker.census(), Some(boot::metrics::Emf::new(None)));
+    let (telemetry, recorder) = Telemetry::new(worker.session_counts(), Some(boot::metrics::Emf::new(None)));
     // Holds for this thread, on which everything but the services runs.
     let _recorder = metrics::set_default_local_recorder(&recorder);
     let url = open(&worker, telemetry).await;
@@ -128,7 +127,7 @@ async fn a_session_that_nobody_has_to_go_on_with_is_counted_as_offline() {
     stage.done(&app, Command::Logout).await;
     first.end().await;
     let second = stage.new_worker(config());
-    let (telemetry, recorder) = Telemetry::new(second.census(), None);
+    let (telemetry, recorder) = Telemetry::new(second.session_counts(), None);
     let _recorder = metrics::set_default_local_recorder(&recorder);
     let second = Stage::run(second);
     let offline = async |count| {

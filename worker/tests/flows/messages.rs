@@ -1,6 +1,6 @@
 //! Messages into the log and on their way.
 
-use domain::{contact::ContactKind, delivery::Delivery, message::Direction, session::State};
+use domain::{contact::ContactKind, delivery::Delivery, id::Seq, message::Direction, session::SessionState};
 use simulator::{Fault, From};
 
 use crate::support::{Stage, UIN, text, until};
@@ -13,18 +13,21 @@ async fn from_the_scan_to_the_envelope() {
     let app = stage.fixture.app(CALLBACK).await;
     let worker = stage.worker();
     let session = stage.log_in(&app).await;
-    assert_eq!((session.state, session.login_number), (State::Online, 1));
+    assert_eq!((session.state, session.login_number), (SessionState::Online, 1));
     let user = session.user.unwrap();
-    assert_eq!((user.uin, user.puid.as_str(), user.nick_name.as_str()), (UIN, "e1d54615", "我"));
+    assert_eq!(
+        (user.account.as_str(), user.puid.as_str(), user.nick_name.as_str()),
+        (UIN.to_string().as_str(), "e1d54615", "我")
+    );
 
     let id = stage.world.push_text(UIN, From::friend("老李"), "你好 <b>").unwrap();
     let envelopes = stage.envelopes(1).await;
     let friend = stage.contact(&app, "李雷").await;
-    assert_eq!((envelopes[0].seq, &envelopes[0].chat), (1, &friend.puid));
+    assert_eq!((envelopes[0].seq.get(), &envelopes[0].chat), (1, &friend.puid));
 
     let log = stage.log(&app, 1).await;
     let [message] = &log[..] else { panic!("{log:?}") };
-    assert_eq!((message.seq, message.id, text(message)), (1, id.cast_signed(), "你好 <b>"));
+    assert_eq!((message.seq.get(), message.id, text(message)), (1, id.cast_signed(), "你好 <b>"));
     assert_eq!((message.direction, message.delivery, message.is_at), (Direction::In, Delivery::Pending, None));
     assert_eq!((message.send_user.as_ref(), message.receiver.as_ref()), (Some(&friend.puid), Some(&user.puid)));
     assert_eq!((&message.send_group, &message.maps, &message.receiver_group), (&None, &None, &None));
@@ -95,7 +98,7 @@ async fn what_comes_twice_is_in_the_log_once() {
     stage.world.push_text(UIN, From::friend("韩梅梅"), "6").unwrap();
     let texts: Vec<_> = stage.log(&app, 6).await.iter().map(|message| text(message).to_owned()).collect();
     assert_eq!(texts, ["1", "2", "3", "4", "5", "6"]);
-    let mut seqs: Vec<u64> = stage.envelopes(6).await.iter().map(|envelope| envelope.seq).collect();
+    let mut seqs: Vec<u64> = stage.envelopes(6).await.iter().map(|envelope| envelope.seq.get()).collect();
     seqs.sort_unstable();
     assert_eq!(seqs, [1, 2, 3, 4, 5, 6]);
     worker.end().await;
@@ -114,7 +117,7 @@ async fn trouble_is_told_and_forgotten() {
     stage.world.clear_faults();
     stage.log(&app, 1).await;
     let session = stage.session(&app, |session| session.last_error.is_none()).await;
-    assert_eq!(session.state, State::Online);
+    assert_eq!(session.state, SessionState::Online);
     worker.end().await;
 }
 
@@ -127,6 +130,6 @@ async fn an_app_that_is_deleted_ends_its_session() {
     assert!(stage.fixture.relay.store.delete_app(&app.id).await.unwrap());
     stage.world.push_text(UIN, From::friend("老李"), "hi").unwrap();
     until(async || (!stage.world.state_of(UIN).unwrap().online).then_some(())).await;
-    assert_eq!(stage.fixture.relay.store.head(&app.id).await.unwrap(), 0);
+    assert_eq!(stage.fixture.relay.store.head(&app.id).await.unwrap(), Seq::START);
     worker.end().await;
 }

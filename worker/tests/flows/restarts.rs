@@ -2,9 +2,10 @@
 
 use domain::{
     delivery::Delivery,
+    id::Seq,
     job::{Command, JobState},
     message::Message,
-    session::State,
+    session::SessionState,
 };
 use simulator::{From, Push, Settings};
 
@@ -27,7 +28,7 @@ async fn a_restart_needs_no_scan_and_loses_nothing() {
     let second = stage.worker();
     let texts: Vec<_> = stage.log(&app, 3).await.iter().map(|message| text(message).to_owned()).collect();
     assert_eq!(texts, ["1", "2", "3"]);
-    let mut seqs: Vec<u64> = stage.envelopes(3).await.iter().map(|envelope| envelope.seq).collect();
+    let mut seqs: Vec<u64> = stage.envelopes(3).await.iter().map(|envelope| envelope.seq.get()).collect();
     seqs.sort_unstable();
     assert_eq!(seqs, [1, 2, 3]);
     assert_eq!(stage.world.state_of(UIN).unwrap().logins, 1);
@@ -52,16 +53,16 @@ async fn a_worker_that_is_killed_again_and_again_loses_nothing() {
     let pushes: Vec<(u64, Push)> = (0..60).map(|n| (UIN, Push::text(from(n), n.to_string()))).collect();
     let ids = stage.world.push_all(&pushes).unwrap();
     for rows in [1, 4, 5, 11, 23, 30, 44, 59] {
-        until(async || (store.head(&app.id).await.unwrap() >= rows).then_some(())).await;
+        until(async || (store.head(&app.id).await.unwrap().get() >= rows).then_some(())).await;
         worker.kill().await;
         worker = stage.worker();
     }
     let log = stage.log(&app, 60).await;
     assert_eq!(log.iter().map(|message| message.id.cast_unsigned()).collect::<Vec<_>>(), ids);
-    assert!(log.iter().zip(1..).all(|(message, seq)| message.seq == seq));
+    assert!(log.iter().zip(1..).all(|(message, seq)| message.seq.get() == seq));
     let envelopes = stage.envelopes(60).await;
     for chat in log.iter().map(|message| &message.chat) {
-        let order: Vec<u64> = envelopes.iter().filter(|e| e.chat == *chat).map(|e| e.seq).collect();
+        let order: Vec<u64> = envelopes.iter().filter(|e| e.chat == *chat).map(|e| e.seq.get()).collect();
         assert!(order.is_sorted(), "{order:?}");
         let due = log.iter().filter(|message| message.chat == *chat).count();
         assert_eq!(order.len(), due);
@@ -81,24 +82,24 @@ async fn what_was_not_delivered_is_sent_on_again() {
     stage.world.push_text(UIN, From::friend("老李"), "1").unwrap();
     stage.envelopes(1).await;
     first.end().await;
-    let row = store.message(&app.id, 1).await.unwrap().unwrap();
+    let row = store.message(&app.id, Seq::FIRST).await.unwrap().unwrap();
     // Appended, and then the worker was killed: no envelope.
     for seq in 2..=4 {
         let delivery = if seq == 3 { Delivery::Unwanted } else { Delivery::Pending };
-        let lost = Message { seq, id: row.id + i64::try_from(seq).unwrap(), delivery, ..row.clone() };
+        let lost = Message { seq: Seq::new(seq), id: row.id + i64::try_from(seq).unwrap(), delivery, ..row.clone() };
         store.append(&app.id, &lost, None).await.unwrap();
     }
-    assert!(store.delivered(&app.id, 1, stage.fixture.relay.now()).await.unwrap());
+    assert!(store.mark_delivered(&app.id, Seq::FIRST, stage.fixture.relay.now()).await.unwrap());
     let second = stage.worker();
-    let seqs: Vec<u64> = stage.envelopes(2).await.iter().map(|envelope| envelope.seq).collect();
+    let seqs: Vec<u64> = stage.envelopes(2).await.iter().map(|envelope| envelope.seq.get()).collect();
     assert_eq!(seqs, [2, 4]);
-    assert_eq!(store.mark(&app.id).await.unwrap(), 1);
+    assert_eq!(store.watermark(&app.id).await.unwrap(), Seq::FIRST);
     second.end().await;
     for seq in [2, 4] {
-        assert!(store.delivered(&app.id, seq, stage.fixture.relay.now()).await.unwrap());
+        assert!(store.mark_delivered(&app.id, Seq::new(seq), stage.fixture.relay.now()).await.unwrap());
     }
     let third = stage.worker();
-    until(async || (store.mark(&app.id).await.unwrap() == 4).then_some(())).await;
+    until(async || (store.watermark(&app.id).await.unwrap() == Seq::new(4)).then_some(())).await;
     third.end().await;
 }
 
@@ -115,11 +116,11 @@ async fn the_place_is_found_behind_many_rows_without_one() {
     stage.done(&app, Command::SendText { to: friend, text: "out".to_owned() }).await;
     first.end().await;
     let tail = store.tail(&app.id, 2).await.unwrap();
-    assert!(tail[0].cursor.is_some(), "the cursor rides on what was sent as well");
-    assert_eq!(tail[0].cursor, tail[1].cursor);
+    assert!(tail[0].checkpoint.is_some(), "the cursor rides on what was sent as well");
+    assert_eq!(tail[0].checkpoint, tail[1].checkpoint);
     for seq in 3..=400 {
         let row = &tail[0].message;
-        let row = Message { seq, id: row.id + i64::try_from(seq).unwrap(), ..row.clone() };
+        let row = Message { seq: Seq::new(seq), id: row.id + i64::try_from(seq).unwrap(), ..row.clone() };
         store.append(&app.id, &row, None).await.unwrap();
     }
     let second = stage.worker();
@@ -138,9 +139,9 @@ async fn a_login_is_followed_by_the_next_worker() {
     first.end().await;
     stage.world.scan(&uuid, UIN).unwrap();
     let second = stage.worker();
-    stage.session(&app, |session| session.state == State::Scanned).await;
+    stage.session(&app, |session| session.state == SessionState::Scanned).await;
     stage.world.confirm(&uuid).unwrap();
-    stage.session(&app, |session| session.state == State::Online).await;
+    stage.session(&app, |session| session.state == SessionState::Online).await;
     assert_eq!(stage.done(&app, Command::Login).await, JobState::Sent { message_id: None });
     second.end().await;
 }
@@ -154,7 +155,7 @@ async fn contacts_whose_reading_was_cut_short_are_read_again() {
     stage.world.fault(simulator::Fault::on("webwxgetcontact").times(0).delay(std::time::Duration::from_mins(1)));
     let uuid = stage.code(&app).await;
     stage.world.log_in(&uuid, UIN).unwrap();
-    let session = stage.session(&app, |session| session.state == State::Online).await;
+    let session = stage.session(&app, |session| session.state == SessionState::Online).await;
     assert_eq!(session.last_sync, None);
     first.kill().await;
     stage.world.clear_faults();

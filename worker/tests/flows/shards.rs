@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::message::Message;
+use domain::{id::Seq, message::Message};
 use simulator::From;
 use store::Lease;
 
@@ -39,7 +39,7 @@ async fn a_worker_that_lost_its_lease_stops_and_stands_by() {
     stage.log_in(&app).await;
     let taken = until(async || {
         let seen = store.lease(0).await.unwrap();
-        store.take_lease(0, "another", seen.as_ref()).await.ok()
+        store.acquire_lease(0, "another", seen.as_ref()).await.ok()
     })
     .await;
     // Its session stops, and it takes the shard back once the other has shown no sign of life for long enough.
@@ -55,7 +55,7 @@ async fn one_that_does_not_know_yet_that_it_lost_its_lease_writes_nothing() {
     let stage = Stage::start().await;
     let app = stage.fixture.app(None).await;
     let store = &stage.fixture.relay.store;
-    let asleep = worker::Config { beat: Duration::from_hours(1), takeover: Duration::from_hours(3), ..config() };
+    let asleep = worker::Config { heartbeat: Duration::from_hours(1), takeover: Duration::from_hours(3), ..config() };
     let worker = stage.worker_with(asleep);
     stage.log_in(&app).await;
     let other = stage.new_app().await;
@@ -67,8 +67,8 @@ async fn one_that_does_not_know_yet_that_it_lost_its_lease_writes_nothing() {
     let first = stage.log(&app, 1).await.remove(0);
     stage.idle().await;
     let seen = store.lease(0).await.unwrap();
-    store.take_lease(0, "another", seen.as_ref()).await.unwrap();
-    store.append(&app.id, &Message { seq: 2, id: first.id + 1, ..first }, None).await.unwrap();
+    store.acquire_lease(0, "another", seen.as_ref()).await.unwrap();
+    store.append(&app.id, &Message { seq: Seq::new(2), id: first.id + 1, ..first }, None).await.unwrap();
     stage.world.push_text(UIN, From::friend("老李"), "2").unwrap();
     // One session finds the row, and all of them stop.
     until(async || (!stage.world.state_of(uin).unwrap().polling).then_some(())).await;

@@ -10,10 +10,12 @@ use std::{
 use boot::Grant;
 use domain::{
     app::{App, NewApp},
+    channel::ChannelKind,
     contact::Contact,
+    id::{JobId, Seq},
     job::{Command, Job, JobState},
     message::Message,
-    session::{Session, State},
+    session::{Session, SessionState},
 };
 use queue::{CommandEnvelope, InboundEnvelope};
 use simulator::{AccountSpec, Group, Member, Person, Simulator, World};
@@ -21,7 +23,7 @@ use testing::{Fixture, Recorder};
 use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
 use url::Url;
 use wechat::{Hosts, WebWeChat};
-use worker::{Config, Worker};
+use worker::{Channels, Config, Worker};
 
 /// The account that the fixture's app is bound to.
 pub const UIN: u64 = 1_234_567_890;
@@ -69,7 +71,7 @@ pub fn config() -> Config {
     Config {
         // One worker at a time: the next need not wait until the one before is thought dead.
         owner: Some("the worker".to_owned()),
-        beat: Duration::from_millis(50),
+        heartbeat: Duration::from_millis(50),
         // A machine that is busy with other tests must not look like a worker that died.
         takeover: Duration::from_secs(30),
         command_wait: Duration::from_secs(1),
@@ -116,10 +118,10 @@ impl Stage {
         Self::run(self.new_worker(config))
     }
 
-    pub fn new_worker(&self, config: Config) -> Worker<WebWeChat> {
+    pub fn new_worker(&self, config: Config) -> Worker {
         let (relay, recorder) = self.fixture.recorded();
         self.recorders.lock().expect("no panic with the lock").push(recorder);
-        Worker::new(relay, self.channel(), config)
+        Worker::new(relay, Channels { web: Arc::new(self.channel()) }, config)
     }
 
     /// The grants that the workers needed since this was last called.
@@ -131,7 +133,7 @@ impl Stage {
         recorders.iter().flat_map(|recorder| recorder.take_within(worker::GRANTS, "the worker")).collect()
     }
 
-    pub fn run(worker: Worker<WebWeChat>) -> Running {
+    pub fn run(worker: Worker) -> Running {
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(worker.run(async {
             // An error says that the sender was dropped, which is the sign.
@@ -143,7 +145,7 @@ impl Stage {
     /// Puts a job of which the queue knows nothing.
     pub async fn left_in_the_ledger(&self, app: &App, command: Command) -> Job {
         let relay = &self.fixture.relay;
-        let job = Job::queued(relay.ids.hex(), app.id.clone(), app.shard, command, relay.now());
+        let job = Job::queued(JobId::generate(&*relay.ids), app.id.clone(), app.shard, command, relay.now());
         assert!(relay.store.put_job(&job).await.expect("the ledger takes the job"));
         job
     }
@@ -191,7 +193,7 @@ impl Stage {
     /// Asks for a QR code; its uuid.
     pub async fn code(&self, app: &App) -> String {
         assert_eq!(self.done(app, Command::Login).await, JobState::Sent { message_id: None });
-        let session = self.session(app, |session| session.state == State::Waiting).await;
+        let session = self.session(app, |session| session.state == SessionState::Waiting).await;
         session.login.expect("a waiting session has a login").uuid
     }
 
@@ -206,7 +208,7 @@ impl Stage {
     /// An app that is bound to nobody yet.
     pub async fn new_app(&self) -> App {
         let relay = &self.fixture.relay;
-        let new = NewApp { name: "new", token: "t", callback: None, shard: 0 };
+        let new = NewApp { name: "new", token: "t", callback: None, channel: ChannelKind::Web, shard: 0 };
         let (app, _) = App::create(&new, &relay.sealer, &*relay.ids, relay.now());
         relay.store.create_app(&app).await.expect("the ledger takes the app");
         app
@@ -222,10 +224,10 @@ impl Stage {
         let store = &self.fixture.relay.store;
         until(async || {
             let head = store.head(&app.id).await.expect("the ledger answers");
-            (head >= rows).then_some(())
+            (head.get() >= rows).then_some(())
         })
         .await;
-        store.rows(&app.id, 1..=u64::MAX).await.expect("the ledger answers")
+        store.messages(&app.id, Seq::FIRST..=Seq::MAX).await.expect("the ledger answers")
     }
 
     /// Takes so many envelopes from the inbound queue, in the order they come.

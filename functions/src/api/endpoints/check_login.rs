@@ -6,7 +6,7 @@ use boot::{
     Grant::Table,
     TableOperation::{BatchGetItem, GetItem},
 };
-use domain::session::{Ending, Session, State as SessionState};
+use domain::session::{EndReason, Session, SessionState};
 use serde::Serialize;
 
 use crate::api::{
@@ -52,7 +52,7 @@ async fn handle(state: AppState, caller: SecretCaller) -> Result<ApiResponse<Sta
             continue;
         }
         let latest = session.login.as_ref().is_some_and(|login| login.uuid == uuid);
-        if latest && status == LoginStatus::Over && session.ending == Some(Ending::AccountMismatch) {
+        if latest && status == LoginStatus::Over && session.ending == Some(EndReason::AccountMismatch) {
             return Err(ApiError::AccountMismatch);
         }
         return standing(&session, status).map(ApiResponse::new);
@@ -70,14 +70,17 @@ fn standing(session: &Session, status: LoginStatus) -> Result<Standing, ApiError
             SessionState::Offline => Some(false),
             SessionState::Starting | SessionState::Waiting | SessionState::Scanned => None,
         },
-        avatar: session.login.as_ref().filter(|_| shown).and_then(|login| login.avatar.clone()),
+        avatar: session.login.as_ref().filter(|_| shown).and_then(|login| login.avatar().map(str::to_owned)),
         user,
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use domain::session;
+    use domain::{
+        channel::{LoginStep, Ticket},
+        session,
+    };
 
     use super::*;
     use crate::support::Api;
@@ -100,8 +103,9 @@ mod tests {
         }
         "#);
         api.session(|session| {
-            session.state = session::State::Scanned;
-            session.login.as_mut().unwrap().avatar = Some("data:img/jpg;base64,AA==".to_owned());
+            session.state = session::SessionState::Scanned;
+            let step = LoginStep::ConfirmOnPhone { avatar: Some("data:img/jpg;base64,AA==".to_owned()) };
+            session.login.as_mut().unwrap().proceed(Ticket::default(), step);
         })
         .await;
         insta::assert_snapshot!(api.secret(PATH).await, @r#"
@@ -132,7 +136,7 @@ mod tests {
         }
         "#);
         assert_eq!(api.secret("/check-login/?uuid=another").await.json["status"], "400");
-        api.session(|session| session.state = session::State::Offline).await;
+        api.session(|session| session.state = session::SessionState::Offline).await;
         let over = api.secret(PATH).await.json;
         assert_eq!((&over["status"], &over["alive"]), (&"400".into(), &false.into()));
     }
@@ -150,8 +154,8 @@ mod tests {
         let api = Api::start().await;
         api.waiting().await;
         api.session(|session| {
-            session.state = session::State::Offline;
-            session.ending = Some(Ending::AccountMismatch);
+            session.state = session::SessionState::Offline;
+            session.ending = Some(EndReason::AccountMismatch);
         })
         .await;
         insta::assert_snapshot!(api.secret(PATH).await, @r#"

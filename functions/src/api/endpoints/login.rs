@@ -14,7 +14,7 @@ use boot::{
 use domain::{
     app::App,
     job::{Command, JobState, derived_id},
-    session::{Login, Session, State as SessionState},
+    session::{Login, QrCode, Session, SessionState},
 };
 use serde::Serialize;
 
@@ -47,7 +47,7 @@ enum LoginView<'a> {
     Code {
         uuid: &'a str,
         status: &'static str,
-        qrcode: &'a str,
+        qrcode: Option<&'a str>,
         login_url: &'a str,
         qrcode_image: Option<String>,
         /// Seconds.
@@ -62,7 +62,7 @@ enum LoginView<'a> {
 async fn handle(state: AppState, headers: HeaderMap, caller: SecretCaller) -> Result<Response, ApiError> {
     let session = current(&state, &caller.app).await?;
     let view = view(&state, &session);
-    let content = code(&state, &session).and_then(|(_, content)| qr::png(content));
+    let content = code(&state, &session).and_then(|(_, code)| qr::png(code.content));
     match (preferred(&headers, &OFFERED), content) {
         (Representation::Page, _) => login_page::respond(&view, &state.relay.ids.hex()),
         (Representation::Picture, Some(png)) => {
@@ -76,11 +76,11 @@ async fn handle(state: AppState, headers: HeaderMap, caller: SecretCaller) -> Re
 /// A code is good for minutes, and whoever scans it is the app's account.
 const NO_STORE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "no-store");
 
-/// The login that can be shown, with what its code says. A push login has no code.
-fn code<'a>(state: &AppState, session: &'a Session) -> Option<(&'a Login, &'a str)> {
+/// The login that can be shown, with its QR code. A push login has no code.
+fn code<'a>(state: &AppState, session: &'a Session) -> Option<(&'a Login, QrCode<'a>)> {
     let login = session.login.as_ref().filter(|login| login.expires > state.relay.now())?;
-    let content = login.qr_content.as_deref()?;
-    matches!(session.state, SessionState::Waiting | SessionState::Scanned).then_some((login, content))
+    let code = login.qr_code()?;
+    matches!(session.state, SessionState::Waiting | SessionState::Scanned).then_some((login, code))
 }
 
 /// The session, online or with a code to show; begins a login where there is neither.
@@ -108,12 +108,12 @@ async fn current(state: &AppState, app: &App) -> Result<Session, ApiError> {
 
 fn view<'a>(state: &AppState, session: &'a Session) -> LoginView<'a> {
     match code(state, session) {
-        Some((login, content)) => LoginView::Code {
+        Some((login, code)) => LoginView::Code {
             uuid: &login.uuid,
             status: "0",
-            qrcode: &login.qr_url,
-            login_url: content,
-            qrcode_image: qr::data_uri(content),
+            qrcode: code.page,
+            login_url: code.content,
+            qrcode_image: qr::data_uri(code.content),
             expires_in: login.expires.duration_since(state.relay.now()).as_secs(),
         },
         None => LoginView::Online { status: "200", user: session.user.as_ref().map(User::from) },

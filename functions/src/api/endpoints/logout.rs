@@ -6,7 +6,7 @@ use boot::{
     QueueOperation::SendMessage,
     TableOperation::{BatchGetItem, GetItem, PutItem},
 };
-use domain::{job::Command, session::State as SessionState};
+use domain::{id::JobId, job::Command, session::SessionState};
 use serde::Serialize;
 
 use crate::api::{
@@ -33,7 +33,7 @@ struct LoggedOut {
 async fn handle(state: AppState, caller: Caller) -> Result<ApiResponse<LoggedOut>, ApiError> {
     let session = state.relay.store.session(&caller.app.id).await?;
     if session.is_some_and(|session| session.state != SessionState::Offline) {
-        let job = state.ask(&caller.app, state.relay.ids.hex(), Command::Logout).await?;
+        let job = state.ask(&caller.app, JobId::generate(&*state.relay.ids), Command::Logout).await?;
         let job = state.follow(job, &state.wait(state.config.worker_wait)).await?;
         if !job.state.is_final() {
             return Err(ApiError::WorkerUnavailable);

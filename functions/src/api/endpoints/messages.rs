@@ -9,7 +9,10 @@ use boot::{
     Grant::Table,
     TableOperation::{BatchGetItem, Query},
 };
-use domain::message::Message;
+use domain::{
+    id::{AppId, Seq},
+    message::Message,
+};
 use serde::Serialize;
 use store::Filter;
 
@@ -52,7 +55,10 @@ struct News<'a> {
 async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
     let filter = message_filter::of(&caller.params, &state.relay.zone)?;
     if let Some(after) = caller.params.get("after") {
-        let after = after.parse().map_err(|_| ApiError::field("after", "must be a cursor from an earlier answer"))?;
+        let after = after
+            .parse()
+            .map(Seq::new)
+            .map_err(|_| ApiError::field("after", "must be a cursor from an earlier answer"))?;
         return news(&state, &caller, &filter, after).await;
     }
     let request = page::requested(&caller.params)?;
@@ -65,7 +71,7 @@ fn rows<'a>(state: &AppState, messages: &'a [Message]) -> Vec<MessageRow<'a>> {
     messages.iter().map(|message| MessageRow::of(message, TimeFormat::History, Times(&state.relay.zone))).collect()
 }
 
-async fn news(state: &AppState, caller: &Caller, filter: &Filter, mut after: u64) -> Result<Response, ApiError> {
+async fn news(state: &AppState, caller: &Caller, filter: &Filter, mut after: Seq) -> Result<Response, ApiError> {
     let (limit, wait) = (page::size(&caller.params), state.wait(caller.params.wait()?));
     let mut found = look(state, &caller.app.id, filter, &mut after, limit).await?;
     while found.is_empty() && wait.again().await {
@@ -77,17 +83,17 @@ async fn news(state: &AppState, caller: &Caller, filter: &Filter, mut after: u64
 /// What came after row `after`, which is moved past all that was looked at, whether it matches or not.
 async fn look(
     state: &AppState,
-    app: &str,
+    app: &AppId,
     filter: &Filter,
-    after: &mut u64,
+    after: &mut Seq,
     limit: u32,
 ) -> Result<Vec<Message>, ApiError> {
     let head = state.relay.store.head(app).await?;
     if head <= *after {
         return Ok(Vec::new());
     }
-    let found = state.relay.store.after(app, filter, *after, limit).await?;
-    let last = found.last().map_or(0, |message| message.seq);
+    let found = state.relay.store.messages_after(app, filter, *after, limit).await?;
+    let last = found.last().map_or(Seq::START, |message| message.seq);
     // Only a full page ends before the head.
     *after = if found.len() < limit as usize { last.max(head) } else { last };
     Ok(found)

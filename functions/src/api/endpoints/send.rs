@@ -9,9 +9,10 @@ use boot::{
 };
 use domain::{
     contact::ContactKind,
-    job::{Command, Job, JobId, derived_id},
+    id::{InvalidId, JobId},
+    job::{Command, Job, derived_id},
     puid::Puid,
-    session::State as SessionState,
+    session::SessionState,
 };
 use futures_util::future::try_join;
 use serde::Serialize;
@@ -101,7 +102,8 @@ async fn handle(state: AppState, headers: HeaderMap, caller: Caller) -> Result<A
     if known.is_none() {
         wanted.can_be_sent(&state, &caller).await?;
     }
-    let job = state.ask(&caller.app, key.unwrap_or_else(|| state.relay.ids.hex()), command.clone()).await?;
+    let job =
+        state.ask(&caller.app, key.unwrap_or_else(|| JobId::generate(&*state.relay.ids)), command.clone()).await?;
     if job.command != command {
         return Err(ApiError::IdempotencyConflict);
     }
@@ -110,6 +112,7 @@ async fn handle(state: AppState, headers: HeaderMap, caller: Caller) -> Result<A
 }
 
 async fn look(state: AppState, PathSegment(id): PathSegment, caller: Caller) -> Result<ApiResponse<JobRow>, ApiError> {
+    let id = id.parse().map_err(|InvalidId| ApiError::NotFound("job"))?;
     let job = state.job(&caller.app.id, &id).await?;
     match job.command {
         Command::SendText { .. } => Ok(ApiResponse::new(JobRow::from(&job))),
@@ -207,7 +210,7 @@ mod tests {
         assert_eq!((&form.json["text"], &form.json["group"]), (&"好".into(), &true.into()));
         assert_eq!(api.post("/send/?msg_type=text&puid=1fee435b&text=三", &[], "").await.json["text"], "三");
         let sent = api.commands(3).await;
-        assert_eq!(sent[0].id, answer.json["id"].as_str().unwrap());
+        assert_eq!(sent[0].id.as_str(), answer.json["id"].as_str().unwrap());
         assert_eq!(sent[0].request_id(), Some("request-1"));
         assert_eq!(sent[1].command, Command::SendText { to: Puid::new("973e46d8"), text: "好".to_owned() });
     }

@@ -9,7 +9,7 @@ use boot::{
     QueueOperation::GetQueueAttributes,
     TableOperation::{BatchGetItem, GetItem, Query},
 };
-use domain::session::{Ending, Progress, Session};
+use domain::session::{EndReason, Progress, Session};
 use futures_util::future::try_join;
 use serde::Serialize;
 
@@ -50,7 +50,7 @@ struct Standing<'a> {
     since: String,
     user: Option<User<'a>>,
     /// Why the last session or login ended.
-    ending: Option<&'a Ending>,
+    ending: Option<&'a EndReason>,
     last_error: Option<&'a str>,
     last_sync: Option<String>,
     contacts: Progress,
@@ -77,7 +77,7 @@ async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
     let queued = async { Ok(try_join(relay.queues.inbound.depth(), commands.depth()).await?) };
     let ((session, parked), (inbound, commands)) = try_join(Box::pin(stored), Box::pin(queued)).await?;
     let session = session.unwrap_or_else(|| Session::offline(app.created));
-    let (times, online) = (Times(&relay.zone), session.state == domain::session::State::Online);
+    let (times, online) = (Times(&relay.zone), session.state == domain::session::SessionState::Online);
     let standing = Standing {
         state: session.state.as_str(),
         since: times.iso(session.since),
@@ -94,7 +94,7 @@ async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
 
 #[cfg(test)]
 mod tests {
-    use domain::{delivery::Parked, puid::Puid};
+    use domain::{delivery::Parked, id::Seq, puid::Puid};
 
     use super::*;
     use crate::support::Api;
@@ -136,7 +136,7 @@ mod tests {
             attempts: 0,
             due: now,
             since: now,
-            last_seq: 1,
+            last_seq: Seq::FIRST,
             last_error: "the callback answered 500".to_owned(),
         };
         api.fixture.relay.store.park(&api.app.id, 0, &parked).await.unwrap();
@@ -168,8 +168,8 @@ mod tests {
         }
         "#);
         api.session(|session| {
-            session.state = domain::session::State::Offline;
-            session.ending = Some(Ending::EndedByWeChat { code: 1101 });
+            session.state = domain::session::SessionState::Offline;
+            session.ending = Some(EndReason::EndedByWeChat { code: 1101 });
         })
         .await;
         let ended = api.signed("/session").await.json;

@@ -1,6 +1,6 @@
 //! Who is logged in, and how a login stands.
 
-use domain::session::{self, Session, State};
+use domain::session::{self, Session, SessionState};
 use serde::Serialize;
 
 use super::avatar;
@@ -41,9 +41,9 @@ impl LoginStatus {
     pub fn of(session: &Session, uuid: &str) -> Self {
         let latest = session.login.as_ref().is_some_and(|login| login.uuid == uuid);
         match session.state {
-            State::Starting | State::Waiting if latest => Self::Waiting,
-            State::Scanned if latest => Self::Scanned,
-            State::Online if latest => Self::LoggedIn,
+            SessionState::Starting | SessionState::Waiting if latest => Self::Waiting,
+            SessionState::Scanned if latest => Self::Scanned,
+            SessionState::Online if latest => Self::LoggedIn,
             _ => Self::Over,
         }
     }

@@ -18,13 +18,14 @@ use boot::{
 };
 use domain::{
     delivery::{self, Delivery, Parked, RetrySchedule},
+    id::{AppId, Seq},
     job::{Command, Job, Origin, derived_id},
     puid::Puid,
     secret::CannotOpen,
 };
 use jiff::{SignedDuration, Timestamp};
 use queue::{CommandEnvelope, InboundEnvelope, QueueError};
-use store::{Envelope, StoreError};
+use store::{PendingDelivery, StoreError};
 use tokio::time::Instant;
 
 use crate::{
@@ -52,7 +53,7 @@ pub enum DispatchError {
     Queue(#[from] QueueError),
     #[error(transparent)]
     Sealed(#[from] CannotOpen),
-    #[error("the message cannot be written as JSON: {0}")]
+    #[error("the message cannot be written as JSON")]
     Json(#[from] serde_json::Error),
 }
 
@@ -101,7 +102,7 @@ impl Dispatcher {
     #[tracing::instrument(skip_all, fields(delivery.id = %delivery::id(&envelope.app, envelope.seq)))]
     pub async fn deliver(&self, envelope: &InboundEnvelope) -> Result<Outcome, DispatchError> {
         let store = &self.relay.store;
-        let Some(found) = store.envelope(&envelope.app, envelope.seq, &envelope.chat).await? else {
+        let Some(found) = store.pending_delivery(&envelope.app, envelope.seq, &envelope.chat).await? else {
             return Ok(Outcome::Skipped);
         };
         if found.message.delivery != Delivery::Pending {
@@ -115,7 +116,7 @@ impl Dispatcher {
         match self.tries(&found).await? {
             None => {
                 if found.app.parked {
-                    store.wake(&envelope.app, self.relay.now()).await?;
+                    store.wake_parked(&envelope.app, self.relay.now()).await?;
                 }
                 Ok(Outcome::Received)
             }
@@ -125,8 +126,8 @@ impl Dispatcher {
 
     /// One try, for the sweep.
     #[tracing::instrument(skip_all, fields(delivery.id = %delivery::id(app, seq)))]
-    pub async fn try_once(&self, app: &str, chat: &Puid, seq: u64) -> Result<Try, DispatchError> {
-        match self.relay.store.envelope(app, seq, chat).await? {
+    pub async fn try_once(&self, app: &AppId, chat: &Puid, seq: Seq) -> Result<Try, DispatchError> {
+        match self.relay.store.pending_delivery(app, seq, chat).await? {
             Some(found) if found.message.delivery == Delivery::Pending => {
                 Ok(self.attempt(&found, 1).await?.map_or(Try::Received, Try::Failed))
             }
@@ -136,7 +137,7 @@ impl Dispatcher {
 
     /// The quick tries; one only while something of the app is parked already, as its callback is probably down.
     /// The last failure, or `None` once the callback has the message.
-    async fn tries(&self, found: &Envelope) -> Result<Option<Failure>, DispatchError> {
+    async fn tries(&self, found: &PendingDelivery) -> Result<Option<Failure>, DispatchError> {
         let mut failure = self.attempt(found, 1).await?;
         for (attempt, pause) in (2..).zip(&self.schedule.quick) {
             if found.app.parked || !failure.as_ref().is_some_and(Failure::is_passing) {
@@ -150,7 +151,7 @@ impl Dispatcher {
 
     /// Posts once, for the `attempt`th time in a row, and does what the answer says. A message of an app that has no
     /// callback any more counts as delivered: it is in the history.
-    async fn attempt(&self, found: &Envelope, attempt: u32) -> Result<Option<Failure>, DispatchError> {
+    async fn attempt(&self, found: &PendingDelivery, attempt: u32) -> Result<Option<Failure>, DispatchError> {
         if let Some(url) = &found.app.callback {
             let post = self.post(found, url)?;
             match self.timed_post(&post, found, attempt).await {
@@ -158,12 +159,12 @@ impl Dispatcher {
                 Err(failure) => return Ok(Some(failure)),
             }
         }
-        self.relay.store.delivered(&found.app.id, found.message.seq, self.relay.now()).await?;
+        self.relay.store.mark_delivered(&found.app.id, found.message.seq, self.relay.now()).await?;
         Ok(None)
     }
 
     /// Posts, measures, and tells.
-    async fn timed_post(&self, post: &Post, found: &Envelope, attempt: u32) -> Result<Taken, Failure> {
+    async fn timed_post(&self, post: &Post, found: &PendingDelivery, attempt: u32) -> Result<Taken, Failure> {
         let begun = Instant::now();
         let outcome = self.client.post(post, self.relay.now()).await;
         let duration = begun.elapsed().as_secs_f64() * 1e3;
@@ -199,8 +200,8 @@ impl Dispatcher {
         outcome
     }
 
-    fn post(&self, found: &Envelope, url: &str) -> Result<Post, DispatchError> {
-        let Envelope { app, message, .. } = found;
+    fn post(&self, found: &PendingDelivery, url: &str) -> Result<Post, DispatchError> {
+        let PendingDelivery { app, message, .. } = found;
         let row = MessageRow::of(message, TimeFormat::Callback, Times(&self.relay.zone));
         Ok(Post {
             url: url.to_owned(),
@@ -212,8 +213,8 @@ impl Dispatcher {
     }
 
     /// Makes a job of every reply, in their order.
-    async fn answered(&self, found: &Envelope, answer: &[u8]) -> Result<(), DispatchError> {
-        let Envelope { app, message, .. } = found;
+    async fn answered(&self, found: &PendingDelivery, answer: &[u8]) -> Result<(), DispatchError> {
+        let PendingDelivery { app, message, .. } = found;
         for (index, reply) in reply::parse(answer).into_iter().enumerate() {
             let text = match reply {
                 Ok(text) => text,
@@ -227,13 +228,13 @@ impl Dispatcher {
             let job = Job::queued(id.clone(), app.id.clone(), app.shard, command, self.relay.now())
                 .made_for(Some(Origin::Delivery(message.seq)));
             self.relay.store.put_job(&job).await?;
-            tracing::info!(delivery.id = job.delivery_id(), job.id = id, reply.index = index, "a reply is to be sent");
+            tracing::info!(delivery.id = job.delivery_id(), job.id = %id, reply.index = index, "a reply is to be sent");
             self.relay.queues.command(app.shard, &CommandEnvelope { app: app.id.clone(), job: id }).await?;
         }
         Ok(())
     }
 
-    async fn park(&self, found: &Envelope, failure: &Failure) -> Result<(), DispatchError> {
+    async fn park(&self, found: &PendingDelivery, failure: &Failure) -> Result<(), DispatchError> {
         let now = self.relay.now();
         metrics::PARKED.add(1);
         let id = delivery::id(&found.app.id, found.message.seq);

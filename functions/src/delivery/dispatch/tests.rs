@@ -124,9 +124,9 @@ async fn a_failing_message_holds_up_its_own_chat_alone() {
     let store = &test.fixture.relay.store;
     let parked = store.parked_chats(&test.app.id).await.unwrap();
     let [parked] = parked.as_slice() else { panic!("{parked:?}") };
-    assert_eq!((parked.attempts, parked.last_seq), (0, 2));
+    assert_eq!((parked.attempts, parked.last_seq.get()), (0, 2));
     assert_eq!(parked.last_error, "the callback answered 500 Internal Server Error");
-    assert_eq!(store.waiting_in(&test.app.id, &parked.chat, 10).await.unwrap(), [1, 2]);
+    assert_eq!(store.waiting_in(&test.app.id, &parked.chat, 10).await.unwrap(), [1, 2].map(Seq::new));
 }
 
 #[tokio::test]
@@ -192,7 +192,7 @@ async fn what_is_not_wanted_or_gone_is_skipped() {
     let test = Deliveries::start().await;
     let unwanted = test.append_message(Message { delivery: Delivery::Unwanted, ..message(1) }).await;
     assert_eq!(test.deliver_envelope(&unwanted).await, Outcome::Skipped);
-    let gone = InboundEnvelope { seq: 9, ..unwanted };
+    let gone = InboundEnvelope { seq: Seq::new(9), ..unwanted };
     assert_eq!(test.deliver_envelope(&gone).await, Outcome::Skipped);
     assert!(test.taken().is_empty());
 }

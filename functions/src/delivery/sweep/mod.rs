@@ -14,7 +14,7 @@ use boot::{
     QueueOperation::SendMessage,
     TableOperation::{BatchGetItem, DeleteItem, GetItem, PutItem, Query, UpdateItem},
 };
-use domain::delivery::Parked;
+use domain::{delivery::Parked, error::chain, id::AppId, puid::Puid};
 use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use queue::CommandEnvelope;
@@ -74,8 +74,8 @@ pub async fn sweep(dispatcher: &Dispatcher, shard: u16) -> Result<Swept, Dispatc
     let mut tried = HashSet::new();
     for _ in 0..ROUNDS {
         let due = store.due_chats(shard, dispatcher.relay.now(), CHATS_A_ROUND).await?;
-        let mut apps: HashMap<String, Vec<Due>> = HashMap::new();
-        for chat in due.into_iter().filter(|chat| tried.insert((chat.app.clone(), chat.name.clone()))) {
+        let mut apps: HashMap<AppId, Vec<Due<Puid>>> = HashMap::new();
+        for chat in due.into_iter().filter(|chat| tried.insert((chat.app.clone(), chat.id.clone()))) {
             apps.entry(chat.app.clone()).or_default().push(chat);
         }
         if apps.is_empty() {
@@ -86,7 +86,7 @@ pub async fn sweep(dispatcher: &Dispatcher, shard: u16) -> Result<Swept, Dispatc
     }
     for job in store.overdue_jobs(shard, dispatcher.relay.now(), JOBS).await? {
         if store.postpone_job(&job, dispatcher.relay.now()).await? {
-            dispatcher.relay.queues.command(shard, &CommandEnvelope { app: job.app, job: job.name }).await?;
+            dispatcher.relay.queues.command(shard, &CommandEnvelope { app: job.app, job: job.id }).await?;
             count(&swept.jobs);
         }
     }
@@ -97,7 +97,7 @@ pub async fn sweep(dispatcher: &Dispatcher, shard: u16) -> Result<Swept, Dispatc
 struct AppSweep<'a> {
     dispatcher: &'a Dispatcher,
     swept: &'a Swept,
-    app: String,
+    app: AppId,
     /// Set once the callback could not be reached at all: the other chats need not find out for themselves.
     down: OnceLock<String>,
     /// Set once the callback took something: everything else that is parked is worth a try.
@@ -105,32 +105,32 @@ struct AppSweep<'a> {
 }
 
 impl<'a> AppSweep<'a> {
-    fn new(dispatcher: &'a Dispatcher, swept: &'a Swept, app: String) -> Self {
+    fn new(dispatcher: &'a Dispatcher, swept: &'a Swept, app: AppId) -> Self {
         Self { dispatcher, swept, app, down: OnceLock::new(), up: OnceLock::new() }
     }
 
-    async fn run(self, chats: Vec<Due>) {
+    async fn run(self, chats: Vec<Due<Puid>>) {
         stream::iter(chats)
             .for_each_concurrent(CHATS_AT_ONCE, async |due| {
                 if let Err(error) = self.chat(due).await {
-                    tracing::error!(app.id = self.app, %error, "a parked chat could not be swept");
+                    tracing::error!(app.id = %self.app, error = %chain(&error), "a parked chat could not be swept");
                 }
             })
             .await;
     }
 
-    async fn chat(&self, due: Due) -> Result<(), DispatchError> {
+    async fn chat(&self, due: Due<Puid>) -> Result<(), DispatchError> {
         let store = &self.dispatcher.relay.store;
         let until = self.dispatcher.relay.now() + CLAIM;
         let Some(parked) = store.claim_chat(&due, until).await? else { return Ok(()) };
         if let Some(error) = self.down.get() {
             return self.postpone(parked, error.clone()).await;
         }
-        self.empty(parked, due.name, until).await
+        self.empty(parked, until).await
     }
 
     /// Delivers what waits in a chat, page by page, until nothing does.
-    async fn empty(&self, parked: Parked, name: String, mut until: Timestamp) -> Result<(), DispatchError> {
+    async fn empty(&self, parked: Parked, mut until: Timestamp) -> Result<(), DispatchError> {
         let store = &self.dispatcher.relay.store;
         loop {
             let waiting = store.waiting_in(&self.app, &parked.chat, PAGE).await?;
@@ -138,7 +138,7 @@ impl<'a> AppSweep<'a> {
                 return Ok(());
             }
             for seq in waiting {
-                if !self.still_ours(&name, &mut until).await? {
+                if !self.still_ours(&parked.chat, &mut until).await? {
                     return Ok(());
                 }
                 match self.dispatcher.try_once(&self.app, &parked.chat, seq).await? {
@@ -151,7 +151,7 @@ impl<'a> AppSweep<'a> {
                         return self.postpone(parked, failure.to_string()).await;
                     }
                 }
-                store.no_longer_waiting(&self.app, &parked.chat, seq).await?;
+                store.remove_waiting(&self.app, &parked.chat, seq).await?;
             }
         }
     }
@@ -160,18 +160,18 @@ impl<'a> AppSweep<'a> {
     async fn received(&self) -> Result<(), DispatchError> {
         count(&self.swept.delivered);
         if self.up.set(()).is_ok() {
-            self.dispatcher.relay.store.wake(&self.app, self.dispatcher.relay.now()).await?;
+            self.dispatcher.relay.store.wake_parked(&self.app, self.dispatcher.relay.now()).await?;
         }
         Ok(())
     }
 
     /// Extends the claim in time: `false` when another sweep has taken the chat.
-    async fn still_ours(&self, name: &str, until: &mut Timestamp) -> Result<bool, DispatchError> {
+    async fn still_ours(&self, chat: &Puid, until: &mut Timestamp) -> Result<bool, DispatchError> {
         let now = self.dispatcher.relay.now();
         if until.duration_since(now) > CLAIM / 2 {
             return Ok(true);
         }
-        let due = Due { app: self.app.clone(), name: name.to_owned(), at: until.as_millisecond() };
+        let due = Due { app: self.app.clone(), id: chat.clone(), at: until.as_millisecond() };
         *until = now + CLAIM;
         Ok(self.dispatcher.relay.store.claim_chat(&due, *until).await?.is_some())
     }
@@ -179,7 +179,7 @@ impl<'a> AppSweep<'a> {
     async fn postpone(&self, mut parked: Parked, error: String) -> Result<(), DispatchError> {
         parked.attempts = parked.attempts.saturating_add(1);
         parked.due = self.dispatcher.next_attempt(parked.attempts, self.dispatcher.relay.now());
-        tracing::warn!(app.id = self.app, chat.attempts = parked.attempts, %error, "a parked chat must wait longer");
+        tracing::warn!(app.id = %self.app, chat.attempts = parked.attempts, %error, "a parked chat must wait longer");
         parked.last_error = error;
         count(&self.swept.postponed);
         Ok(self.dispatcher.relay.store.postpone_chat(&self.app, &parked).await?)

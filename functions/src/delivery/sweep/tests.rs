@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use domain::{
+    id::JobId,
     job::{Command, Job},
     puid::Puid,
 };
@@ -150,7 +151,7 @@ async fn a_job_that_should_have_ended_is_sent_again() {
     let test = Deliveries::start().await;
     let store = &test.fixture.relay.store;
     let command = Command::SendText { to: Puid::new("1fee435b"), text: "lost".to_owned() };
-    let job = Job::queued("1".repeat(32), test.app.id.clone(), 0, command, test.fixture.relay.now());
+    let job = Job::queued(JobId::trusted("1".repeat(32)), test.app.id.clone(), 0, command, test.fixture.relay.now());
     store.put_job(&job).await.unwrap();
     assert_eq!(swept(&test).await, (0, 0, 0));
     test.fixture.clock.advance_seconds(61);

@@ -1,4 +1,4 @@
-//! Clients of the embedded services, made of the real SDK.
+//! Clients of the embedded services.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use aws_sdk_dynamodb as dynamodb;
@@ -41,8 +41,8 @@ pub fn number(value: usize) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
-/// A table with `pk`, `sk`, the index `due` over `due_pk`, `due_at`, and a time to live in `ttl`.
-pub async fn make_table(client: &dynamodb::Client) {
+/// Creates a table with `pk`, `sk`, the index `due` over `due_pk`, `due_at`, and a time to live in `ttl`.
+pub async fn create_table(client: &dynamodb::Client) {
     let attribute = |name: &str, kind: ScalarAttributeType| {
         AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().expect("attribute")
     };

@@ -1,12 +1,15 @@
 //! Apps, who calls, bindings, access tokens.
 
-use domain::app::{AccessToken, Binding};
+use domain::{
+    app::{AccessToken, Binding},
+    channel::AccountId,
+};
 use store::AppChange;
 
-use crate::support::{Ledger, append, at, is_conflict, is_corrupt, message, puid};
+use crate::support::{APP, Ledger, app_id, append, at, is_conflict, is_corrupt, message, puid};
 
 fn binding(uin: u64) -> Binding {
-    Binding { uin, puid: puid("myself01"), nick_name: "我".into(), since: at(5) }
+    Binding { account: AccountId::new(uin.to_string()), puid: puid("myself01"), nick_name: "我".into(), since: at(5) }
 }
 
 #[tokio::test]
@@ -14,7 +17,7 @@ async fn an_app_is_made_once_and_found_by_id_and_shard() {
     let ledger = Ledger::start().await;
     let app = ledger.app().await;
     assert_eq!(ledger.store.app(&app.id).await.unwrap(), Some(app.clone()));
-    assert_eq!(ledger.store.app("nobody").await.unwrap(), None);
+    assert_eq!(ledger.store.app(&app_id("nobody")).await.unwrap(), None);
     assert!(is_conflict(&ledger.store.create_app(&app).await));
     let other = ledger.app().await;
     let mut ids = vec![app.id, other.id];
@@ -72,8 +75,8 @@ async fn everything_can_change_at_once_but_not_of_an_unknown_app() {
     };
     let changed = ledger.store.update_app(&app.id, &change, at(9)).await.unwrap().unwrap();
     assert_eq!((changed.name.as_str(), changed.callback, changed.secret_hash.as_str()), ("n", None, "h"));
-    assert_eq!(ledger.store.update_app("nobody", &change, at(9)).await.unwrap(), None);
-    assert_eq!(ledger.store.app("nobody").await.unwrap(), None);
+    assert_eq!(ledger.store.update_app(&app_id("nobody"), &change, at(9)).await.unwrap(), None);
+    assert_eq!(ledger.store.app(&app_id("nobody")).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -88,8 +91,8 @@ async fn an_app_belongs_to_the_first_account_until_it_is_unbound() {
     assert!(store.unbind(&app.id).await.unwrap());
     assert_eq!(store.app(&app.id).await.unwrap().unwrap().bound, None);
     assert!(store.bind(&app.id, &binding(2)).await.unwrap());
-    assert!(!store.bind("nobody", &binding(1)).await.unwrap());
-    assert!(!store.unbind("nobody").await.unwrap());
+    assert!(!store.bind(&app_id("nobody"), &binding(1)).await.unwrap());
+    assert!(!store.unbind(&app_id("nobody")).await.unwrap());
 }
 
 #[tokio::test]
@@ -103,11 +106,11 @@ async fn a_caller_is_the_app_its_token_and_the_books_version() {
     for token in &tokens {
         store.put_access_token(&app.id, token).await.unwrap();
     }
-    store.book_changed(&app.id).await.unwrap();
-    store.book_changed(&app.id).await.unwrap();
+    store.bump_book_version(&app.id).await.unwrap();
+    store.bump_book_version(&app.id).await.unwrap();
     let caller = store.caller(&app.id).await.unwrap().unwrap();
     assert_eq!((caller.token.as_ref(), caller.book_version), (tokens.last(), 2));
-    assert!(store.caller("nobody").await.unwrap().is_none());
+    assert!(store.caller(&app_id("nobody")).await.unwrap().is_none());
     let row = ledger.item(&format!("APP#{}", app.id), "TOKEN").await.unwrap();
     assert_eq!(row["ttl"].as_n().unwrap(), &at(7_200).as_second().to_string());
 }
@@ -120,7 +123,7 @@ async fn nothing_is_left_of_a_deleted_app() {
     for seq in 1..=60 {
         store.append(&app.id, &message(seq, "x"), None).await.unwrap();
     }
-    store.book_changed(&app.id).await.unwrap();
+    store.bump_book_version(&app.id).await.unwrap();
     assert!(store.delete_app(&app.id).await.unwrap());
     assert_eq!(ledger.count(&pk).await, 0);
     assert_eq!(store.app_ids(3).await.unwrap(), [other.id]);
@@ -132,8 +135,8 @@ async fn a_removal_that_broke_off_can_be_finished() {
     let ledger = Ledger::start().await;
     // What is there when a removal broke off after its first step.
     append(&ledger.store, &[message(1, "x"), message(2, "y")]).await;
-    assert!(ledger.store.delete_app(crate::support::APP).await.unwrap());
-    assert_eq!(ledger.count(&format!("APP#{}", crate::support::APP)).await, 0);
+    assert!(ledger.store.delete_app(&APP).await.unwrap());
+    assert_eq!(ledger.count(&format!("APP#{}", *APP)).await, 0);
 }
 
 #[tokio::test]

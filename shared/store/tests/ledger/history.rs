@@ -1,6 +1,7 @@
 //! The log as a client asks for it.
 
 use domain::{
+    id::Seq,
     message::{Content, Direction, Kind, Message},
     page::PageRequest,
 };
@@ -14,8 +15,8 @@ fn page(page: u64, size: u32) -> PageRequest {
 
 /// The numbers of a page and the count; `None` past the end.
 async fn seqs(ledger: &Ledger, filter: &Filter, page: PageRequest) -> Option<(u64, Vec<u64>)> {
-    let page = ledger.store.history(APP, filter, page).await.unwrap()?;
-    Some((page.count, page.rows.iter().map(|row| row.seq).collect()))
+    let page = ledger.store.history(&APP, filter, page).await.unwrap()?;
+    Some((page.count, page.rows.iter().map(|row| row.seq.get()).collect()))
 }
 
 #[tokio::test]
@@ -111,8 +112,8 @@ async fn what_is_new_comes_oldest_first_up_to_a_limit() {
     let after = |filter: Filter, seq, limit| {
         let store = ledger.store.clone();
         async move {
-            let rows = store.after(APP, &filter, seq, limit).await.unwrap();
-            rows.iter().map(|row| row.seq).collect::<Vec<_>>()
+            let rows = store.messages_after(&APP, &filter, Seq::new(seq), limit).await.unwrap();
+            rows.iter().map(|row| row.seq.get()).collect::<Vec<_>>()
         }
     };
     assert_eq!(after(Filter::default(), 2, 3).await, [3, 4, 5]);
@@ -128,9 +129,9 @@ async fn a_row_that_cannot_be_read_is_told() {
     let ledger = Ledger::start().await;
     append(&ledger.store, &[message(1, "a")]).await;
     let sk = "LOG#00000000000000000001";
-    ledger.spoil(&format!("APP#{APP}"), sk, "id").await;
+    ledger.spoil(&format!("APP#{}", *APP), sk, "id").await;
     let filter = Filter { receive_from: Some(at(0)), ..Filter::default() };
-    assert!(is_corrupt(ledger.store.history(APP, &Filter::default(), page(1, 1)).await, sk));
-    assert!(is_corrupt(ledger.store.history(APP, &filter, page(1, 1)).await, sk));
-    assert!(is_corrupt(ledger.store.after(APP, &filter, 0, 1).await, sk));
+    assert!(is_corrupt(ledger.store.history(&APP, &Filter::default(), page(1, 1)).await, sk));
+    assert!(is_corrupt(ledger.store.history(&APP, &filter, page(1, 1)).await, sk));
+    assert!(is_corrupt(ledger.store.messages_after(&APP, &filter, Seq::START, 1).await, sk));
 }

@@ -9,39 +9,39 @@ async fn a_free_shard_goes_to_one_worker() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
     assert_eq!(store.lease(0).await.unwrap(), None);
-    let lease = store.take_lease(0, "one", None).await.unwrap();
-    assert_eq!(lease, Lease { shard: 0, owner: Some("one".into()), epoch: 1, beat: 0 });
+    let lease = store.acquire_lease(0, "one", None).await.unwrap();
+    assert_eq!(lease, Lease { shard: 0, owner: Some("one".into()), epoch: 1, heartbeat: 0 });
     assert_eq!(store.lease(0).await.unwrap(), Some(lease));
-    assert!(is_conflict(&store.take_lease(0, "two", None).await));
-    assert_eq!(store.take_lease(1, "two", None).await.unwrap().shard, 1);
+    assert!(is_conflict(&store.acquire_lease(0, "two", None).await));
+    assert_eq!(store.acquire_lease(1, "two", None).await.unwrap().shard, 1);
 }
 
 #[tokio::test]
 async fn a_beat_shows_and_keeps_others_away() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
-    let mut lease = store.take_lease(0, "one", None).await.unwrap();
+    let mut lease = store.acquire_lease(0, "one", None).await.unwrap();
     let seen = store.lease(0).await.unwrap();
-    store.beat(&mut lease).await.unwrap();
-    assert_eq!(lease.beat, 1);
+    store.write_heartbeat(&mut lease).await.unwrap();
+    assert_eq!(lease.heartbeat, 1);
     assert_eq!(store.lease(0).await.unwrap(), Some(lease.clone()));
-    assert!(is_conflict(&store.take_lease(0, "two", seen.as_ref()).await));
-    store.beat(&mut lease).await.unwrap();
-    assert_eq!(store.lease(0).await.unwrap().unwrap().beat, 2);
+    assert!(is_conflict(&store.acquire_lease(0, "two", seen.as_ref()).await));
+    store.write_heartbeat(&mut lease).await.unwrap();
+    assert_eq!(store.lease(0).await.unwrap().unwrap().heartbeat, 2);
 }
 
 #[tokio::test]
 async fn a_lease_that_stood_still_is_taken_over_and_the_old_owner_learns_it() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
-    let mut old = store.take_lease(0, "one", None).await.unwrap();
+    let mut old = store.acquire_lease(0, "one", None).await.unwrap();
     let seen = store.lease(0).await.unwrap();
-    let new = store.take_lease(0, "two", seen.as_ref()).await.unwrap();
+    let new = store.acquire_lease(0, "two", seen.as_ref()).await.unwrap();
     assert_eq!((new.epoch, new.owner.as_deref()), (2, Some("two")));
-    assert!(is_conflict(&store.beat(&mut old).await));
-    assert_eq!(old.beat, 0);
+    assert!(is_conflict(&store.write_heartbeat(&mut old).await));
+    assert_eq!(old.heartbeat, 0);
     assert!(is_conflict(&store.release_lease(&old).await));
-    assert!(is_conflict(&store.take_lease(0, "three", seen.as_ref()).await));
+    assert!(is_conflict(&store.acquire_lease(0, "three", seen.as_ref()).await));
     assert_eq!(store.lease(0).await.unwrap(), Some(new));
 }
 
@@ -49,12 +49,12 @@ async fn a_lease_that_stood_still_is_taken_over_and_the_old_owner_learns_it() {
 async fn a_lease_given_back_can_be_taken_at_once() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
-    let lease = store.take_lease(0, "one", None).await.unwrap();
+    let lease = store.acquire_lease(0, "one", None).await.unwrap();
     store.release_lease(&lease).await.unwrap();
     let free = store.lease(0).await.unwrap().unwrap();
     assert_eq!((free.owner.as_deref(), free.epoch), (None, 1));
     assert!(is_conflict(&store.release_lease(&lease).await));
-    let next = store.take_lease(0, "two", Some(&free)).await.unwrap();
+    let next = store.acquire_lease(0, "two", Some(&free)).await.unwrap();
     assert_eq!(next.epoch, 2);
 }
 
@@ -62,16 +62,16 @@ async fn a_lease_given_back_can_be_taken_at_once() {
 async fn a_worker_does_not_mistake_another_ones_lease_for_its_own() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
-    let taken = store.take_lease(0, "one", None).await.unwrap();
+    let taken = store.acquire_lease(0, "one", None).await.unwrap();
     // The same put again, as a retry sends it whose first answer was lost.
-    assert_eq!(store.take_lease(0, "one", None).await.unwrap(), taken);
-    assert!(is_conflict(&store.take_lease(0, "two", None).await));
+    assert_eq!(store.acquire_lease(0, "one", None).await.unwrap(), taken);
+    assert!(is_conflict(&store.acquire_lease(0, "two", None).await));
 }
 
 #[tokio::test]
 async fn a_lease_that_cannot_be_read_is_told() {
     let ledger = Ledger::start().await;
-    ledger.store.take_lease(0, "one", None).await.unwrap();
+    ledger.store.acquire_lease(0, "one", None).await.unwrap();
     ledger.spoil("SHARD#0", "LEASE", "epoch").await;
     assert!(is_corrupt(ledger.store.lease(0).await, "SHARD#0/LEASE"));
 }

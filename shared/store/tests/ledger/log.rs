@@ -1,32 +1,36 @@
 //! The message log.
 
+use std::ops::RangeInclusive;
+
 use domain::{
+    channel::Cursor,
     delivery::Delivery,
+    id::Seq,
     message::{Content, Message},
 };
-use store::{Cursor, Entry};
+use store::{Checkpoint, Entry};
 
-use crate::support::{APP, Ledger, append, at, is_conflict, is_corrupt, message, puid};
+use crate::support::{APP, Ledger, app_id, append, at, is_conflict, is_corrupt, message, puid};
 
-fn cursor(place: &str) -> Cursor {
-    Cursor { login_number: 3, place: place.into() }
+fn checkpoint(cursor: &str) -> Checkpoint {
+    Checkpoint { login_number: 3, cursor: Cursor::new(cursor) }
 }
 
 #[tokio::test]
 async fn a_number_is_given_once() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
-    assert_eq!(store.head(APP).await.unwrap(), 0);
-    assert!(store.tail(APP, 5).await.unwrap().is_empty());
+    assert_eq!(store.head(&APP).await.unwrap(), Seq::new(0));
+    assert!(store.tail(&APP, 5).await.unwrap().is_empty());
     let row = message(1, "first");
-    store.append(APP, &row, None).await.unwrap();
-    assert!(is_conflict(&store.append(APP, &message(1, "another"), None).await));
-    assert!(is_conflict(&store.append(APP, &row, Some(&cursor("x"))).await));
-    assert_eq!(store.message(APP, 1).await.unwrap(), Some(row.clone()));
+    store.append(&APP, &row, None).await.unwrap();
+    assert!(is_conflict(&store.append(&APP, &message(1, "another"), None).await));
+    assert!(is_conflict(&store.append(&APP, &row, Some(&checkpoint("x"))).await));
+    assert_eq!(store.message(&APP, Seq::new(1)).await.unwrap(), Some(row.clone()));
     // A retry whose first answer was lost finds its own row.
-    store.append(APP, &row, None).await.unwrap();
-    assert_eq!(store.head(APP).await.unwrap(), 1);
-    assert_eq!(store.message(APP, 2).await.unwrap(), None);
+    store.append(&APP, &row, None).await.unwrap();
+    assert_eq!(store.head(&APP).await.unwrap(), Seq::new(1));
+    assert_eq!(store.message(&APP, Seq::new(2)).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -34,23 +38,23 @@ async fn rows_are_appended_together_up_to_a_number_that_is_taken() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
     let rows: Vec<Message> = (1..=120).map(|seq| message(seq, "a")).collect();
-    store.append_all(APP, &rows, Some(&cursor("x"))).await.unwrap();
-    let tail = store.tail(APP, 200).await.unwrap();
+    store.append_all(&APP, &rows, Some(&checkpoint("x"))).await.unwrap();
+    let tail = store.tail(&APP, 200).await.unwrap();
     assert_eq!(tail.len(), 120);
-    assert_eq!(tail[0].cursor, Some(cursor("x")));
-    assert!(tail[1..].iter().all(|entry| entry.cursor.is_none()));
+    assert_eq!(tail[0].checkpoint, Some(checkpoint("x")));
+    assert!(tail[1..].iter().all(|entry| entry.checkpoint.is_none()));
 
     append(store, &[message(123, "another writer")]).await;
     let more: Vec<Message> = (121..=124).map(|seq| message(seq, "b")).collect();
-    assert!(is_conflict(&store.append_all(APP, &more, None).await));
-    assert_eq!(store.head(APP).await.unwrap(), 123);
-    assert_eq!(store.message(APP, 122).await.unwrap(), None, "a step is done whole or not at all");
+    assert!(is_conflict(&store.append_all(&APP, &more, None).await));
+    assert_eq!(store.head(&APP).await.unwrap(), Seq::new(123));
+    assert_eq!(store.message(&APP, Seq::new(122)).await.unwrap(), None, "a step is done whole or not at all");
 
     // Five rows of 300 KB are more than a step.
     let long = "长".repeat(100_000);
     let rows: Vec<Message> = (124..=128).map(|seq| message(seq, &long)).collect();
-    store.append_all(APP, &rows, Some(&cursor("y"))).await.unwrap();
-    assert_eq!(store.tail(APP, 1).await.unwrap()[0].cursor, Some(cursor("y")));
+    store.append_all(&APP, &rows, Some(&checkpoint("y"))).await.unwrap();
+    assert_eq!(store.tail(&APP, 1).await.unwrap()[0].checkpoint, Some(checkpoint("y")));
 }
 
 #[tokio::test]
@@ -58,13 +62,13 @@ async fn the_tail_brings_the_cursors_that_ride_on_it() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
     append(store, &[message(1, "a"), message(2, "b")]).await;
-    store.append(APP, &message(3, "c"), Some(&cursor(r#"{"keys":[[1,2]]}"#))).await.unwrap();
+    store.append(&APP, &message(3, "c"), Some(&checkpoint(r#"{"keys":[[1,2]]}"#))).await.unwrap();
     append(store, &[message(4, "d")]).await;
-    let entry = |seq, text, cursor| Entry { message: message(seq, text), cursor };
-    let tail = store.tail(APP, 2).await.unwrap();
-    assert_eq!(tail, [entry(4, "d", None), entry(3, "c", Some(cursor(r#"{"keys":[[1,2]]}"#)))]);
-    assert_eq!(store.tail(APP, 100).await.unwrap().len(), 4);
-    assert!(store.tail(APP, 0).await.unwrap().is_empty());
+    let entry = |seq, text, checkpoint| Entry { message: message(seq, text), checkpoint };
+    let tail = store.tail(&APP, 2).await.unwrap();
+    assert_eq!(tail, [entry(4, "d", None), entry(3, "c", Some(checkpoint(r#"{"keys":[[1,2]]}"#)))]);
+    assert_eq!(store.tail(&APP, 100).await.unwrap().len(), 4);
+    assert!(store.tail(&APP, 0).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -76,11 +80,11 @@ async fn long_rows_do_not_shorten_the_tail_or_the_head() {
     for seq in 1..=12 {
         append(store, &[message(seq, &long)]).await;
     }
-    let tail: Vec<u64> = store.tail(APP, 10).await.unwrap().iter().map(|entry| entry.message.seq).collect();
+    let tail: Vec<u64> = store.tail(&APP, 10).await.unwrap().iter().map(|entry| entry.message.seq.get()).collect();
     assert_eq!(tail, [12, 11, 10, 9, 8, 7, 6, 5, 4, 3]);
-    assert_eq!(store.head(APP).await.unwrap(), 12);
-    assert_eq!(store.rows(APP, 1..=12).await.unwrap().len(), 12);
-    assert_eq!(store.undelivered(APP, 0).await.unwrap().len(), 12);
+    assert_eq!(store.head(&APP).await.unwrap(), Seq::new(12));
+    assert_eq!(store.messages(&APP, Seq::FIRST..=Seq::new(12)).await.unwrap().len(), 12);
+    assert_eq!(store.undelivered(&APP, Seq::new(0)).await.unwrap().len(), 12);
 }
 
 #[tokio::test]
@@ -88,8 +92,11 @@ async fn numbers_sort_as_numbers() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
     append(store, &[message(9, "a"), message(10, "b"), message(100, "c")]).await;
-    assert_eq!(store.head(APP).await.unwrap(), 100);
-    let rows = |range| async { store.rows(APP, range).await.unwrap().iter().map(|row| row.seq).collect::<Vec<_>>() };
+    assert_eq!(store.head(&APP).await.unwrap(), Seq::new(100));
+    let rows = |range: RangeInclusive<u64>| async move {
+        let range = Seq::new(*range.start())..=Seq::new(*range.end());
+        store.messages(&APP, range).await.unwrap().iter().map(|row| row.seq.get()).collect::<Vec<_>>()
+    };
     assert_eq!(rows(9..=10).await, [9, 10]);
     assert_eq!(rows(10..=u64::MAX).await, [10, 100]);
     assert!(rows(11..=99).await.is_empty());
@@ -165,7 +172,7 @@ async fn every_content_comes_back() {
             ..message(seq, "")
         };
         append(&ledger.store, std::slice::from_ref(&row)).await;
-        assert_eq!(ledger.store.message(APP, seq).await.unwrap(), Some(row));
+        assert_eq!(ledger.store.message(&APP, Seq::new(seq)).await.unwrap(), Some(row));
     }
 }
 
@@ -174,14 +181,14 @@ async fn a_message_is_delivered_once() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
     append(store, &[message(1, "a"), Message { delivery: Delivery::Unwanted, ..message(2, "b") }]).await;
-    assert!(store.delivered(APP, 1, at(50)).await.unwrap());
-    assert!(!store.delivered(APP, 1, at(60)).await.unwrap());
-    assert!(!store.delivered(APP, 2, at(60)).await.unwrap());
-    assert!(!store.delivered(APP, 3, at(60)).await.unwrap());
-    let row = store.message(APP, 1).await.unwrap().unwrap();
+    assert!(store.mark_delivered(&APP, Seq::new(1), at(50)).await.unwrap());
+    assert!(!store.mark_delivered(&APP, Seq::new(1), at(60)).await.unwrap());
+    assert!(!store.mark_delivered(&APP, Seq::new(2), at(60)).await.unwrap());
+    assert!(!store.mark_delivered(&APP, Seq::new(3), at(60)).await.unwrap());
+    let row = store.message(&APP, Seq::new(1)).await.unwrap().unwrap();
     assert_eq!((row.delivery, row.update_time), (Delivery::Delivered, at(50)));
     assert_eq!(row.receive_time, message(1, "a").receive_time);
-    assert_eq!(store.message(APP, 3).await.unwrap(), None);
+    assert_eq!(store.message(&APP, Seq::new(3)).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -190,15 +197,15 @@ async fn what_waits_for_delivery_is_found_after_the_mark() {
     let store = &ledger.store;
     append(store, &[message(1, "a"), message(2, "b"), Message { chat: puid("group001"), ..message(3, "c") }]).await;
     append(store, &[Message { delivery: Delivery::Unwanted, ..message(4, "d") }]).await;
-    store.delivered(APP, 2, at(9)).await.unwrap();
-    let waits = [(1, puid("friend01")), (3, puid("group001"))];
-    assert_eq!(store.undelivered(APP, 0).await.unwrap(), waits);
-    assert_eq!(store.undelivered(APP, 1).await.unwrap(), waits[1..]);
-    assert!(store.undelivered(APP, u64::MAX).await.unwrap().is_empty());
-    assert_eq!(store.mark(APP).await.unwrap(), 0);
-    store.put_mark(APP, 2).await.unwrap();
-    store.put_mark(APP, 7).await.unwrap();
-    assert_eq!(store.mark(APP).await.unwrap(), 7);
+    store.mark_delivered(&APP, Seq::new(2), at(9)).await.unwrap();
+    let waits = [(Seq::new(1), puid("friend01")), (Seq::new(3), puid("group001"))];
+    assert_eq!(store.undelivered(&APP, Seq::new(0)).await.unwrap(), waits);
+    assert_eq!(store.undelivered(&APP, Seq::new(1)).await.unwrap(), waits[1..]);
+    assert!(store.undelivered(&APP, Seq::MAX).await.unwrap().is_empty());
+    assert_eq!(store.watermark(&APP).await.unwrap(), Seq::new(0));
+    store.advance_watermark(&APP, Seq::new(2)).await.unwrap();
+    store.advance_watermark(&APP, Seq::new(7)).await.unwrap();
+    assert_eq!(store.watermark(&APP).await.unwrap(), Seq::new(7));
 }
 
 #[tokio::test]
@@ -206,10 +213,10 @@ async fn an_envelope_brings_the_app_and_the_row() {
     let ledger = Ledger::start().await;
     let (store, app) = (&ledger.store, ledger.app().await);
     store.append(&app.id, &message(1, "a"), None).await.unwrap();
-    let envelope = store.envelope(&app.id, 1, &puid("friend01")).await.unwrap().unwrap();
+    let envelope = store.pending_delivery(&app.id, Seq::new(1), &puid("friend01")).await.unwrap().unwrap();
     assert_eq!((&envelope.app, envelope.message, envelope.parked), (&app, message(1, "a"), None));
-    assert!(store.envelope(&app.id, 2, &puid("friend01")).await.unwrap().is_none());
-    assert!(store.envelope("nobody", 1, &puid("friend01")).await.unwrap().is_none());
+    assert!(store.pending_delivery(&app.id, Seq::new(2), &puid("friend01")).await.unwrap().is_none());
+    assert!(store.pending_delivery(&app_id("nobody"), Seq::FIRST, &puid("friend01")).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -217,13 +224,13 @@ async fn rows_that_cannot_be_read_are_told() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
     append(store, &[message(1, "a")]).await;
-    let (pk, sk) = (format!("APP#{APP}"), "LOG#00000000000000000001");
+    let (pk, sk) = (format!("APP#{}", *APP), "LOG#00000000000000000001");
     ledger.spoil(&pk, sk, "cursor").await;
-    assert!(is_corrupt(store.tail(APP, 1).await, sk));
-    assert!(store.message(APP, 1).await.unwrap().is_some());
+    assert!(is_corrupt(store.tail(&APP, 1).await, sk));
+    assert!(store.message(&APP, Seq::new(1)).await.unwrap().is_some());
     ledger.spoil(&pk, sk, "content").await;
-    assert!(is_corrupt(store.message(APP, 1).await, sk));
-    assert!(is_corrupt(store.rows(APP, 1..=1).await, sk));
+    assert!(is_corrupt(store.message(&APP, Seq::new(1)).await, sk));
+    assert!(is_corrupt(store.messages(&APP, Seq::FIRST..=Seq::FIRST).await, sk));
     ledger.spoil(&pk, sk, "chat").await;
-    assert!(is_corrupt(store.undelivered(APP, 0).await, sk));
+    assert!(is_corrupt(store.undelivered(&APP, Seq::new(0)).await, sk));
 }

@@ -1,13 +1,13 @@
 //! Chats whose delivery failed.
 
-use domain::{app::App, delivery::Parked, puid::Puid};
+use domain::{app::App, delivery::Parked, id::Seq, puid::Puid};
 use jiff::Timestamp;
 use store::Due;
 
-use crate::support::{Ledger, at, is_corrupt, message, puid};
+use crate::support::{Ledger, app_id, at, is_corrupt, message, puid};
 
 fn parked(chat: &str, seq: u64, due: Timestamp) -> Parked {
-    Parked { chat: puid(chat), attempts: 0, due, since: at(0), last_seq: seq, last_error: "503".into() }
+    Parked { chat: puid(chat), attempts: 0, due, since: at(0), last_seq: Seq::new(seq), last_error: "503".into() }
 }
 
 /// A ledger with an app that has one chat parked, for ten seconds.
@@ -18,12 +18,12 @@ async fn start() -> (Ledger, App) {
     (ledger, app)
 }
 
-async fn due(ledger: &Ledger, now: i64) -> Vec<Due> {
+async fn due(ledger: &Ledger, now: i64) -> Vec<Due<Puid>> {
     ledger.store.due_chats(3, at(now), 10).await.unwrap()
 }
 
 async fn waiting(ledger: &Ledger, app: &App, chat: &str) -> Vec<u64> {
-    ledger.store.waiting_in(&app.id, &puid(chat), 100).await.unwrap()
+    ledger.store.waiting_in(&app.id, &puid(chat), 100).await.unwrap().into_iter().map(Seq::get).collect()
 }
 
 /// The app's hint that something is parked.
@@ -36,7 +36,7 @@ async fn a_parked_chat_is_seen_by_whoever_delivers() {
     let (ledger, app) = start().await;
     let store = &ledger.store;
     store.append(&app.id, &message(6, "x"), None).await.unwrap();
-    let envelope = store.envelope(&app.id, 6, &puid("friend01")).await.unwrap().unwrap();
+    let envelope = store.pending_delivery(&app.id, Seq::new(6), &puid("friend01")).await.unwrap().unwrap();
     assert_eq!(envelope.parked, Some(parked("friend01", 5, at(10))));
     assert!(envelope.app.parked);
     assert_eq!(store.parked_chats(&app.id).await.unwrap(), [parked("friend01", 5, at(10))]);
@@ -48,16 +48,16 @@ async fn a_chat_parked_again_keeps_its_place_and_takes_the_message() {
     let (ledger, app) = start().await;
     ledger.store.park(&app.id, 3, &parked("friend01", 7, at(99))).await.unwrap();
     assert_eq!(ledger.store.parked_chats(&app.id).await.unwrap(), [parked("friend01", 7, at(10))]);
-    assert!(ledger.store.park_behind(&app.id, &puid("friend01"), 100).await.unwrap());
-    assert!(ledger.store.park_behind(&app.id, &puid("friend01"), 11).await.unwrap());
+    assert!(ledger.store.park_behind(&app.id, &puid("friend01"), Seq::new(100)).await.unwrap());
+    assert!(ledger.store.park_behind(&app.id, &puid("friend01"), Seq::new(11)).await.unwrap());
     assert_eq!(waiting(&ledger, &app, "friend01").await, [5, 7, 11, 100]);
-    assert_eq!(ledger.store.waiting_in(&app.id, &puid("friend01"), 2).await.unwrap(), [5, 7]);
+    assert_eq!(ledger.store.waiting_in(&app.id, &puid("friend01"), 2).await.unwrap(), [5, 7].map(Seq::new));
 }
 
 #[tokio::test]
 async fn nothing_is_added_to_a_chat_that_is_not_parked() {
     let (ledger, app) = start().await;
-    assert!(!ledger.store.park_behind(&app.id, &puid("friend02"), 6).await.unwrap());
+    assert!(!ledger.store.park_behind(&app.id, &puid("friend02"), Seq::new(6)).await.unwrap());
     assert!(waiting(&ledger, &app, "friend02").await.is_empty());
     // A chat whose name goes on from another's is another chat.
     ledger.store.park(&app.id, 3, &parked("friend01x", 8, at(10))).await.unwrap();
@@ -80,7 +80,7 @@ async fn chats_come_due_in_the_order_of_their_times() {
     for (chat, seconds) in [("chat0003", 30), ("chat0001", 5), ("chat0002", 20)] {
         ledger.store.park(&app.id, 3, &parked(chat, 1, at(seconds))).await.unwrap();
     }
-    let names = |due: Vec<Due>| due.into_iter().map(|due| due.name).collect::<Vec<_>>();
+    let names = |due: Vec<Due<Puid>>| due.into_iter().map(|due| due.id.to_string()).collect::<Vec<_>>();
     assert!(due(&ledger, 4).await.is_empty());
     assert_eq!(names(due(&ledger, 20).await), ["chat0001", "friend01", "chat0002"]);
     assert_eq!(names(ledger.store.due_chats(3, at(99), 2).await.unwrap()), ["chat0001", "friend01"]);
@@ -121,17 +121,17 @@ async fn a_chat_is_unparked_once_nothing_waits_in_it() {
     let (ledger, app) = start().await;
     let (store, chat) = (&ledger.store, parked("friend01", 5, at(10)));
     assert!(!store.unpark(&app.id, &chat).await.unwrap());
-    store.no_longer_waiting(&app.id, &chat.chat, 5).await.unwrap();
+    store.remove_waiting(&app.id, &chat.chat, Seq::new(5)).await.unwrap();
     // Added since the chat was read, once with a later number and once with the very same.
     for seq in [6, 5] {
-        store.park_behind(&app.id, &chat.chat, seq).await.unwrap();
+        store.park_behind(&app.id, &chat.chat, Seq::new(seq)).await.unwrap();
         assert!(!store.unpark(&app.id, &chat).await.unwrap());
-        store.no_longer_waiting(&app.id, &chat.chat, seq).await.unwrap();
+        store.remove_waiting(&app.id, &chat.chat, Seq::new(seq)).await.unwrap();
     }
     assert!(store.unpark(&app.id, &chat).await.unwrap());
     assert!(store.parked_chats(&app.id).await.unwrap().is_empty());
     assert!(due(&ledger, 99).await.is_empty());
-    assert!(!store.park_behind(&app.id, &chat.chat, 7).await.unwrap());
+    assert!(!store.park_behind(&app.id, &chat.chat, Seq::new(7)).await.unwrap());
     assert!(store.unpark(&app.id, &chat).await.unwrap());
     store.park(&app.id, 3, &parked("friend01", 8, at(50))).await.unwrap();
     assert_eq!(waiting(&ledger, &app, "friend01").await, [8]);
@@ -141,7 +141,7 @@ async fn a_chat_is_unparked_once_nothing_waits_in_it() {
 async fn a_message_added_while_a_chat_is_unparked_is_not_left_behind() {
     let (ledger, app) = start().await;
     let (store, chat) = (&ledger.store, parked("friend01", 5, at(10)));
-    store.no_longer_waiting(&app.id, &chat.chat, 5).await.unwrap();
+    store.remove_waiting(&app.id, &chat.chat, Seq::new(5)).await.unwrap();
     for seq in 6..30 {
         let next = parked("friend01", seq, at(10));
         let (unparked, added) = tokio::join!(store.unpark(&app.id, &chat), store.park(&app.id, 3, &next));
@@ -150,7 +150,7 @@ async fn a_message_added_while_a_chat_is_unparked_is_not_left_behind() {
         let heads: Vec<Puid> = store.parked_chats(&app.id).await.unwrap().into_iter().map(|head| head.chat).collect();
         assert_eq!(heads, [puid("friend01")]);
         assert_eq!(waiting(&ledger, &app, "friend01").await, [seq]);
-        store.no_longer_waiting(&app.id, &chat.chat, seq).await.unwrap();
+        store.remove_waiting(&app.id, &chat.chat, Seq::new(seq)).await.unwrap();
     }
 }
 
@@ -163,15 +163,15 @@ async fn a_success_wakes_what_sleeps_and_leaves_claimed_chats_alone() {
     }
     let claimed = due(&ledger, 10).await.remove(0);
     store.claim_chat(&claimed, at(300)).await.unwrap().unwrap();
-    store.wake(&app.id, at(20)).await.unwrap();
+    store.wake_parked(&app.id, at(20)).await.unwrap();
     assert!(due(&ledger, 19).await.is_empty());
     let woken = due(&ledger, 20).await;
-    assert_eq!(woken.iter().map(|due| due.name.as_str()).collect::<Vec<_>>(), ["chat0001", "chat0002"]);
+    assert_eq!(woken.iter().map(|due| due.id.as_str()).collect::<Vec<_>>(), ["chat0001", "chat0002"]);
     assert!(hint(&ledger, &app).await);
     // One that was woken is claimed like any other, and is then left alone too.
     store.claim_chat(&woken[0], at(300)).await.unwrap().unwrap();
-    store.wake(&app.id, at(21)).await.unwrap();
-    let names: Vec<String> = due(&ledger, 299).await.into_iter().map(|due| due.name).collect();
+    store.wake_parked(&app.id, at(21)).await.unwrap();
+    let names: Vec<String> = due(&ledger, 299).await.into_iter().map(|due| due.id.to_string()).collect();
     assert_eq!(names, ["chat0002"]);
 }
 
@@ -179,13 +179,13 @@ async fn a_success_wakes_what_sleeps_and_leaves_claimed_chats_alone() {
 async fn the_hint_goes_with_the_last_chat() {
     let (ledger, app) = start().await;
     let (store, chat) = (&ledger.store, parked("friend01", 5, at(10)));
-    store.no_longer_waiting(&app.id, &chat.chat, 5).await.unwrap();
+    store.remove_waiting(&app.id, &chat.chat, Seq::new(5)).await.unwrap();
     store.unpark(&app.id, &chat).await.unwrap();
     assert!(hint(&ledger, &app).await);
-    store.wake(&app.id, at(1)).await.unwrap();
+    store.wake_parked(&app.id, at(1)).await.unwrap();
     assert!(!hint(&ledger, &app).await);
-    store.wake("nobody", at(1)).await.unwrap();
-    assert_eq!(store.app("nobody").await.unwrap(), None);
+    store.wake_parked(&app_id("nobody"), at(1)).await.unwrap();
+    assert_eq!(store.app(&app_id("nobody")).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -194,7 +194,7 @@ async fn a_parked_chat_that_cannot_be_read_is_told() {
     let pk = format!("APP#{}", app.id);
     ledger.spoil(&pk, "PARK#friend01", "attempts").await;
     assert!(is_corrupt(ledger.store.parked_chats(&app.id).await, "PARK#friend01"));
-    assert!(is_corrupt(ledger.store.wake(&app.id, at(1)).await, "PARK#friend01"));
+    assert!(is_corrupt(ledger.store.wake_parked(&app.id, at(1)).await, "PARK#friend01"));
     let found = due(&ledger, 10).await.remove(0);
     assert!(is_corrupt(ledger.store.claim_chat(&found, at(70)).await, "PARK#friend01"));
 }

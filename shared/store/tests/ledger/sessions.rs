@@ -1,43 +1,51 @@
 //! Sessions, and who may write them.
 
-use domain::session::{Ending, Login, Progress, Session, State, User};
+use domain::{
+    channel::{AccountId, Cursor, LoginStep, Ticket},
+    session::{EndReason, Login, Progress, Session, SessionState, User},
+};
 use store::Lease;
 
 use crate::support::{APP, Ledger, at, is_conflict, is_corrupt, puid};
 
 fn lease(epoch: u64) -> Lease {
-    Lease { shard: 0, owner: Some("worker".into()), epoch, beat: 0 }
+    Lease { shard: 0, owner: Some("worker".into()), epoch, heartbeat: 0 }
 }
 
 #[tokio::test]
 async fn a_session_comes_back_whole() {
     let ledger = Ledger::start().await;
-    assert_eq!(ledger.store.session(APP).await.unwrap(), None);
+    assert_eq!(ledger.store.session(&APP).await.unwrap(), None);
     let session = Session {
-        state: State::Scanned,
+        state: SessionState::Scanned,
         since: at(3),
         login_number: 12,
         login: Some(Login {
             uuid: "4f==".into(),
-            qr_content: Some("https://login.weixin.qq.com/l/4f==".into()),
-            qr_url: "https://login.weixin.qq.com/qrcode/4f==".into(),
-            avatar: None,
+            ticket: Ticket::new("opaque"),
+            steps: vec![
+                LoginStep::ScanQrCode { content: "https://login.example/4f==".into(), page: None },
+                LoginStep::ConfirmOnPhone { avatar: Some("data:image/png;base64,AA==".into()) },
+            ],
             expires: at(300),
         }),
         user: Some(User {
-            uin: u64::MAX, puid: puid("myself01"), user_name: "@me".into(), nick_name: "我🍏".into()
+            account: AccountId::new("18446744073709551615"),
+            puid: puid("myself01"),
+            user_name: "@me".into(),
+            nick_name: "我🍏".into(),
         }),
-        keys: Some(ledger.sealed("cookies")),
-        cursor: Some(r#"{"place":[[1,2]]}"#.into()),
-        ending: Some(Ending::EndedByWeChat { code: 1_101 }),
+        credentials: Some(ledger.sealed("cookies")),
+        cursor: Some(Cursor::new(r#"{"place":[[1,2]]}"#)),
+        ending: Some(EndReason::EndedByWeChat { code: 1_101 }),
         last_error: Some("nobody answered".into()),
         contacts: Progress { done: 3, total: 4 },
         last_sync: Some(at(2)),
     };
-    ledger.store.put_session(APP, &session, &lease(1)).await.unwrap();
-    assert_eq!(ledger.store.session(APP).await.unwrap(), Some(session));
-    ledger.store.put_session(APP, &Session::offline(at(9)), &lease(1)).await.unwrap();
-    assert_eq!(ledger.store.session(APP).await.unwrap(), Some(Session::offline(at(9))));
+    ledger.store.put_session(&APP, &session, &lease(1)).await.unwrap();
+    assert_eq!(ledger.store.session(&APP).await.unwrap(), Some(session));
+    ledger.store.put_session(&APP, &Session::offline(at(9)), &lease(1)).await.unwrap();
+    assert_eq!(ledger.store.session(&APP).await.unwrap(), Some(Session::offline(at(9))));
 }
 
 #[tokio::test]
@@ -45,17 +53,17 @@ async fn every_ending_comes_back() {
     let ledger = Ledger::start().await;
     let reason = || "why".to_owned();
     let endings = [
-        Ending::Expired,
-        Ending::LoggedOut,
-        Ending::EndedByWeChat { code: -1 },
-        Ending::AccountMismatch,
-        Ending::Refused { reason: reason() },
-        Ending::Failed { reason: reason() },
+        EndReason::Expired,
+        EndReason::LoggedOut,
+        EndReason::EndedByWeChat { code: -1 },
+        EndReason::AccountMismatch,
+        EndReason::Refused { reason: reason() },
+        EndReason::Failed { reason: reason() },
     ];
     for ending in endings {
         let session = Session { ending: Some(ending), ..Session::offline(at(0)) };
-        ledger.store.put_session(APP, &session, &lease(1)).await.unwrap();
-        assert_eq!(ledger.store.session(APP).await.unwrap(), Some(session));
+        ledger.store.put_session(&APP, &session, &lease(1)).await.unwrap();
+        assert_eq!(ledger.store.session(&APP).await.unwrap(), Some(session));
     }
 }
 
@@ -63,17 +71,17 @@ async fn every_ending_comes_back() {
 async fn a_newer_lease_fences_out_an_older_one() {
     let ledger = Ledger::start().await;
     let (old, new) = (Session::offline(at(1)), Session::offline(at(2)));
-    ledger.store.put_session(APP, &old, &lease(1)).await.unwrap();
-    ledger.store.put_session(APP, &new, &lease(2)).await.unwrap();
-    assert!(is_conflict(&ledger.store.put_session(APP, &old, &lease(1)).await));
-    assert_eq!(ledger.store.session(APP).await.unwrap(), Some(new.clone()));
-    ledger.store.put_session(APP, &new, &lease(2)).await.unwrap();
+    ledger.store.put_session(&APP, &old, &lease(1)).await.unwrap();
+    ledger.store.put_session(&APP, &new, &lease(2)).await.unwrap();
+    assert!(is_conflict(&ledger.store.put_session(&APP, &old, &lease(1)).await));
+    assert_eq!(ledger.store.session(&APP).await.unwrap(), Some(new.clone()));
+    ledger.store.put_session(&APP, &new, &lease(2)).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_session_that_cannot_be_read_is_told() {
     let ledger = Ledger::start().await;
-    ledger.store.put_session(APP, &Session::offline(at(0)), &lease(1)).await.unwrap();
-    ledger.spoil(&format!("APP#{APP}"), "SESSION", "state").await;
-    assert!(is_corrupt(ledger.store.session(APP).await, "SESSION"));
+    ledger.store.put_session(&APP, &Session::offline(at(0)), &lease(1)).await.unwrap();
+    ledger.spoil(&format!("APP#{}", *APP), "SESSION", "state").await;
+    assert!(is_corrupt(ledger.store.session(&APP).await, "SESSION"));
 }

@@ -2,13 +2,15 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
+    channel::Cursor,
+    id::Seq,
     job::{Command, Job, Origin},
     message::{Content, Message},
     puid::Puid,
 };
-use store::Cursor;
+use store::Checkpoint;
 
-use crate::support::{APP, Item, Ledger, at, message, puid};
+use crate::support::{APP, Item, Ledger, at, job_id, message, puid};
 
 /// An item's size in bytes: the names and the values of its attributes.
 ///
@@ -35,7 +37,7 @@ fn typical() -> Message {
     let received = "2026-01-07T03:25:45.123456789Z".parse().unwrap();
     let group = puid("973e46d8");
     Message {
-        seq: 1_234_567,
+        seq: Seq::new(1_234_567),
         id: 6_050_338_562_629_220_245,
         chat: group.clone(),
         send_user: Some(puid("c9c27d87")),
@@ -56,11 +58,12 @@ async fn a_text_of_a_hundred_characters_is_one_unit_to_append_and_one_to_deliver
     let ledger = Ledger::start().await;
     // Seven keys to sync by and the same seven to poll by: the longest that was seen.
     let keys = "[[1,823456789],[2,823456790],[3,823456791],[11,823456792],[201,1578368745],[1000,1578367201],[1001,1578367202]]";
-    let cursor = Cursor { login_number: 12, place: format!(r#"{{"sync":{keys},"check":{keys}}}"#) };
-    ledger.store.append(APP, &typical(), Some(&cursor)).await.unwrap();
-    let row = async || ledger.item(&format!("APP#{APP}"), "LOG#00000000000001234567").await.unwrap();
+    let checkpoint =
+        Checkpoint { login_number: 12, cursor: Cursor::new(format!(r#"{{"sync":{keys},"check":{keys}}}"#)) };
+    ledger.store.append(&APP, &typical(), Some(&checkpoint)).await.unwrap();
+    let row = async || ledger.item(&format!("APP#{}", *APP), "LOG#00000000000001234567").await.unwrap();
     let appended = size(&row().await);
-    ledger.store.delivered(APP, 1_234_567, at(1)).await.unwrap();
+    ledger.store.mark_delivered(&APP, Seq::new(1_234_567), at(1)).await.unwrap();
     let delivered = size(&row().await);
     assert!(appended <= 1_024, "{appended} bytes as appended");
     assert!(delivered <= 1_024, "{delivered} bytes as delivered");
@@ -70,13 +73,13 @@ async fn a_text_of_a_hundred_characters_is_one_unit_to_append_and_one_to_deliver
 async fn a_job_that_says_what_it_was_made_for_is_one_unit_to_put() {
     let ledger = Ledger::start().await;
     // The longest request id that is taken from a caller.
-    for (id, origin) in [("1", Origin::Request("r".repeat(64))), ("2", Origin::Delivery(u64::MAX))] {
-        let id = &id.repeat(32);
+    for (id, origin) in [("1", Origin::Request("r".repeat(64))), ("2", Origin::Delivery(Seq::MAX))] {
+        let id = &job_id(&id.repeat(32));
         let command = Command::SendText { to: puid("c9c27d87"), text: "字".repeat(100) };
-        let job = Job::queued(id.clone(), APP.into(), 15, command, at(0)).made_for(Some(origin));
+        let job = Job::queued(id.clone(), APP.clone(), 15, command, at(0)).made_for(Some(origin));
         ledger.store.put_job(&job).await.unwrap();
-        assert_eq!(ledger.store.job(APP, id).await.unwrap().as_ref(), Some(&job));
-        let put = size(&ledger.item(&format!("APP#{APP}"), &format!("JOB#{id}")).await.unwrap());
+        assert_eq!(ledger.store.job(&APP, id).await.unwrap().as_ref(), Some(&job));
+        let put = size(&ledger.item(&format!("APP#{}", *APP), &format!("JOB#{id}")).await.unwrap());
         assert!(put <= 1_024, "{put} bytes as put");
     }
 }

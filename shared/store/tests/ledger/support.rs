@@ -1,6 +1,9 @@
 //! What the tests start from.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock},
+};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -9,6 +12,8 @@ use aws_sdk_dynamodb::{
 };
 use domain::{
     app::{App, NewApp},
+    channel::ChannelKind,
+    id::{AppId, JobId, Seq},
     message::{Content, Message},
     puid::Puid,
     secret::{Sealed, Sealer},
@@ -19,7 +24,7 @@ use template::Deployment;
 use testing::{CountedIds, Services};
 
 /// An app's id, where no app is needed.
-pub const APP: &str = "00000000000000000000000000000001";
+pub static APP: LazyLock<AppId> = LazyLock::new(|| app_id("00000000000000000000000000000001"));
 
 pub type Item = HashMap<String, AttributeValue>;
 
@@ -54,7 +59,7 @@ impl Ledger {
 
     /// Makes an app in shard 3.
     pub async fn app(&self) -> App {
-        let new = NewApp { name: "名", token: "t", callback: Some("http://c/"), shard: 3 };
+        let new = NewApp { name: "名", token: "t", callback: Some("http://c/"), channel: ChannelKind::Web, shard: 3 };
         let (app, _) = App::create(&new, &self.sealer, &*self.ids, at(0));
         self.store.create_app(&app).await.unwrap();
         app
@@ -107,6 +112,14 @@ pub fn at(seconds: i64) -> Timestamp {
     testing::START.parse::<Timestamp>().unwrap().checked_add(seconds.seconds()).unwrap()
 }
 
+pub fn app_id(text: &str) -> AppId {
+    AppId::trusted(text)
+}
+
+pub fn job_id(text: &str) -> JobId {
+    JobId::trusted(text)
+}
+
 pub fn puid(text: &str) -> Puid {
     Puid::new(text)
 }
@@ -130,13 +143,13 @@ pub fn message(seq: u64, text: &str) -> Message {
 /// Appends rows to the log of [`APP`].
 pub async fn append(store: &Store, messages: &[Message]) {
     for message in messages {
-        store.append(APP, message, None).await.unwrap();
+        store.append(&APP, message, None).await.unwrap();
     }
 }
 
 /// Every row of [`APP`] that a filter lets through, oldest first.
 pub async fn found(store: &Store, filter: &Filter) -> Vec<u64> {
-    store.after(APP, filter, 0, 1_000).await.unwrap().iter().map(|row| row.seq).collect()
+    store.messages_after(&APP, filter, Seq::START, 1_000).await.unwrap().iter().map(|row| row.seq.get()).collect()
 }
 
 pub fn is_conflict<T>(result: &Result<T, StoreError>) -> bool {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use domain::delivery::Parked;
+use domain::{delivery::Parked, id::Seq};
 use store::{Store, StoreError};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -85,25 +85,25 @@ async fn a_transaction_that_met_another_is_tried_again() {
         _ => ok("{}"),
     })
     .await;
-    assert!(service.store.park_behind(APP, &puid("friend01"), 1).await.unwrap());
+    assert!(service.store.park_behind(&APP, &puid("friend01"), Seq::FIRST).await.unwrap());
     assert_eq!(service.asked(), ["TransactWriteItems"; 3].join(" "));
 }
 
 #[tokio::test]
 async fn a_transaction_whose_condition_failed_is_a_conflict_whatever_else_it_met() {
     let service = Scripted::start(|_, _, _| cancelled(&["ConditionalCheckFailed", "TransactionConflict"])).await;
-    assert!(!service.store.park_behind(APP, &puid("friend01"), 1).await.unwrap());
+    assert!(!service.store.park_behind(&APP, &puid("friend01"), Seq::FIRST).await.unwrap());
     assert_eq!(service.asked(), "TransactWriteItems");
 }
 
 #[tokio::test]
 async fn a_transaction_refused_for_other_reasons_is_no_conflict() {
     let service = Scripted::start(|_, _, _| cancelled(&["ValidationError", "None"])).await;
-    let refused = service.store.park_behind(APP, &puid("friend01"), 1).await;
+    let refused = service.store.park_behind(&APP, &puid("friend01"), Seq::FIRST).await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))));
     assert_eq!(service.asked(), "TransactWriteItems");
     let service = Scripted::start(|_, _, _| cancelled(&["TransactionConflict"])).await;
-    let refused = service.store.park_behind(APP, &puid("friend01"), 1).await;
+    let refused = service.store.park_behind(&APP, &puid("friend01"), Seq::FIRST).await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))));
     assert_eq!(service.asked(), ["TransactWriteItems"; 3].join(" "));
 }
@@ -115,7 +115,7 @@ async fn a_write_that_met_a_transaction_is_tried_again() {
         _ => ok("{}"),
     })
     .await;
-    assert!(service.store.unbind(APP).await.unwrap());
+    assert!(service.store.unbind(&APP).await.unwrap());
     assert_eq!(service.asked(), "UpdateItem UpdateItem");
 }
 
@@ -134,9 +134,9 @@ async fn an_appended_row_whose_answer_was_lost_is_recognised() {
         }
     })
     .await;
-    service.store.append(APP, &message(1, "mine"), None).await.unwrap();
+    service.store.append(&APP, &message(1, "mine"), None).await.unwrap();
     assert_eq!(service.asked(), "PutItem PutItem GetItem");
-    assert!(is_conflict(&service.store.append(APP, &message(1, "another's"), None).await));
+    assert!(is_conflict(&service.store.append(&APP, &message(1, "another's"), None).await));
 }
 
 #[tokio::test]
@@ -149,30 +149,31 @@ async fn a_chat_unparked_while_a_message_is_parked_behind_is_parked_anew() {
     })
     .await;
     let chat = puid("friend01");
-    let parked = Parked { chat, attempts: 0, due: at(9), since: at(0), last_seq: 1, last_error: String::new() };
-    service.store.park(APP, 0, &parked).await.unwrap();
+    let parked =
+        Parked { chat, attempts: 0, due: at(9), since: at(0), last_seq: Seq::FIRST, last_error: String::new() };
+    service.store.park(&APP, 0, &parked).await.unwrap();
     assert_eq!(service.asked(), "UpdateItem TransactWriteItems TransactWriteItems TransactWriteItems");
 }
 
 #[tokio::test]
 async fn what_a_batch_leaves_over_is_asked_for_again() {
-    let key = |sk: &str| format!(r#"{{"pk":{{"S":"APP#{APP}"}},"sk":{{"S":"{sk}"}}}}"#);
+    let key = |sk: &str| format!(r#"{{"pk":{{"S":"APP#{}"}},"sk":{{"S":"{sk}"}}}}"#, *APP);
     let service = Scripted::start(move |number, operation, _| match (number, operation) {
         (0, _) => ok(&format!(r#"{{"Responses":{{"t":[]}},"UnprocessedKeys":{{"t":{{"Keys":[{}]}}}}}}"#, key("APP"))),
         (2, _) => ok(&format!(r#"{{"UnprocessedItems":{{"t":[{{"PutRequest":{{"Item":{}}}}}]}}}}"#, key("MARK"))),
         _ => ok("{}"),
     })
     .await;
-    assert!(service.store.caller(APP).await.unwrap().is_none());
-    service.store.put_mark(APP, 1).await.unwrap();
+    assert!(service.store.caller(&APP).await.unwrap().is_none());
+    service.store.advance_watermark(&APP, Seq::FIRST).await.unwrap();
     assert_eq!(service.asked(), "BatchGetItem BatchGetItem BatchWriteItem BatchWriteItem");
 }
 
 #[tokio::test]
 async fn a_service_that_is_gone_is_unavailable_and_nothing_is_taken_for_a_conflict() {
     let service = Scripted::start(|_, _, _| refusal("ResourceNotFoundException", "")).await;
-    assert!(matches!(service.store.app(APP).await, Err(StoreError::Unavailable(_))));
-    assert!(matches!(service.store.append(APP, &message(1, "x"), None).await, Err(StoreError::Unavailable(_))));
-    assert!(matches!(service.store.head(APP).await, Err(StoreError::Unavailable(_))));
-    assert!(matches!(service.store.contacts(APP).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(service.store.app(&APP).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(service.store.append(&APP, &message(1, "x"), None).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(service.store.head(&APP).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(service.store.contacts(&APP).await, Err(StoreError::Unavailable(_))));
 }

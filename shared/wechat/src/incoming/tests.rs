@@ -1,5 +1,7 @@
 use serde_json::{Value, json};
 
+use domain::contact::ContactKind;
+
 use super::*;
 use crate::session::tests::session;
 
@@ -22,10 +24,18 @@ fn wire(fields: &Value) -> AddMsg {
 }
 
 fn incoming(fields: &Value) -> Incoming {
-    match read(&session(), wire(fields)) {
-        Read::Message(message) => *message,
-        Read::Groups(groups) => panic!("groups {groups:?}"),
+    match parse(&session(), wire(fields)) {
+        Entry::Message(message) => *message,
+        Entry::RecentGroups(groups) => panic!("groups {groups:?}"),
     }
+}
+
+fn stranger(id: &str) -> Peer {
+    Peer::new(id, ContactKind::Stranger)
+}
+
+fn group(id: &str) -> Peer {
+    Peer::new(id, ContactKind::Group)
 }
 
 fn content_of(fields: &Value) -> Content {
@@ -33,15 +43,15 @@ fn content_of(fields: &Value) -> Content {
 }
 
 #[test]
-fn a_friends_text() {
+fn a_text_from_a_friend() {
     let message = incoming(&json!({"Content": "a &lt;b&gt;<br/>c<span class=\"emoji emoji1f604\"></span>"}));
     assert_eq!(
         message,
         Incoming {
             id: 6_050_338_562_629_220_245,
             direction: Direction::In,
-            chat: "@b506".into(),
-            sender: Some("@b506".into()),
+            chat: stranger("@b506"),
+            sender: Some(stranger("@b506")),
             is_at: None,
             create_time: "2020-01-07T03:32:46Z".parse().unwrap(),
             content: Content::Text { text: "a <b>\nc😄".into() },
@@ -50,10 +60,10 @@ fn a_friends_text() {
 }
 
 #[test]
-fn a_groups_text_has_its_sender_and_mentions() {
+fn a_text_in_a_group_has_a_sender_and_mentions() {
     let say = |text: &str| incoming(&json!({"FromUserName": GROUP, "Content": format!("@0a1b:<br/>{text}")}));
     let message = say("hi:<br/>there");
-    assert_eq!((message.chat.as_str(), message.sender.as_deref()), (GROUP, Some("@0a1b")));
+    assert_eq!((message.chat, message.sender), (group(GROUP), Some(stranger("@0a1b"))));
     assert_eq!(message.content, Content::Text { text: "hi:\nthere".into() });
     assert_eq!(message.is_at, Some(false));
     assert_eq!(say("@小明<span class=\"emoji emoji1f604\"></span>\u{2005}在吗").is_at, Some(true));
@@ -61,17 +71,17 @@ fn a_groups_text_has_its_sender_and_mentions() {
 }
 
 #[test]
-fn what_the_phone_sends_has_no_prefix() {
+fn a_message_from_the_phone_has_no_sender_prefix() {
     let message = incoming(&json!({"FromUserName": "@me", "ToUserName": GROUP, "Content": "@0a1b:<br/>quoted"}));
-    assert_eq!((message.direction, message.chat.as_str()), (Direction::Out, GROUP));
-    assert_eq!(message.sender.as_deref(), Some("@me"));
+    assert_eq!((message.direction, message.chat), (Direction::Out, group(GROUP)));
+    assert_eq!(message.sender, Some(Peer::new("@me", ContactKind::Myself)));
     assert_eq!(message.content, Content::Text { text: "@0a1b:\nquoted".into() });
     let message = incoming(&json!({"FromUserName": "@me", "ToUserName": "filehelper", "Content": "x"}));
-    assert_eq!((message.chat.as_str(), message.is_at), ("filehelper", None));
+    assert_eq!((message.chat, message.is_at), (stranger("filehelper"), None));
 }
 
 #[test]
-fn a_location_in_a_group_has_two_breaks() {
+fn a_location_in_a_group_has_two_separators() {
     let fields = json!({
         "FromUserName": GROUP, "SubMsgType": 48,
         "Content": "@0a1b:<br/>浦东新区 &amp; 1号:<br/>/cgi-bin/mmwebwx-bin/webwxgetpubliclinkimg?url=xxx&msgid=74&pictype=location",
@@ -80,7 +90,7 @@ fn a_location_in_a_group_has_two_breaks() {
             label=\"浦东新区 &amp; 1号\" maptype=\"0\" poiname=\"东方明珠\" poiid=\"\" />\n</msg>\n"
     });
     let message = incoming(&fields);
-    assert_eq!(message.sender.as_deref(), Some("@0a1b"));
+    assert_eq!(message.sender, Some(stranger("@0a1b")));
     assert_eq!(
         message.content,
         Content::Map {
@@ -98,10 +108,10 @@ fn a_location_in_a_group_has_two_breaks() {
 }
 
 #[test]
-fn a_location_without_xml_has_its_address() {
+fn a_location_without_xml_is_read_from_its_url() {
     let fields = json!({"SubMsgType": 48, "Content": "here:<br/>/cgi-bin/x", "Url": "http://m/?coord=1.5,-2&z=1"});
     assert!(matches!(content_of(&fields), Content::Map { x: 1.5, y: -2.0, label: None, .. }));
-    // What is no place on earth is none: no ledger keeps a NaN.
+    // Impossible coordinates are no location: the ledger cannot store NaN.
     for url in ["http://m/", "http://m/?coord=NaN,1", "http://m/?coord=1,1e999", "http://m/?coord=181,0"] {
         let fields = json!({"SubMsgType": 48, "Content": "here", "Url": url});
         assert_eq!(content_of(&fields), Content::Text { text: "here".into() }, "{url}");
@@ -109,7 +119,7 @@ fn a_location_without_xml_has_its_address() {
 }
 
 #[test]
-fn media_wait_for_their_bytes() {
+fn media_have_no_bytes_yet() {
     let picture = Content::Picture { image: None, img_height: Some(120), img_width: Some(90) };
     assert_eq!(content_of(&json!({"MsgType": 3, "ImgHeight": 120, "ImgWidth": 90})), picture);
     assert_eq!(content_of(&json!({"MsgType": 47, "ImgHeight": 120, "ImgWidth": 90})), picture);
@@ -130,13 +140,13 @@ fn media_wait_for_their_bytes() {
 }
 
 #[test]
-fn a_friend_request_has_the_inner_ticket() {
+fn a_friend_request_has_the_ticket_of_recommend_info() {
     let message = incoming(&json!({
         "MsgType": 37, "FromUserName": "fmessage", "Ticket": "",
         "RecommendInfo": {"UserName": "@new", "NickName": "A &amp; B", "Content": "我是<br/>A", "Sex": 2,
             "Province": "浙江", "City": "", "Ticket": "v2_abc@stranger"}
     }));
-    assert_eq!((message.chat.as_str(), message.sender.as_deref()), ("fmessage", Some("fmessage")));
+    assert_eq!((message.chat, message.sender), (stranger("fmessage"), Some(stranger("fmessage"))));
     assert_eq!(
         message.content,
         Content::Friends {
@@ -152,7 +162,7 @@ fn a_friend_request_has_the_inner_ticket() {
 }
 
 #[test]
-fn a_friend_request_may_say_who_in_its_xml_only() {
+fn a_friend_request_may_name_the_person_only_in_its_xml() {
     let xml = "&lt;msg fromusername=\"wxid_1\" encryptusername=\"v1_1@stranger\" fromnickname=\"A &amp;amp; B\" ticket=\"v2_1@stranger\" /&gt;";
     let content = content_of(&json!({"MsgType": 37, "FromUserName": "fmessage", "Content": xml}));
     let Content::Friends { username, nickname, ticket, .. } = content else { panic!("{content:?}") };
@@ -160,7 +170,7 @@ fn a_friend_request_may_say_who_in_its_xml_only() {
 }
 
 #[test]
-fn a_card_is_whom_it_recommends() {
+fn a_card_has_the_recommended_contact() {
     let fields = json!({
         "MsgType": 42,
         "Content": "&lt;?xml version=\"1.0\"?&gt;<br/>&lt;msg bigheadimgurl=\"http://wx.qlogo.cn/a?b=1&amp;amp;c=2\" nickname=\"T\" /&gt;",
@@ -182,14 +192,14 @@ fn a_card_is_whom_it_recommends() {
 }
 
 #[test]
-fn a_link_is_unescaped() {
+fn a_link_is_decoded() {
     let fields = json!({
         "MsgType": 49, "AppMsgType": 5, "FileName": "A &amp; B", "Url": "https://mp.weixin.qq.com/s?a=1&amp;b=2",
         "Content": "&lt;msg&gt;&lt;appmsg&gt;&lt;title&gt;A &amp;amp; B&lt;/title&gt;&lt;/appmsg&gt;&lt;/msg&gt;"
     });
     let expected = Content::Sharing { url: "https://mp.weixin.qq.com/s?a=1&b=2".into(), text: "A & B".into() };
     assert_eq!(content_of(&fields), expected);
-    // The XML is escaped once more on top, and serves where the fields are empty.
+    // The XML is escaped twice. It is used where the fields are empty.
     let fields = json!({
         "MsgType": 49, "AppMsgType": 33, "FromUserName": GROUP,
         "Content": "@0a1b:<br/>&lt;msg&gt;<br/>&lt;appmsg&gt;&lt;title&gt;A &amp;amp; B&lt;/title&gt;\
@@ -199,7 +209,7 @@ fn a_link_is_unescaped() {
 }
 
 #[test]
-fn money_leads_nowhere_and_stays_as_it_came() {
+fn a_transfer_without_a_url_keeps_its_raw_content() {
     for kind in [2000, 2001] {
         let content = "&lt;msg&gt;&lt;appmsg&gt;&lt;url&gt;&lt;/url&gt;&lt;/appmsg&gt;&lt;/msg&gt;";
         let fields = json!({"MsgType": 49, "AppMsgType": kind, "FileName": "微信转账", "Content": content});
@@ -208,7 +218,7 @@ fn money_leads_nowhere_and_stays_as_it_came() {
 }
 
 #[test]
-fn a_recall_names_what_it_recalls() {
+fn a_recall_names_the_recalled_message() {
     let recall = "&lt;sysmsg type=\"revokemsg\"&gt;&lt;revokemsg&gt;&lt;session&gt;@@g&lt;/session&gt;\
         &lt;oldmsgid&gt;1057920614&lt;/oldmsgid&gt;&lt;msgid&gt;2360839023010332147&lt;/msgid&gt;\
         &lt;replacemsg&gt;&lt;![CDATA[\"木子\" 撤回了一条消息]]&gt;&lt;/replacemsg&gt;&lt;/revokemsg&gt;&lt;/sysmsg&gt;";
@@ -217,7 +227,7 @@ fn a_recall_names_what_it_recalls() {
     assert_eq!(content_of(&json!({"MsgType": 10_002, "Content": recall})), expected);
     let message =
         incoming(&json!({"MsgType": 10_002, "FromUserName": GROUP, "Content": format!("@0a1b:<br/>{recall}")}));
-    assert_eq!(message.sender.as_deref(), Some("@0a1b"));
+    assert_eq!(message.sender, Some(stranger("@0a1b")));
     assert_eq!(message.content, expected);
 }
 
@@ -229,27 +239,27 @@ fn a_notice_has_no_sender() {
 }
 
 #[test]
-fn between_two_people_nothing_stands_in_front() {
+fn a_message_between_two_people_has_no_sender_prefix() {
     let message = incoming(&json!({"Content": "@0a1b:<br/>quoted"}));
-    assert_eq!(message.sender.as_deref(), Some("@b506"));
+    assert_eq!(message.sender, Some(stranger("@b506")));
     assert_eq!(message.content, Content::Text { text: "@0a1b:\nquoted".into() });
     assert_eq!(incoming(&json!({"MsgType": 10_000, "Content": "收到红包"})).sender, None);
 }
 
 #[test]
-fn nothing_unknown_is_dropped() {
+fn an_unknown_message_keeps_its_raw_content() {
     for (kind, raw) in [(50, "&lt;voip/&gt;"), (9999, ""), (77, "x<br/>y"), (10_002, "&lt;sysmsg type=\"pat\"/&gt;")] {
         assert_eq!(content_of(&json!({"MsgType": kind, "Content": raw})), Content::System { text: raw.into() });
     }
 }
 
 #[test]
-fn a_status_names_groups_only() {
+fn a_status_names_only_groups() {
     let status = wire(&json!({"MsgType": 51, "StatusNotifyUserName": "filehelper,@a,@@g,@@h,@@g"}));
-    assert!(matches!(read(&session(), status), Read::Groups(groups) if groups == ["@@g", "@@h"]));
+    assert!(matches!(parse(&session(), status), Entry::RecentGroups(groups) if groups == [group("@@g"), group("@@h")]));
 }
 
 #[test]
-fn a_message_number_may_stand_in_the_text_only() {
+fn the_id_may_be_present_only_as_text() {
     assert_eq!(incoming(&json!({"NewMsgId": 0})).id, 6_050_338_562_629_220_245);
 }

@@ -1,10 +1,11 @@
-//! What every JSON request carries, and what every JSON answer says first.
+//! The part that all JSON requests have, and the part that all JSON answers have.
 
+use channel::Error;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Session, wire::lenient};
+use crate::{error::code_error, session::WebSession, wire::lenient};
 
-/// Who asks. `Uin` is a number here, though it came as text.
+/// The session that sends a request. `Uin` is a number here, although it came as text.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct BaseRequest<'a> {
@@ -15,13 +16,13 @@ pub(crate) struct BaseRequest<'a> {
     device_id: &'a str,
 }
 
-impl<'a> From<&'a Session> for BaseRequest<'a> {
-    fn from(session: &'a Session) -> Self {
+impl<'a> From<&'a WebSession> for BaseRequest<'a> {
+    fn from(session: &'a WebSession) -> Self {
         Self { uin: session.uin, sid: &session.sid, skey: &session.skey, device_id: &session.device_id }
     }
 }
 
-/// Whether the call was taken. An answer without it is none.
+/// Whether the call succeeded. An answer without it is invalid.
 #[derive(Debug, Deserialize)]
 pub(crate) struct BaseResponse {
     #[serde(rename = "Ret", deserialize_with = "lenient::integer")]
@@ -29,16 +30,16 @@ pub(crate) struct BaseResponse {
 }
 
 impl BaseResponse {
-    /// The meaning of a refusal of `call`.
+    /// An error if the server refused `call`.
     pub(crate) fn check(&self, call: &str) -> Result<(), Error> {
         match self.ret {
             0 => Ok(()),
-            code => Err(Error::from_code(call, code)),
+            code => Err(code_error(call, code)),
         }
     }
 }
 
-/// An answer that says nothing but whether the call was taken.
+/// An answer without further fields.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Acknowledged {

@@ -1,6 +1,6 @@
-//! Scalars whose JSON type varies from answer to answer: `Uin` is a number here and text there, `MsgId` is text but
-//! `NewMsgId` a number, what is unknown is `0`, `""` or `null`. One field of an unexpected type must not cost a batch
-//! of messages, so everything is taken.
+//! Deserializers for scalars whose JSON type varies between answers: `Uin` is a number or text, `MsgId` is text but
+//! `NewMsgId` a number, an unknown value is `0`, `""` or `null`. They accept any type, so that one unexpected field does
+//! not lose a batch of messages.
 
 use std::fmt;
 
@@ -9,18 +9,18 @@ use serde::{
     de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-/// Any scalar as text; `null` and structures are empty.
+/// Any scalar as text; `null`, lists and objects as empty text.
 pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     deserializer.deserialize_any(Text)
 }
 
-/// Any scalar as an integer; what is none is 0. A number above `i64::MAX` keeps its 64 bits.
+/// Any scalar as an integer; everything else is 0. A number above `i64::MAX` keeps its 64 bits.
 pub(crate) fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     deserializer.deserialize_any(Integer)
 }
 
-/// As [`integer`], for a field whose absence means something else than 0.
-pub(crate) fn told<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+/// As [`integer`], for a field whose absence differs from 0.
+pub(crate) fn optional_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     integer(deserializer).map(Some)
 }
 
@@ -99,7 +99,7 @@ impl<'de> Visitor<'de> for Integer {
         Ok(value.cast_signed())
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "a fraction is not expected, and its whole part will do")]
+    #[expect(clippy::cast_possible_truncation, reason = "WeChat sends no fractions; the integer part suffices")]
     fn visit_f64<E>(self, value: f64) -> Result<i64, E> {
         Ok(value as i64)
     }
@@ -134,15 +134,15 @@ mod tests {
         text: String,
         #[serde(deserialize_with = "integer")]
         integer: i64,
-        #[serde(deserialize_with = "told")]
-        told: Option<i64>,
+        #[serde(deserialize_with = "optional_integer")]
+        optional: Option<i64>,
         #[serde(deserialize_with = "list")]
         list: Vec<u8>,
     }
 
     impl Default for Row {
         fn default() -> Self {
-            Self { text: "absent".into(), integer: -1, told: None, list: vec![9] }
+            Self { text: "absent".into(), integer: -1, optional: None, list: vec![9] }
         }
     }
 
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_taken_from_anything() {
+    fn any_value_is_read_as_text() {
         for (json, expected) in [
             (r#"{"text":"1048576"}"#, "1048576"),
             (r#"{"text":1048576}"#, "1048576"),
@@ -183,9 +183,9 @@ mod tests {
     }
 
     #[test]
-    fn absent_is_not_zero_and_null_is_no_list() {
-        assert_eq!(row(r#"{"told":0}"#).told, Some(0));
-        assert_eq!(row("{}").told, None);
+    fn an_absent_integer_is_none_and_a_null_list_is_empty() {
+        assert_eq!(row(r#"{"optional":0}"#).optional, Some(0));
+        assert_eq!(row("{}").optional, None);
         assert_eq!(row(r#"{"list":null}"#).list, Vec::<u8>::new());
         assert_eq!(row(r#"{"list":[1,2]}"#).list, [1, 2]);
     }

@@ -1,14 +1,14 @@
-//! A message as webwxsync has it.
+//! A message in an answer of webwxsync.
 
 use serde::Deserialize;
 
 use crate::wire::lenient;
 
-/// The fields of an `AddMsgList` entry that are read. Text is still escaped.
+/// The fields of an `AddMsgList` entry that the relay reads. Text is escaped.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub(crate) struct AddMsg {
-    /// The same number as `NewMsgId`, as text.
+    /// The same number as `NewMsgId`, sent as text.
     #[serde(deserialize_with = "lenient::integer")]
     pub(crate) msg_id: i64,
     /// Above 2^53.
@@ -26,14 +26,14 @@ pub(crate) struct AddMsg {
     pub(crate) app_msg_type: i64,
     #[serde(deserialize_with = "lenient::text")]
     pub(crate) content: String,
-    /// XML of a location; unlike `content` not escaped.
+    /// XML of a location; unlike `content` it is not escaped.
     #[serde(deserialize_with = "lenient::text")]
     pub(crate) ori_content: String,
     #[serde(deserialize_with = "lenient::text")]
     pub(crate) url: String,
     #[serde(deserialize_with = "lenient::text")]
     pub(crate) file_name: String,
-    /// Bytes, as text.
+    /// Bytes, sent as text.
     #[serde(deserialize_with = "lenient::integer")]
     pub(crate) file_size: i64,
     /// Seconds since 1970.
@@ -55,7 +55,7 @@ pub(crate) struct AddMsg {
     pub(crate) recommend_info: RecommendInfo,
 }
 
-/// Whom a card or a friend request is about.
+/// The person or official account that a card or a friend request is about.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub(crate) struct RecommendInfo {
@@ -63,10 +63,10 @@ pub(crate) struct RecommendInfo {
     pub(crate) user_name: String,
     #[serde(deserialize_with = "lenient::text")]
     pub(crate) nick_name: String,
-    /// What a friend request says.
+    /// The greeting of a friend request.
     #[serde(deserialize_with = "lenient::text")]
     pub(crate) content: String,
-    /// What accepts a friend request. The `Ticket` of the message itself is empty.
+    /// The ticket that accepts a friend request. The `Ticket` of the message itself is empty.
     #[serde(deserialize_with = "lenient::text")]
     pub(crate) ticket: String,
     #[serde(deserialize_with = "lenient::text")]

@@ -1,4 +1,4 @@
-//! The shapes of Web WeChat's requests and answers, reduced to the fields that are read.
+//! The formats of Web WeChat's requests and answers, reduced to the fields that the relay reads.
 
 pub(crate) mod contact;
 pub(crate) mod envelope;

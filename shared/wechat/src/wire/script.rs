@@ -1,7 +1,7 @@
 //! The answers that are JavaScript: `window.code=201;`, `window.QRLogin.uuid = "…";`,
-//! `window.synccheck={retcode:"0",selector:"2"}`. The last is no JSON.
+//! `window.synccheck={retcode:"0",selector:"2"}`. The last is not JSON.
 
-/// The value that `key` is given, by `=` or `:`, without its quotes. `None` where the key is not there.
+/// The value after `key` and `=` or `:`, without quotes; `None` without the key.
 pub(crate) fn value<'a>(script: &'a str, key: &str) -> Option<&'a str> {
     let (_, after) = script.split_once(key)?;
     let after = after.trim_start().strip_prefix(['=', ':'])?.trim_start();
@@ -16,7 +16,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_come_without_quotes() {
+    fn values_have_no_quotes() {
         let code = "window.QRLogin.code = 200; window.QRLogin.uuid = \"4dYwQ1iNVA==\";";
         assert_eq!(value(code, "window.QRLogin.code"), Some("200"));
         assert_eq!(value(code, "window.QRLogin.uuid"), Some("4dYwQ1iNVA=="));
@@ -29,7 +29,7 @@ mod tests {
     }
 
     #[test]
-    fn synccheck_is_read_though_it_is_no_json() {
+    fn synccheck_is_read_although_it_is_not_json() {
         let check = "window.synccheck={retcode:\"1101\",selector:\"0\"}";
         assert_eq!(value(check, "retcode"), Some("1101"));
         assert_eq!(value(check, "selector"), Some("0"));

@@ -1,4 +1,4 @@
-//! webwxsync and the keys to it.
+//! Requests and answers of webwxsync, and sync keys.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use crate::wire::{
     message::AddMsg,
 };
 
-/// A sync key on the wire, in both directions.
+/// A sync key, in requests and answers.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct SyncKey {
@@ -63,7 +63,7 @@ pub(crate) struct SyncAnswer {
     pub(crate) sync_check_key: SyncKey,
     #[serde(default, deserialize_with = "lenient::integer")]
     pub(crate) continue_flag: i64,
-    /// A new key, where the server changes it.
+    /// The new skey, if the server changes it.
     #[serde(default, rename = "SKey", deserialize_with = "lenient::text")]
     pub(crate) skey: String,
 }
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sync_key_goes_back_as_it_came() {
+    fn a_sync_key_is_sent_back_unchanged() {
         let wire = r#"{"Count":5,"List":[{"Key":1,"Val":654},{"Key":2,"Val":655},{"Key":3,"Val":600},{"Key":11,"Val":1},{"Key":1000,"Val":1580000000}]}"#;
         let pairs = serde_json::from_str::<SyncKey>(wire).unwrap().pairs();
         assert_eq!(pairs.len(), 5);
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_need_not_be_whole() {
+    fn an_answer_may_lack_all_fields_except_the_response() {
         let answer: SyncAnswer = serde_json::from_str(
             r#"{"BaseResponse":{"Ret":0,"ErrMsg":""},"AddMsgCount":0,"AddMsgList":null,"SyncKey":{"Count":0,"List":null}}"#,
         )

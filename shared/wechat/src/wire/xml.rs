@@ -1,12 +1,11 @@
-//! The XML inside answers and messages. It comes from people's phones and from several generations of servers, so it is
-//! searched for what is wanted rather than held to a schema.
+//! Searches the XML inside answers and messages. There is no schema: phones and servers of many versions write it.
 
 use quick_xml::{Reader, events::Event};
 
-use crate::text::plain;
+use crate::text::decode;
 
-/// The text of the first element whose last steps are `path`, entities and CDATA resolved, blanks at the ends cut.
-/// `None` where there is no such element.
+/// The text of the first element whose path ends with `path`, with entities and CDATA resolved, and trimmed. `None`
+/// without such an element.
 pub(crate) fn text(xml: &str, path: &[&str]) -> Option<String> {
     let mut reader = lenient(xml);
     let mut open: Vec<String> = Vec::new();
@@ -34,14 +33,15 @@ pub(crate) fn text(xml: &str, path: &[&str]) -> Option<String> {
             }
             Event::Text(part) => extend(&mut found, &part),
             Event::CData(part) => extend(&mut found, &part),
-            Event::GeneralRef(name) => extend(&mut found, &plain(&format!("&{};", &*name))),
+            Event::GeneralRef(name) => extend(&mut found, &decode(&format!("&{};", &*name))),
             Event::Eof => return None,
             _ => {}
         }
     }
 }
 
-/// An attribute of the first element called `element`, entities resolved. `None` where there is no such thing.
+/// An attribute of the first element with the name `element`, with entities resolved. `None` without the element or the
+/// attribute.
 pub(crate) fn attribute(xml: &str, element: &str, name: &str) -> Option<String> {
     let mut reader = lenient(xml);
     loop {
@@ -49,7 +49,7 @@ pub(crate) fn attribute(xml: &str, element: &str, name: &str) -> Option<String> 
             Event::Start(start) | Event::Empty(start) if start.name().as_ref() == element => {
                 let mut attributes = start.html_attributes();
                 let found = attributes.with_checks(false).flatten().find(|attribute| attribute.key.as_ref() == name)?;
-                return Some(plain(&found.value).into_owned());
+                return Some(decode(&found.value).into_owned());
             }
             Event::Eof => return None,
             _ => {}
@@ -85,7 +85,7 @@ mod tests {
         <mmreader><title>other</title></mmreader><lowurl /></appmsg><fromusername>wx</fromusername></msg>";
 
     #[test]
-    fn text_is_found_by_its_last_steps() {
+    fn an_element_is_found_by_the_end_of_its_path() {
         assert_eq!(text(APP, &["appmsg", "title"]).unwrap(), "A & B 你");
         assert_eq!(text(APP, &["mmreader", "title"]).unwrap(), "other");
         assert_eq!(text(APP, &["des"]).unwrap(), "<b>1 & 2</b>");
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_are_unescaped() {
+    fn attributes_are_decoded() {
         let location = "<msg>\n\t<location x=\"31.2\" label=\"A &amp; &quot;B&quot;\" poiid=''/></msg>";
         assert_eq!(attribute(location, "location", "x").unwrap(), "31.2");
         assert_eq!(attribute(location, "location", "label").unwrap(), "A & \"B\"");
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_xml_gives_what_it_can() {
+    fn malformed_xml_is_read_as_far_as_possible() {
         assert_eq!(text("<error><ret>1203</ret><message>a & b</error>", &["ret"]).unwrap(), "1203");
         assert_eq!(text("no xml at all", &["ret"]), None);
         assert_eq!(text("<error><ret>12", &["ret"]), None);

@@ -1,16 +1,18 @@
-//! Who the account knows.
+//! The contact list and full cards.
 
 use std::{collections::HashSet, time::Duration};
 
-use crate::support::{Stage, UIN};
-use domain::contact::{Card, ContactKind};
+use channel::{Card, Connection, Peer};
+use domain::contact::ContactKind;
 use simulator::{AccountSpec, Config, Group, Member, Person};
-use wechat::{Channel, Session};
 
-async fn all(stage: &Stage, session: &mut Session) -> (Vec<Card>, usize) {
+use crate::support::{Stage, UIN};
+
+/// All cards of the contact list, and the number of its pages.
+async fn all_contacts(connection: &mut dyn Connection) -> (Vec<Card>, usize) {
     let (mut cards, mut pages, mut from) = (Vec::new(), 0, Some(0));
-    while let Some(place) = from {
-        let page = stage.client.contacts(session, place).await.unwrap();
+    while let Some(start) = from {
+        let page = connection.contacts(start).await.unwrap();
         cards.extend(page.cards);
         pages += 1;
         from = page.next;
@@ -18,16 +20,20 @@ async fn all(stage: &Stage, session: &mut Session) -> (Vec<Card>, usize) {
     (cards, pages)
 }
 
+fn peers(cards: &[Card], kind: ContactKind) -> Vec<Peer> {
+    cards.iter().filter(|card| card.kind == kind).map(Card::peer).collect()
+}
+
 fn count(cards: &[Card], kind: ContactKind) -> usize {
     cards.iter().filter(|card| card.kind == kind).count()
 }
 
-fn called<'a>(cards: &'a [Card], name: &str) -> &'a Card {
+fn card_of<'a>(cards: &'a [Card], name: &str) -> &'a Card {
     cards.iter().find(|card| card.nick_name == name).unwrap()
 }
 
 #[tokio::test]
-async fn the_list_comes_by_pages() {
+async fn the_contact_list_has_pages() {
     let tom = Person {
         signature: "a < b".into(),
         alias: "tom".into(),
@@ -36,7 +42,7 @@ async fn the_list_comes_by_pages() {
     let spec = AccountSpec::new(UIN, "me").friends(23).groups(3, 4).official_accounts(2).friend(tom);
     let stage = Stage::set(spec).await;
     let mut opened = stage.log_in().await;
-    let (cards, pages) = all(&stage, &mut opened.session).await;
+    let (cards, pages) = all_contacts(&mut *opened.connection).await;
     assert_eq!(pages, cards.len().div_ceil(10));
     assert_eq!(count(&cards, ContactKind::Friend), 24);
     assert_eq!(count(&cards, ContactKind::Group), 3);
@@ -44,19 +50,18 @@ async fn the_list_comes_by_pages() {
     let names: HashSet<&str> = cards.iter().map(|card| card.user_name.as_str()).collect();
     assert_eq!(names.len(), cards.len());
     assert!(cards.iter().all(|card| card.members.is_empty()), "groups come without members");
-    let tom = called(&cards, "Tom & 🍏");
+    let tom = card_of(&cards, "Tom & 🍏");
     assert_eq!(tom.remark_name.as_deref(), Some("汤姆"));
     assert_eq!((tom.sex, tom.province.as_deref(), tom.city.as_deref()), (Some(1), Some("浙江"), Some("杭州")));
     assert_eq!((tom.signature.as_deref(), tom.alias.as_deref()), (Some("a < b"), Some("tom")));
     assert!(tom.picture_seq.is_some());
-    assert!(!tom.head_img_url.as_ref().unwrap().contains("skey"), "{tom:?}");
     let helper = cards.iter().find(|card| card.user_name == "filehelper");
     assert!(helper.is_none_or(|helper| helper.kind == ContactKind::Stranger));
     stage.assert_clean();
 }
 
 #[tokio::test]
-async fn groups_are_described_with_their_members() {
+async fn described_groups_have_their_members() {
     let home = Group {
         my_display_name: "班长 & 1".into(),
         ..Group::new("家").members(["Friend 1", "三叔"]).member(Member::new("五姨").display("<5>")).unsaved()
@@ -67,15 +72,14 @@ async fn groups_are_described_with_their_members() {
     assert!(recent.iter().any(|card| card.nick_name == "家"), "a group that is not saved is a recent chat");
     assert!(recent.iter().all(|card| card.members.is_empty()));
 
-    let (cards, _) = all(&stage, &mut opened.session).await;
+    let (cards, _) = all_contacts(&mut *opened.connection).await;
     assert!(!cards.iter().any(|card| card.nick_name == "家"));
-    let mut groups: Vec<String> =
-        cards.iter().filter(|card| card.kind == ContactKind::Group).map(|card| card.user_name.clone()).collect();
-    groups.push(stage.name("家"));
-    let described = stage.client.describe(&mut opened.session, &groups).await.unwrap();
+    let mut groups = peers(&cards, ContactKind::Group);
+    groups.push(stage.group("家"));
+    let described = opened.connection.describe(&groups).await.unwrap();
     assert_eq!(described.len(), 121);
-    let told: Vec<&str> = described.iter().map(|card| card.user_name.as_str()).collect();
-    assert_eq!(told, groups, "in the order that was asked");
+    let described_peers: Vec<Peer> = described.iter().map(Card::peer).collect();
+    assert_eq!(described_peers, groups, "in the requested order");
     assert!(described[..120].iter().all(|group| group.members.len() == 3 && group.member_count == 3));
 
     let home = &described[120];
@@ -84,55 +88,47 @@ async fn groups_are_described_with_their_members() {
     assert_eq!(kinds, [ContactKind::Myself, ContactKind::Stranger, ContactKind::Stranger, ContactKind::Stranger]);
     assert_eq!(home.members[0].display_name.as_deref(), Some("班长 & 1"));
     assert_eq!(home.members[1].user_name, stage.name("Friend 1"));
-    let aunt = called(&home.members, "五姨");
+    let aunt = card_of(&home.members, "五姨");
     assert_eq!(aunt.display_name.as_deref(), Some("<5>"));
-
-    let token = home.encry_chat_room_id.clone().unwrap();
-    let members: Vec<String> = home.members[1..].iter().map(|member| member.user_name.clone()).collect();
-    let full = stage.client.describe_members(&mut opened.session, &token, &members).await.unwrap();
-    assert_eq!(full.len(), 3);
-    assert!(full.iter().all(|member| member.picture_seq.is_some() && member.kind == ContactKind::Stranger));
     stage.assert_clean();
 }
 
-/// More than eight batches of fifty: the ninth waits for one of the eight.
+/// 510 friends make more than eight batches of fifty: the ninth waits for one of the eight.
 #[tokio::test]
-async fn no_call_asks_for_more_than_fifty() {
+async fn one_call_describes_at_most_fifty() {
     let long_poll = Duration::from_millis(50);
     let spec = AccountSpec::new(UIN, "me").friends(510);
     let stage = Stage::set_with(spec, Config { long_poll, ..Config::default() }).await;
     let mut opened = stage.log_in().await;
-    let (cards, _) = all(&stage, &mut opened.session).await;
-    let friends: Vec<String> =
-        cards.into_iter().filter(|card| card.kind == ContactKind::Friend).map(|card| card.user_name).collect();
+    let (cards, _) = all_contacts(&mut *opened.connection).await;
+    let friends = peers(&cards, ContactKind::Friend);
     assert_eq!(friends.len(), 510);
-    let described = stage.client.describe(&mut opened.session, &friends).await.unwrap();
+    let described = opened.connection.describe(&friends).await.unwrap();
     assert!(described.iter().all(|card| card.kind == ContactKind::Friend));
-    assert_eq!(described.into_iter().map(|card| card.user_name).collect::<Vec<_>>(), friends);
+    assert_eq!(described.iter().map(Card::peer).collect::<Vec<_>>(), friends);
     stage.assert_clean();
 }
 
 #[tokio::test]
-async fn nobody_asked_for_costs_no_call() {
+async fn an_empty_list_of_peers_needs_no_call() {
     let stage = Stage::set(AccountSpec::new(UIN, "me")).await;
     let mut opened = stage.log_in().await;
     stage.world.fault(simulator::Fault::on("webwxbatchgetcontact").status(500));
-    assert_eq!(stage.client.describe(&mut opened.session, &[]).await.unwrap(), []);
+    assert_eq!(opened.connection.describe(&[]).await.unwrap(), []);
 }
 
-/// What the budget for a large book rests on: after webwxnewloginpage and webwxinit the five pages of the list follow
-/// one another, the batches of groups go side by side, and nobody waits for the notice to the phone.
+/// The number of round trips limits how fast a large contact book is read: the five pages of the list are sequential, the
+/// batches of groups run in parallel, and the notice to the phone runs in the background.
 #[tokio::test]
-async fn a_large_book_costs_few_round_trips() {
+async fn a_large_contact_book_needs_few_round_trips() {
     let spec = AccountSpec::new(UIN, "me").friends(2_000).groups(50, 100);
     let latency = Duration::from_millis(20);
     let stage = Stage::set_with(spec, Config { latency, ..Config::default() }).await;
     let mut opened = stage.log_in().await;
-    let (cards, pages) = all(&stage, &mut opened.session).await;
+    let (cards, pages) = all_contacts(&mut *opened.connection).await;
     assert_eq!(pages, 5);
-    let groups: Vec<String> =
-        cards.into_iter().filter(|card| card.kind == ContactKind::Group).map(|card| card.user_name).collect();
-    let described = stage.client.describe(&mut opened.session, &groups).await.unwrap();
+    let groups = peers(&cards, ContactKind::Group);
+    let described = opened.connection.describe(&groups).await.unwrap();
     assert_eq!(described.iter().map(|group| group.members.len()).sum::<usize>(), 5_000);
     stage.assert_clean();
 }

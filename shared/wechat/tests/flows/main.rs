@@ -1,28 +1,28 @@
-//! The client against the simulated WeChat, which keeps account of everything a client does wrong.
+//! The client against the simulator, which records every violation of the protocol.
 //!
-//! Where the peculiarities of the protocol are tested, here and in the unit tests of `src`:
+//! Tests of the protocol's peculiarities, here and in the unit tests of `src`:
 //!
 //! | peculiarity | tests |
 //! |---|---|
 //! | 301 without Location, answer in the body | `wire::a_redirect_…`, every login in desktop mode |
-//! | desktop mode and its headers, 1203 | `login::an_account_without_the_web_…`, `login::who_is_refused_…`, `wire::…` |
+//! | desktop mode and its headers, 1203 | `login::an_account_without_web_…`, `login::a_refused_…`, `wire::…` |
 //! | `pass_ticket` encoded, `+ / =` in keys, cookie dates and domains | `wire::a_redirect_…`, `src/cookies.rs` |
-//! | numbers as text, ids above 2^53 | `src/wire/lenient.rs`, `src/send.rs`, `messages::text_comes_…` |
-//! | UTF-8 unescaped both ways | `src/send.rs`, `messages::text_goes_out_…`, `messages::text_comes_…` |
-//! | synccheck, keys that grow, old keys, `ContinueFlag` | `src/sync.rs`, `messages::every_batch_…` |
-//! | groups that are not saved, groups without members, short entries | `contacts::groups_…`, `messages::stage`, `messages::changes_…` |
-//! | no echo, the phone's own messages | `messages::the_phone_…`, `src/incoming/tests.rs` |
-//! | senders, entities, emoji, mentions | `src/text.rs`, `src/emoji.rs`, `messages::groups_…` |
+//! | numbers as text, ids above 2^53 | `src/wire/lenient.rs`, `src/send.rs`, `messages::received_text_…` |
+//! | unescaped UTF-8 in both directions | `src/send.rs`, `messages::sent_text_…`, `messages::received_text_…` |
+//! | synccheck, keys that grow, old keys, `ContinueFlag` | `src/sync.rs`, `messages::all_batches_…` |
+//! | unsaved groups, groups without members, short entries | `contacts::described_groups_…`, `messages::stage`, `messages::a_batch_…` |
+//! | no echo, messages from the phone | `messages::the_phones_…`, `src/incoming/tests.rs` |
+//! | senders, entities, emoji, mentions | `src/text.rs`, `src/emoji.rs`, `messages::messages_in_a_group_…` |
 //! | locations, friend requests, every `MsgType` | `src/incoming/tests.rs`, `media::every_kind_…` |
-//! | ranges, empty answers, the data ticket | `media::media_of_…`, `media::an_empty_…` |
+//! | ranges, empty answers, the data ticket | `media::media_…`, `media::an_empty_…` |
 //! | chunks, announced uploads | `media::files_…` |
-//! | what survives a login (`seq` of pictures, Uin) | `src/wire/contact.rs`, `contacts::the_list_…` |
-//! | one login replaces another | `login::one_login_…` |
+//! | values that survive a login (`seq` of pictures, Uin) | `src/wire/contact.rs`, `contacts::the_contact_list_…` |
+//! | a login ends the previous session | `login::a_new_login_…` |
 
 mod contacts;
+mod errors;
 mod login;
 mod media;
 mod messages;
 mod support;
-mod trouble;
 mod wire;

@@ -1,23 +1,24 @@
-//! Messages of every kind, and the bytes behind them, both ways.
+//! Messages of every kind, downloads and uploads.
 
 use bytes::Bytes;
+use channel::{Error, Incoming, Opened};
 use domain::message::Content;
-use simulator::{AccountSpec, Fault, From, Kind, Person, Push, SentKind};
-use wechat::{Channel, Cursor, Error, File, FileKind, Incoming, Media, Opened, Session};
+use simulator::{AccountSpec, Fault, From, Group, Kind, Person, Push, SentKind};
+use wechat::{File, FileKind, Media, WebConnection};
 
 use crate::support::{Stage, UIN};
 
-async fn stage() -> (Stage, Opened<Session, Cursor>) {
-    let stage = Stage::set(AccountSpec::new(UIN, "me").friends(1)).await;
+async fn stage() -> (Stage, Opened) {
+    let stage = Stage::set(AccountSpec::new(UIN, "me").friends(1).group(Group::new("家").members(["Friend 1"]))).await;
     let opened = stage.log_in().await;
     (stage, opened)
 }
 
-/// What a push becomes.
-async fn incoming(stage: &Stage, opened: &mut Opened<Session, Cursor>, push: Push) -> Incoming {
+/// The message that a push becomes.
+async fn incoming(stage: &Stage, opened: &mut Opened, push: Push) -> Incoming {
     stage.world.push(UIN, &push).unwrap();
     loop {
-        let batch = stage.client.fetch(&mut opened.session, &opened.cursor).await.unwrap();
+        let batch = opened.connection.fetch(&opened.cursor).await.unwrap();
         opened.cursor = batch.cursor;
         if let Some(message) = batch.messages.into_iter().next() {
             return message;
@@ -25,8 +26,8 @@ async fn incoming(stage: &Stage, opened: &mut Opened<Session, Cursor>, push: Pus
     }
 }
 
-async fn bytes_of(stage: &Stage, session: &Session, media: Media<'_>) -> Vec<u8> {
-    let mut download = stage.client.download(session, media).await.unwrap();
+async fn bytes_of(connection: &WebConnection, media: Media<'_>) -> Vec<u8> {
+    let mut download = connection.download(media).await.unwrap();
     let mut bytes = Vec::new();
     while let Some(chunk) = download.chunk().await.unwrap() {
         bytes.extend_from_slice(&chunk);
@@ -35,7 +36,7 @@ async fn bytes_of(stage: &Stage, session: &Session, media: Media<'_>) -> Vec<u8>
 }
 
 #[tokio::test]
-async fn every_kind_is_told_as_what_it_is() {
+async fn every_kind_of_message_is_recognised() {
     let (stage, mut opened) = stage().await;
     let recalled = 6_050_338_562_629_220_245;
     let map = Kind::Location {
@@ -85,7 +86,7 @@ async fn every_kind_is_told_as_what_it_is() {
             Content::Friends { username, nickname, text, ticket, sex, .. } => {
                 assert!(!username.is_empty() && ticket.ends_with("@stranger"), "{username} {ticket}");
                 assert_eq!((nickname.as_str(), text.as_str(), sex), ("新人", "我是<新人>", Some(2)));
-                assert_eq!(message.chat, "fmessage");
+                assert_eq!(message.chat.id, "fmessage");
             }
             Content::Note { revoked: Some(id), text } => {
                 assert_eq!((id, text.as_str()), (recalled, "\"A\" 撤回了一条消息"));
@@ -98,46 +99,48 @@ async fn every_kind_is_told_as_what_it_is() {
 }
 
 #[tokio::test]
-async fn media_of_messages_are_fetched() {
+async fn media_are_downloaded() {
     let (stage, mut opened) = stage().await;
     let bytes: Vec<u8> = (0..100_000_u32).flat_map(u32::to_be_bytes).collect();
+    let connection = stage.web_connection(&opened);
     let pushed = |kind| Push::kind(From::friend("Friend 1"), kind).media(bytes.clone());
 
     let message = incoming(&stage, &mut opened, pushed(Kind::Picture { width: 1, height: 1 })).await.id;
-    assert_eq!(bytes_of(&stage, &opened.session, Media::Picture { message }).await, bytes);
+    assert_eq!(bytes_of(&connection, Media::Picture { message }).await, bytes);
     let message = incoming(&stage, &mut opened, pushed(Kind::Voice { length_ms: 1 })).await.id;
-    assert_eq!(bytes_of(&stage, &opened.session, Media::Recording { message }).await, bytes);
+    assert_eq!(bytes_of(&connection, Media::Recording { message }).await, bytes);
     let message = incoming(&stage, &mut opened, pushed(Kind::Video { seconds: 1 })).await.id;
-    assert_eq!(bytes_of(&stage, &opened.session, Media::Video { message }).await, bytes);
+    assert_eq!(bytes_of(&connection, Media::Video { message }).await, bytes);
     let message = incoming(&stage, &mut opened, pushed(Kind::File { name: "a.bin".into() })).await;
     let media_id = format!("@cdn_{:x}", message.id);
-    let file = Media::File { sender: &message.chat, media_id: &media_id, encry_file_name: "a.bin" };
-    assert_eq!(bytes_of(&stage, &opened.session, file).await, bytes);
-    let path = opened.user.head_img_url.as_deref().unwrap();
-    let download = stage.client.download(&opened.session, Media::Avatar { path }).await.unwrap();
-    assert!(download.content_type().unwrap().starts_with("image/"));
-    assert!(download.length().is_some_and(|length| length > 0));
+    let file = Media::File { sender: &message.chat.id, media_id: &media_id, encry_file_name: "a.bin" };
+    assert_eq!(bytes_of(&connection, file).await, bytes);
+    for (peer, picture_seq) in [(opened.user.peer(), opened.user.picture_seq), (stage.group("家"), None)] {
+        let download = connection.download(Media::Avatar { peer: &peer, picture_seq }).await.unwrap();
+        assert!(download.content_type().unwrap().starts_with("image/"));
+        assert!(download.length().is_some_and(|length| length > 0));
+    }
     stage.assert_clean();
 }
 
 #[tokio::test]
-async fn an_empty_answer_is_a_failure() {
+async fn an_empty_download_fails() {
     let (stage, mut opened) = stage().await;
     let push = Push::kind(From::friend("Friend 1"), Kind::Picture { width: 1, height: 1 });
     let message = incoming(&stage, &mut opened, push).await.id;
     stage.world.fault(Fault::on("webwxgetmsgimg").status(200).body(""));
-    let error = stage.client.download(&opened.session, Media::Picture { message }).await.unwrap_err();
+    let connection = stage.web_connection(&opened);
+    let error = connection.download(Media::Picture { message }).await.unwrap_err();
     assert_eq!(error, Error::Transient { reason: "webwxgetmsgimg: an empty answer".into(), sent: true });
-    stage.client.download(&opened.session, Media::Picture { message }).await.unwrap();
-    let away = Media::Avatar { path: "@evil.example/picture" };
-    assert!(matches!(stage.client.download(&opened.session, away).await, Err(Error::Protocol { .. })));
+    connection.download(Media::Picture { message }).await.unwrap();
     stage.assert_clean();
 }
 
 #[tokio::test]
-async fn files_go_out_in_chunks() {
-    let (stage, mut opened) = stage().await;
-    let to = stage.name("Friend 1");
+async fn files_are_uploaded_in_chunks() {
+    let (stage, opened) = stage().await;
+    let mut connection = stage.web_connection(&opened);
+    let to = stage.person("Friend 1");
     let sizes = [1, 512 * 1024, 512 * 1024 + 1, 3 * 512 * 1024, 25 * 1024 * 1024 + 1];
     let kinds = [
         (FileKind::Picture, SentKind::Image, "a.png", "image/png"),
@@ -153,7 +156,7 @@ async fn files_go_out_in_chunks() {
         }
         let bytes = Bytes::from(bytes);
         let file = File { kind, name, content_type, bytes: bytes.clone() };
-        let sent = stage.client.send_file(&mut opened.session, &to, &file, &number.to_string()).await.unwrap();
+        let sent = connection.send_file(&to, &file, &number.to_string()).await.unwrap();
         let record = stage.world.sent(UIN).pop().unwrap();
         assert_eq!((record.msg_id.cast_signed(), record.kind), (sent.id, recorded));
         let upload = stage.world.upload(&record.media_id).unwrap();

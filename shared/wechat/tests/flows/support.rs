@@ -2,67 +2,103 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::doubles::{CountedIds, FixedClock};
+use channel::{Channel, LoginProgress, LoginStep, NewLogin, Opened, Opening, Peer, Ticket};
+use domain::{
+    contact::ContactKind,
+    doubles::{CountedIds, FixedClock},
+};
 use simulator::{AccountSpec, Config, Simulator, World};
-use wechat::{Channel, Cursor, Hosts, LoginMode, LoginStatus, LoginTicket, Opened, Session, WebWeChat};
+use wechat::{Hosts, WebConnection, WebWeChat};
 
-pub const UIN: u64 = 155_217_200;
+pub(crate) const UIN: u64 = 155_217_200;
 
-/// The client's time; the simulator keeps its own.
+/// The client's clock stands at this time; the simulator has its own.
 const NOON: &str = "2024-05-01T12:00:00Z";
 
-/// A client whose hosts are all at `origin`.
-pub fn client(origin: &str) -> WebWeChat {
+/// A client that uses `origin` for all hosts.
+pub(crate) fn client(origin: &str) -> WebWeChat {
     let hosts = Hosts::single(&origin.parse().unwrap());
     let clock = FixedClock::at(NOON.parse().unwrap());
     WebWeChat::new(reqwest::Client::builder(), hosts, Arc::new(clock), Arc::new(CountedIds::default())).unwrap()
 }
 
-pub struct Stage {
-    pub simulator: Simulator,
-    pub world: World,
-    pub client: WebWeChat,
+pub(crate) struct Stage {
+    pub(crate) simulator: Simulator,
+    pub(crate) world: World,
+    pub(crate) client: WebWeChat,
 }
 
 impl Stage {
     /// Long polls end after 50 ms, a page of contacts has 10 entries, a batch of messages 5.
-    pub async fn set(spec: AccountSpec) -> Self {
+    pub(crate) async fn set(spec: AccountSpec) -> Self {
         let long_poll = Duration::from_millis(50);
         Self::set_with(spec, Config { long_poll, contact_page: 10, sync_batch: 5, ..Config::default() }).await
     }
 
-    pub async fn set_with(spec: AccountSpec, config: Config) -> Self {
+    pub(crate) async fn set_with(spec: AccountSpec, config: Config) -> Self {
         let simulator = Simulator::start_with("127.0.0.1:0", config).await.unwrap();
         let world = simulator.world();
         world.account(spec);
         Self { client: client(&simulator.origin()), world, simulator }
     }
 
-    /// A confirmed login: its ticket and where it leads.
-    pub async fn confirmed(&self, mode: LoginMode) -> (LoginTicket, String) {
-        let mut ticket = self.client.start_login(mode).await.unwrap();
-        self.world.scan(&ticket.uuid, UIN).unwrap();
-        assert!(matches!(self.client.login_status(&ticket).await.unwrap(), LoginStatus::Scanned { .. }));
-        ticket.scanned = true;
-        self.world.confirm(&ticket.uuid).unwrap();
-        match self.client.login_status(&ticket).await.unwrap() {
-            LoginStatus::Confirmed { redirect } => (ticket, redirect),
+    /// The ticket of a new login that the person has confirmed.
+    pub(crate) async fn confirmed(&self) -> Ticket {
+        let login = self.client.start_login(None).await.unwrap();
+        self.confirm(&login).await
+    }
+
+    /// Scans and confirms `login`; returns the confirmed ticket.
+    pub(crate) async fn confirm(&self, login: &NewLogin) -> Ticket {
+        self.world.scan(&login.id, UIN).unwrap();
+        let ticket = match self.client.poll_login(&login.ticket, None).await.unwrap() {
+            LoginProgress::Step { ticket, step: LoginStep::ConfirmOnPhone { .. } } => ticket,
+            other => panic!("{other:?}"),
+        };
+        self.world.confirm(&login.id).unwrap();
+        self.poll_confirmed(&ticket).await
+    }
+
+    /// Polls a login that the person has confirmed.
+    pub(crate) async fn poll_confirmed(&self, ticket: &Ticket) -> Ticket {
+        match self.client.poll_login(ticket, None).await.unwrap() {
+            LoginProgress::Confirmed { ticket } => ticket,
             other => panic!("{other:?}"),
         }
     }
 
-    pub async fn log_in(&self) -> Opened<Session, Cursor> {
-        let (ticket, redirect) = self.confirmed(LoginMode::Desktop).await;
-        self.client.open(&ticket, &redirect).await.unwrap()
+    pub(crate) async fn open(&self, ticket: &Ticket) -> Opened {
+        match self.client.open(ticket).await.unwrap() {
+            Opening::Opened(opened) => *opened,
+            Opening::Restarted(login) => panic!("{login:?}"),
+        }
     }
 
-    /// This login's name of a contact.
-    pub fn name(&self, contact: &str) -> String {
+    pub(crate) async fn log_in(&self) -> Opened {
+        self.open(&self.confirmed().await).await
+    }
+
+    /// Web WeChat's own connection to the session, for the calls that a channel does not have.
+    pub(crate) fn web_connection(&self, opened: &Opened) -> WebConnection {
+        WebConnection::new(&self.client, &opened.connection.credentials()).unwrap()
+    }
+
+    /// The user name of a contact in this login.
+    pub(crate) fn name(&self, contact: &str) -> String {
         self.world.user_name(UIN, contact).unwrap()
     }
 
-    /// To be called at the end: the client did nothing wrong.
-    pub fn assert_clean(&self) {
+    /// A person or an official account.
+    pub(crate) fn person(&self, contact: &str) -> Peer {
+        Peer::new(self.name(contact), ContactKind::Stranger)
+    }
+
+    pub(crate) fn group(&self, contact: &str) -> Peer {
+        Peer::new(self.name(contact), ContactKind::Group)
+    }
+
+    /// Call it at the end of a test: the client has not violated the protocol.
+    pub(crate) fn assert_clean(&self) {
         assert_eq!(self.world.violations(), []);
     }
 }

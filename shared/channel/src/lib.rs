@@ -1,0 +1,125 @@
+//! What the worker sees of a chat network: the traits [`Channel`] and [`Connection`], their types and their errors. No
+//! protocol and no AWS: Web WeChat implements the traits in the crate `wechat`, and `docs/adr/0008` maps a second
+//! protocol onto them.
+//!
+//! # Order of calls
+//! ```text
+//! start_login ─▶ poll_login … ─▶ Confirmed ─▶ open ─▶ Connection
+//! push_login  ─┘      ▲  │                      │         contacts, describe
+//!                     └──┘ Step, Restarted ◀────┘         wait ⇄ fetch, send_text
+//!                          connect (after a restart) ─▶   close
+//! ```
+//! Ticket, credentials and cursor are opaque. The worker stores them whole and passes them back; a login or session
+//! continues from them in another process.
+
+mod error;
+mod login;
+
+use async_trait::async_trait;
+use domain::message::{Content, Direction};
+pub use domain::{
+    channel::{AccountId, Capabilities, ChannelKind, Credentials, Cursor, LoginStep, Ticket},
+    contact::{Card, Peer},
+};
+pub use error::Error;
+use jiff::Timestamp;
+pub use login::{LoginProgress, NewLogin, Opened, Opening};
+
+/// A chat network. One value serves every session of a worker.
+#[async_trait]
+pub trait Channel: Send + Sync + 'static {
+    /// Begins a login by QR code. `previous` holds the credentials of the app's last session, if they are kept: some
+    /// networks recognise an account that is still bound by them.
+    async fn start_login(&self, previous: Option<&Credentials>) -> Result<NewLogin, Error>;
+
+    /// Asks the phone of an ended session to confirm a new login, without a QR code. [`Error::Refused`] where the
+    /// network has no such login.
+    async fn push_login(&self, ended: &Credentials) -> Result<NewLogin, Error>;
+
+    /// One long poll, up to about 35 s. `code` answers [`LoginStep::EnterCode`].
+    ///
+    /// A network may report a change only once, so the caller does not cancel the poll except to abandon the login.
+    async fn poll_login(&self, ticket: &Ticket, code: Option<&str>) -> Result<LoginProgress, Error>;
+
+    /// Opens the session of a confirmed login. The confirmation serves once.
+    async fn open(&self, ticket: &Ticket) -> Result<Opening, Error>;
+
+    /// Continues a session from its credentials. Reports only credentials that it cannot read; whether the network still
+    /// accepts them shows at the first call.
+    async fn connect(&self, credentials: &Credentials) -> Result<Box<dyn Connection>, Error>;
+}
+
+/// A logged-in account. It is held for every session, tens of thousands in a process: no contacts, no buffers.
+#[async_trait]
+pub trait Connection: Send + Sync {
+    /// The credentials as they are now. Any call may change them; the worker stores a changed copy.
+    fn credentials(&self) -> Credentials;
+
+    /// A page of the contact list; `from` is 0 for the first. Groups come without their members.
+    async fn contacts(&mut self, from: u64) -> Result<ContactPage, Error>;
+
+    /// Full cards of the given peers, groups with their members; any number. Unknown peers are left out.
+    async fn describe(&mut self, peers: &[Peer]) -> Result<Vec<Card>, Error>;
+
+    /// Waits, up to about 35 s, until there may be something to fetch; `false` when nothing came. May be cancelled.
+    async fn wait(&mut self, cursor: &Cursor) -> Result<bool, Error>;
+
+    /// What came since `cursor`, without waiting. An old cursor brings the same messages again. May be cancelled.
+    async fn fetch(&mut self, cursor: &Cursor) -> Result<Batch, Error>;
+
+    /// Sends a text. `key` is the same for every attempt of one message, so that a network that recognises repeated
+    /// messages can do so.
+    async fn send_text(&mut self, to: &Peer, text: &str, key: &str) -> Result<Sent, Error>;
+
+    /// Ends the session at the network.
+    async fn close(&mut self) -> Result<(), Error>;
+}
+
+/// A message as the network reports it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Incoming {
+    /// The network's 64-bit id of the message.
+    pub id: i64,
+    pub direction: Direction,
+    /// The friend, group or official account that the conversation is with.
+    pub chat: Peer,
+    /// The author; inside a group the member. `None` for a notice without an author.
+    pub sender: Option<Peer>,
+    /// Whether the account was mentioned; `None` outside groups.
+    pub is_at: Option<bool>,
+    /// Whole seconds.
+    pub create_time: Timestamp,
+    pub content: Content,
+}
+
+/// What one fetch brought.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    pub messages: Vec<Incoming>,
+    /// Contacts that changed or became known. Such a card has fewer fields than one of a full listing; a missing field is
+    /// `None` or empty.
+    pub changed: Vec<Card>,
+    /// Contacts that were deleted.
+    pub deleted: Vec<Peer>,
+    /// Recent chats that were named but not described; [`Connection::describe`] returns their cards.
+    pub mentioned: Vec<Peer>,
+    /// The position after this batch.
+    pub cursor: Cursor,
+    /// More is waiting: fetch again without waiting.
+    pub more: bool,
+}
+
+/// A page of the contact list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContactPage {
+    pub cards: Vec<Card>,
+    /// Where the next page begins; `None` after the last.
+    pub next: Option<u64>,
+}
+
+/// A message that the network accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sent {
+    /// The network's id of the message.
+    pub id: i64,
+}

@@ -1,9 +1,0 @@
-//! What goes over the wire to clients: text, contacts, messages, answers.
-
-pub(crate) mod answer;
-pub(crate) mod contact;
-pub(crate) mod image;
-pub(crate) mod media;
-pub(crate) mod message;
-pub(crate) mod multipart;
-pub(crate) mod text;

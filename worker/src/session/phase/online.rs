@@ -1,0 +1,339 @@
+//! Logged in: polls for messages, and executes commands in between.
+
+use std::{
+    future::pending,
+    hash::{DefaultHasher, Hash, Hasher},
+};
+
+use boot::metrics;
+use channel::{Connection, Credentials, Error};
+use domain::{
+    job::Command,
+    session::{EndReason, Progress},
+};
+use tokio::time::{Instant, sleep_until};
+
+use super::{Phase, login, opening::close};
+use crate::{
+    backoff::Backoff,
+    session::{
+        Context, Halt,
+        contacts::{LoginSnapshot, full_sync},
+        inbound::Inbound,
+        inbox::{ClaimedJob, Inbox},
+        outbound::{Outbound, Outcome},
+    },
+};
+
+/// Failed polls in a row after which the session's row shows the error.
+const SHOWN_AFTER: u32 = 3;
+/// Commands executed in a row before messages are fetched.
+const COMMANDS_IN_A_ROW: u32 = 8;
+/// How often the contacts are read before the session continues without them.
+const SYNC_ATTEMPTS: u32 = 5;
+
+/// A session that is online. It is held tens of thousands of times: no contacts, no buffers.
+pub(in crate::session) struct Online {
+    connection: Box<dyn Connection>,
+    inbound: Inbound,
+    outbound: Outbound,
+    polls: Backoff,
+    /// No poll before this time.
+    poll_after: Option<Instant>,
+    /// Whether the session's row shows an error.
+    shows_error: bool,
+    /// Commands executed since the last poll.
+    commands: u32,
+    saved: SavedCredentials,
+}
+
+/// Which credentials the ledger holds.
+struct SavedCredentials {
+    hash: u64,
+    at: Instant,
+}
+
+impl SavedCredentials {
+    fn new(credentials: &Credentials) -> Self {
+        Self { hash: Self::hash(credentials), at: Instant::now() }
+    }
+
+    fn hash(credentials: &Credentials) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        credentials.hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+/// What ended a wait.
+enum Event {
+    CommandsReceived,
+    /// A command may be executed.
+    Turn,
+    Polled(Result<bool, Error>),
+}
+
+impl Online {
+    pub(super) fn new(context: &Context, connection: Box<dyn Connection>, inbound: Inbound) -> Self {
+        let saved = SavedCredentials::new(&connection.credentials());
+        Self {
+            connection,
+            inbound,
+            outbound: Outbound::new(context),
+            polls: context.ledger.backoff(),
+            poll_after: None,
+            shows_error: false,
+            commands: 0,
+            saved,
+        }
+    }
+
+    /// Notes that the row shows an error of before a restart.
+    pub(super) fn resume_error(&mut self, shows_error: bool) {
+        self.shows_error = shows_error;
+    }
+
+    /// Reads all contacts before the first poll: without them the senders of messages would count as strangers.
+    pub(super) async fn sync_contacts(mut self, context: &Context, snapshot: LoginSnapshot) -> Result<Phase, Halt> {
+        let ledger = &context.ledger;
+        let mut backoff = ledger.backoff();
+        loop {
+            // A sync may be abandoned anywhere; it starts anew then.
+            let sync = Box::pin(full_sync(context, &mut *self.connection, self.inbound.owner(), &snapshot));
+            let error = match ledger.unless_stopped(sync).await?? {
+                Ok(total) => {
+                    self.synced(context, total).await?;
+                    break;
+                }
+                Err(Error::LoggedOut { code }) => return self.ended(context, None, code).await,
+                Err(error) => error,
+            };
+            let pause = ledger.next_pause(&mut backoff);
+            if backoff.failures() >= SYNC_ATTEMPTS {
+                tracing::error!(%error, "contact sync failed; continuing without it");
+                self.show_error(context, &format!("the contacts could not be read: {error}")).await?;
+                break;
+            }
+            tracing::warn!(%error, "contact sync failed; retrying");
+            ledger.pause(if let Error::RateLimited { after } = error { after } else { pause }).await?;
+        }
+        Ok(Phase::Online(Box::new(self)))
+    }
+
+    async fn synced(&mut self, context: &Context, total: u32) -> Result<(), Halt> {
+        let ledger = &context.ledger;
+        let (credentials, at) = (self.connection.credentials(), ledger.now());
+        let sealed = ledger.seal(&credentials);
+        ledger
+            .change_session(|row| {
+                row.contacts = Progress { done: total, total };
+                row.last_sync = Some(at);
+                row.credentials = Some(sealed);
+            })
+            .await?;
+        self.saved = SavedCredentials::new(&credentials);
+        tracing::info!(contacts.total = total, "contact sync finished");
+        Ok(())
+    }
+
+    /// Polls and executes commands until the session ends.
+    pub(super) async fn run(mut self: Box<Self>, context: &Context, inbox: &mut Inbox) -> Result<Phase, Halt> {
+        Box::pin(self.inbound.reconcile(&context.ledger)).await?;
+        let outcome = self.run_until_ended(context, inbox).await;
+        match outcome {
+            Err(Halt::Stopped) => Box::pin(self.save_credentials(context)).await,
+            Err(Halt::AppDeleted) => Box::pin(close(&mut *self.connection)).await,
+            _ => {}
+        }
+        outcome
+    }
+
+    async fn run_until_ended(&mut self, context: &Context, inbox: &mut Inbox) -> Result<Phase, Halt> {
+        loop {
+            let event = self.next_event(context, inbox).await?;
+            // Boxed once, so that a session that waits does not hold memory for the rest.
+            if let Some(phase) = Box::pin(self.handle(context, inbox, event)).await? {
+                return Ok(phase);
+            }
+        }
+    }
+
+    async fn next_event(&mut self, context: &Context, inbox: &mut Inbox) -> Result<Event, Halt> {
+        let (has_work, poll_after) = (inbox.has_work(), self.poll_after);
+        let not_before = self.outbound.not_before.filter(|at| *at > Instant::now());
+        let turn = async {
+            match (has_work, not_before) {
+                (false, _) => pending().await,
+                (true, None) => {}
+                (true, Some(at)) => sleep_until(at).await,
+            }
+        };
+        let poll = async {
+            if let Some(at) = poll_after {
+                sleep_until(at).await;
+            }
+            self.connection.wait(&self.inbound.cursor).await
+        };
+        tokio::select! {
+            biased;
+            () = context.ledger.stopped() => Err(Halt::Stopped),
+            received = inbox.receive() => received.map(|()| Event::CommandsReceived),
+            () = turn => Ok(Event::Turn),
+            polled = poll => Ok(Event::Polled(polled)),
+        }
+    }
+
+    async fn handle(&mut self, context: &Context, inbox: &mut Inbox, event: Event) -> Result<Option<Phase>, Halt> {
+        match event {
+            Event::CommandsReceived => Ok(None),
+            Event::Turn => self.take_turn(context, inbox).await,
+            Event::Polled(Ok(false)) => {
+                self.poll_succeeded(context).await?;
+                self.inbound.reconcile_if_due(&context.ledger).await?;
+                Ok(None)
+            }
+            Event::Polled(Ok(true)) => self.fetch_after_poll(context, inbox).await,
+            Event::Polled(Err(error)) => self.poll_failed(context, inbox, error).await,
+        }
+    }
+
+    /// Executes a command. After many in a row it fetches messages first.
+    async fn take_turn(&mut self, context: &Context, inbox: &mut Inbox) -> Result<Option<Phase>, Halt> {
+        self.commands += 1;
+        if self.commands >= COMMANDS_IN_A_ROW {
+            self.commands = 0;
+            if let Some(phase) = self.fetch(context, inbox).await? {
+                return Ok(Some(phase));
+            }
+        }
+        match self.outbound.next_job(inbox).await? {
+            Some(claimed) => self.execute(context, inbox, claimed).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn execute(
+        &mut self,
+        context: &Context,
+        inbox: &mut Inbox,
+        claimed: ClaimedJob,
+    ) -> Result<Option<Phase>, Halt> {
+        match claimed.job.command.clone() {
+            Command::Login => inbox.refuse(claimed).await.map(|()| None),
+            Command::Logout => {
+                close(&mut *self.connection).await;
+                context.ledger.end_session(EndReason::LoggedOut, None).await?;
+                inbox.refuse(claimed).await?;
+                Ok(Some(Phase::Offline))
+            }
+            Command::SendText { to, text } => {
+                let Self { connection, inbound, outbound, .. } = self;
+                let sending = outbound.send_text(context, &mut **connection, inbound, inbox, claimed, (to, text));
+                match sending.await? {
+                    Outcome::Handled => Ok(None),
+                    Outcome::LoggedOut { code } => self.ended(context, Some(inbox), code).await.map(Some),
+                }
+            }
+        }
+    }
+
+    /// Fetches after a poll has announced messages.
+    async fn fetch_after_poll(&mut self, context: &Context, inbox: &mut Inbox) -> Result<Option<Phase>, Halt> {
+        self.commands = 0;
+        let before = self.inbound.cursor.clone();
+        let phase = self.fetch(context, inbox).await?;
+        if self.inbound.cursor == before && self.poll_after.is_none() {
+            // There was nothing. WeChat does that; a pause keeps the loop from spinning.
+            self.poll_after = Some(Instant::now() + context.worker.config.retry);
+        }
+        Ok(phase)
+    }
+
+    /// Fetches until nothing more is waiting.
+    async fn fetch(&mut self, context: &Context, inbox: &mut Inbox) -> Result<Option<Phase>, Halt> {
+        let ledger = &context.ledger;
+        loop {
+            // A fetch may be abandoned: nothing of it is written, and the cursor stays.
+            let fetched = ledger.unless_stopped(self.connection.fetch(&self.inbound.cursor)).await?;
+            let batch = match fetched {
+                Ok(batch) => batch,
+                Err(error) => return self.poll_failed(context, inbox, error).await,
+            };
+            let more = batch.more && batch.cursor != self.inbound.cursor;
+            self.inbound.store_batch(context, &mut *self.connection, batch).await?;
+            self.poll_succeeded(context).await?;
+            self.inbound.reconcile_if_due(ledger).await?;
+            if self.saved.at.elapsed() >= context.worker.config.save_credentials_every {
+                self.save_credentials(context).await;
+            }
+            if !more {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Resets the pauses, and removes the error from the session's row.
+    async fn poll_succeeded(&mut self, context: &Context) -> Result<(), Halt> {
+        self.polls.succeeded();
+        self.poll_after = None;
+        if std::mem::take(&mut self.shows_error) {
+            context.ledger.change_session(|row| row.last_error = None).await?;
+        }
+        Ok(())
+    }
+
+    /// Decides by the error: ends the session, or pauses.
+    async fn poll_failed(&mut self, context: &Context, inbox: &mut Inbox, error: Error) -> Result<Option<Phase>, Halt> {
+        if let Error::LoggedOut { code } = error {
+            return self.ended(context, Some(inbox), code).await.map(Some);
+        }
+        let mut pause = context.ledger.next_pause(&mut self.polls);
+        if let Error::RateLimited { after } = error {
+            // WeChat lifts its limit only after a pause that grows each time.
+            pause = pause.max(after * self.polls.failures());
+        }
+        self.poll_after = Some(Instant::now() + pause);
+        if self.polls.failures() == 1 {
+            tracing::warn!(%error, "poll failed");
+        }
+        if self.polls.failures() == SHOWN_AFTER {
+            self.show_error(context, &error.to_string()).await?;
+        }
+        Ok(None)
+    }
+
+    /// Shows an error in the session's row.
+    async fn show_error(&mut self, context: &Context, error: &str) -> Result<(), Halt> {
+        self.shows_error = true;
+        context.ledger.change_session(|row| row.last_error = Some(error.to_owned())).await
+    }
+
+    /// Writes that WeChat has ended the session, and asks the phone once to confirm a new one.
+    async fn ended(&self, context: &Context, inbox: Option<&mut Inbox>, code: i64) -> Result<Phase, Halt> {
+        metrics::SESSIONS_ENDED.add(1);
+        tracing::info!(code, "session ended by WeChat");
+        let credentials = self.connection.credentials();
+        let sealed = context.ledger.seal(&credentials);
+        context.ledger.end_session(EndReason::EndedByWeChat { code }, Some(sealed)).await?;
+        if let Some(inbox) = inbox {
+            inbox.unclaim();
+        }
+        login::push(context, &credentials, code).await
+    }
+
+    /// Writes the credentials if they have changed. A failure is not retried: older ones open the session as well.
+    async fn save_credentials(&mut self, context: &Context) {
+        let credentials = self.connection.credentials();
+        self.saved.at = Instant::now();
+        let hash = SavedCredentials::hash(&credentials);
+        if hash == self.saved.hash {
+            return;
+        }
+        match context.ledger.save_credentials(&credentials).await {
+            Ok(()) => self.saved.hash = hash,
+            Err(error) => {
+                tracing::warn!(error = %domain::error::chain(&error), "changed credentials not written");
+            }
+        }
+    }
+}
