@@ -11,6 +11,7 @@ use boot::Grant;
 use domain::{
     app::App,
     delivery::{Delivery, RetrySchedule},
+    id::Seq,
     message::Message,
     puid::Puid,
 };
@@ -95,7 +96,7 @@ impl Deliveries {
 
     /// One attempt, as the sweep makes it.
     pub async fn try_once(&self, seq: u64, chat: &str) -> Try {
-        let outcome = self.dispatcher.try_once(&self.app.id, &Puid::new(chat), seq).await.unwrap();
+        let outcome = self.dispatcher.try_once(&self.app.id, &Puid::new(chat), Seq::new(seq)).await.unwrap();
         self.record(sweep::GRANTS, "sweep");
         outcome
     }
@@ -118,6 +119,6 @@ impl Deliveries {
     }
 
     pub async fn delivery(&self, seq: u64) -> Delivery {
-        self.fixture.relay.store.message(&self.app.id, seq).await.unwrap().unwrap().delivery
+        self.fixture.relay.store.message(&self.app.id, Seq::new(seq)).await.unwrap().unwrap().delivery
     }
 }

@@ -135,7 +135,7 @@ fn in_watch_router() -> Vec<String> {
         .expect("cargo runs");
     let metadata: Value = serde_json::from_slice(&metadata.stdout).expect("the output of cargo metadata");
     let router = metadata["metadata"]["lambda"]["watch"]["router"].as_object().expect("a router");
-    let routes =
+    let found =
         router.iter().map(|(path, binary)| (path.clone(), binary.as_str().expect("a name").to_owned())).collect();
     differences(
         &served(),

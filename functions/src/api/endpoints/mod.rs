@@ -86,7 +86,7 @@ mod tests {
     use std::{collections::BTreeSet, time::Duration};
 
     use boot::Grant;
-    use domain::{contact::ContactKind, session::State as SessionState};
+    use domain::{contact::ContactKind, session::SessionState};
     use http::StatusCode;
     use testing::contact;
 
