@@ -263,6 +263,6 @@ pub fn main_of(binary: &str) -> String {
 /// A string that is a constant of the ledger's keys.
 pub fn key(name: &str) -> String {
     let keys = &files("shared/store/src")["keys.rs"];
-    let found = regex(&format!(r#"pub const {name}: &str = "(\w+)";"#));
+    let found = regex(&format!(r#"pub\(crate\) const {name}: &str = "(\w+)";"#));
     found.captures(keys).unwrap_or_else(|| panic!("the ledger's keys have no {name}"))[1].to_owned()
 }

@@ -1,4 +1,4 @@
-//! Sessions, and who may write them.
+//! Sessions and their fencing by epoch.
 
 use domain::session::{EndReason, Login, Progress, Session, SessionState, User};
 use store::Lease;
@@ -10,7 +10,7 @@ fn lease(epoch: u64) -> Lease {
 }
 
 #[tokio::test]
-async fn a_session_comes_back_whole() {
+async fn a_session_is_read_as_it_was_written() {
     let ledger = Ledger::start().await;
     assert_eq!(ledger.store.session(&APP).await.unwrap(), None);
     let session = Session {
@@ -30,7 +30,7 @@ async fn a_session_comes_back_whole() {
         credentials: Some(ledger.sealed("cookies")),
         cursor: Some(r#"{"place":[[1,2]]}"#.into()),
         ending: Some(EndReason::EndedByWeChat { code: 1_101 }),
-        last_error: Some("nobody answered".into()),
+        last_error: Some("no response".into()),
         contacts: Progress { done: 3, total: 4 },
         last_sync: Some(at(2)),
     };
@@ -41,10 +41,10 @@ async fn a_session_comes_back_whole() {
 }
 
 #[tokio::test]
-async fn every_ending_comes_back() {
+async fn every_end_reason_is_read_as_it_was_written() {
     let ledger = Ledger::start().await;
     let reason = || "why".to_owned();
-    let endings = [
+    let reasons = [
         EndReason::Expired,
         EndReason::LoggedOut,
         EndReason::EndedByWeChat { code: -1 },
@@ -52,7 +52,7 @@ async fn every_ending_comes_back() {
         EndReason::Refused { reason: reason() },
         EndReason::Failed { reason: reason() },
     ];
-    for ending in endings {
+    for ending in reasons {
         let session = Session { ending: Some(ending), ..Session::offline(at(0)) };
         ledger.store.put_session(&APP, &session, &lease(1)).await.unwrap();
         assert_eq!(ledger.store.session(&APP).await.unwrap(), Some(session));
@@ -71,7 +71,7 @@ async fn a_newer_lease_fences_out_an_older_one() {
 }
 
 #[tokio::test]
-async fn a_session_that_cannot_be_read_is_told() {
+async fn an_unreadable_session_is_reported() {
     let ledger = Ledger::start().await;
     ledger.store.put_session(&APP, &Session::offline(at(0)), &lease(1)).await.unwrap();
     ledger.spoil(&format!("APP#{}", *APP), "SESSION", "state").await;
