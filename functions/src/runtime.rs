@@ -16,7 +16,7 @@ use std::{io, sync::Arc};
 use anyhow::{Context, anyhow};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use boot::{OsIds, Relay, metrics::Emf};
-use domain::delivery::RetrySchedule;
+use domain::{delivery::RetrySchedule, error::chain};
 use lambda_runtime::{LambdaEvent, service_fn};
 
 use crate::{
@@ -70,7 +70,7 @@ pub async fn sweep() -> anyhow::Result<()> {
     let handle = async |_: LambdaEvent<serde_json::Value>| {
         let swept = Box::pin(sweep_all(&dispatcher)).await;
         metrics.write(dispatcher.relay.now(), &mut io::stdout());
-        swept.map_err(lambda_runtime::Error::from)
+        swept.map_err(|error| lambda_runtime::Error::from(chain(&error).to_string()))
     };
     lambda_runtime::run(service_fn(handle)).await.map_err(|error| anyhow!(error))
 }

@@ -74,7 +74,11 @@ pub(super) fn bare() -> Case {
 }
 
 /// Every function. The endpoints get their samples, from an app that is online or one that is offline.
-pub(super) async fn all(processes: &Processes, online: &(AppId, String), offline: &(AppId, String)) -> anyhow::Result<Vec<Case>> {
+pub(super) async fn all(
+    processes: &Processes,
+    online: &(AppId, String),
+    offline: &(AppId, String),
+) -> anyhow::Result<Vec<Case>> {
     let contacts = processes.relay.store.contacts(&online.0).await?;
     let puid_of = |kind| contacts.iter().find(|contact| contact.kind == kind).map(|contact| contact.puid.clone());
     let group = puid_of(ContactKind::Group).unwrap_or_else(|| Puid::new("none"));

@@ -12,18 +12,17 @@ use store::Store;
 
 use crate::{SettingError, trust};
 
-/// How long a try of a DynamoDB request may take, and how long all tries of it: the SDK itself would wait for an answer
-/// for ever.
-const DYNAMODB_TIMES: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(20)];
-/// The same for SQS, whose long polls last 20 s.
-const SQS_TIMES: [Duration; 2] = [Duration::from_secs(30), Duration::from_mins(1)];
-/// Pause before the second try of a DynamoDB request, doubled with each try and jittered. The SDK's own second would
-/// hold up a session for a passing conflict.
+/// Time-outs of an attempt of a DynamoDB request, and of all its attempts. The SDK has none by default.
+const DYNAMODB_TIMEOUTS: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(20)];
+/// The same for SQS, where a long poll takes 20 s.
+const SQS_TIMEOUTS: [Duration; 2] = [Duration::from_secs(30), Duration::from_mins(1)];
+/// Pause before the second attempt of a DynamoDB request. It doubles with each attempt and has jitter. The SDK's default
+/// of one second would delay sessions for a short conflict.
 const DYNAMODB_BACKOFF: Duration = Duration::from_millis(50);
-/// Tries of a DynamoDB request.
-const DYNAMODB_TRIES: u32 = 5;
+/// Attempts of a DynamoDB request.
+const DYNAMODB_ATTEMPTS: u32 = 5;
 
-/// Where the services are, when they are not Amazon's: `http` addresses on this machine.
+/// Endpoints of local services (`http` URLs) and their credentials.
 #[derive(Debug, Clone)]
 pub struct AwsEndpoints {
     pub dynamodb: String,
@@ -33,7 +32,7 @@ pub struct AwsEndpoints {
     pub secret_key: String,
 }
 
-/// The clients that the relay uses, made once; cheap to clone.
+/// The AWS clients; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct AwsClients {
     dynamodb: aws_sdk_dynamodb::Client,
@@ -41,24 +40,24 @@ pub struct AwsClients {
 }
 
 impl AwsClients {
-    /// As the environment says: region, credentials, `AWS_ENDPOINT_URL…`, and whom to trust (see the module `trust`).
+    /// Reads region, credentials, `AWS_ENDPOINT_URL…` and the trusted authorities (see the module `trust`) from the
+    /// environment.
     pub async fn from_env() -> Result<Self, SettingError> {
         let mut loader = aws_config::defaults(BehaviorVersion::latest());
         if let Some(client) = trust::http_client()? {
             loader = loader.http_client(client);
         }
         let shared = loader.load().await;
-        let limits = |[one, all]: [Duration; 2]| {
-            TimeoutConfig::builder().operation_attempt_timeout(one).operation_timeout(all).build()
+        let timeouts = |[attempt, total]: [Duration; 2]| {
+            TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(total).build()
         };
-        let dynamodb = dynamodb(&shared).timeout_config(limits(DYNAMODB_TIMES));
-        let sqs = aws_sdk_sqs::config::Builder::from(&shared).timeout_config(limits(SQS_TIMES));
+        let dynamodb = dynamodb(&shared).timeout_config(timeouts(DYNAMODB_TIMEOUTS));
+        let sqs = aws_sdk_sqs::config::Builder::from(&shared).timeout_config(timeouts(SQS_TIMEOUTS));
         Ok(Self::of(dynamodb, sqs))
     }
 
-    /// Services at given addresses, with given credentials. Nothing is read from the environment, not even a proxy, and
-    /// nothing is timed: a service on this machine answers or refuses, and a test's paused clock would run into any
-    /// limit.
+    /// Clients for local services. They read nothing from the environment, not even a proxy. They have no time-outs: a
+    /// local service responds or refuses, and a test with a paused clock would reach any time-out at once.
     pub fn at(endpoints: &AwsEndpoints) -> Self {
         Self::through(aws_smithy_http_client::Builder::new().build_http(), endpoints)
     }
@@ -94,7 +93,7 @@ impl AwsClients {
         Store::new(&self.dynamodb, table)
     }
 
-    /// The queues at these URLs, `commands` one a shard, in order.
+    /// The queues with these URLs. `commands` has the command queue of each shard, in order.
     pub fn queues(&self, inbound: &str, commands: &[String]) -> Queues {
         Queues {
             inbound: Queue::new(self.sqs.clone(), inbound),
@@ -102,19 +101,19 @@ impl AwsClients {
         }
     }
 
-    /// The client that looks at a table's rows past the ledger, in tests.
+    /// For tests that read rows without the ledger.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         self.dynamodb.clone()
     }
 
-    /// The client that makes queues on a machine without CloudFormation.
+    /// For creating queues where there is no CloudFormation.
     pub fn sqs(&self) -> Sqs {
         self.sqs.clone()
     }
 }
 
 fn dynamodb(shared: &SdkConfig) -> aws_sdk_dynamodb::config::Builder {
-    let retry = RetryConfig::standard().with_max_attempts(DYNAMODB_TRIES).with_initial_backoff(DYNAMODB_BACKOFF);
+    let retry = RetryConfig::standard().with_max_attempts(DYNAMODB_ATTEMPTS).with_initial_backoff(DYNAMODB_BACKOFF);
     aws_sdk_dynamodb::config::Builder::from(shared).retry_config(retry)
 }
 
@@ -128,8 +127,8 @@ mod tests {
 
     use super::*;
 
-    /// Answers one request on a connection of its own, after reading its head and body.
-    async fn answer(listener: &TcpListener, status: &str, body: &str) {
+    /// Accepts a connection, reads one request and responds.
+    async fn respond(listener: &TcpListener, status: &str, body: &str) {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut request = vec![0; 65_536];
         let mut read = 0;
@@ -141,7 +140,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_service_on_this_machine_that_stumbles_is_asked_again() {
+    async fn a_request_that_a_local_service_fails_is_retried() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let clients = AwsClients::at(&AwsEndpoints {
@@ -153,9 +152,9 @@ mod tests {
         });
         let store = clients.store("table");
         let service = async {
-            answer(&listener, "500 Internal Server Error", "{}").await;
-            answer(&listener, "503 Service Unavailable", "{}").await;
-            answer(&listener, "200 OK", "{}").await;
+            respond(&listener, "500 Internal Server Error", "{}").await;
+            respond(&listener, "503 Service Unavailable", "{}").await;
+            respond(&listener, "200 OK", "{}").await;
         };
         let id = AppId::trusted("id");
         let (app, ()) = tokio::join!(store.app(&id), service);

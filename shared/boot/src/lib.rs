@@ -1,6 +1,5 @@
-//! What every process of the relay starts with: the real clock and randomness, configuration from the environment,
-//! logs, metrics, AWS clients. Read once at start; whatever is missing or malformed ends the process with a sentence that names
-//! the variable.
+//! Start-up of every process: settings from the environment, logs, metrics, AWS clients, the real clock and the real id
+//! source. A missing or malformed variable ends the process with an error that names it.
 
 mod aws;
 mod grant;
@@ -25,7 +24,7 @@ pub use real::{OsIds, SystemClock, http_client};
 pub use settings::{SettingError, Settings, optional};
 use store::Store;
 
-/// What functions, dispatcher and worker all work with. Cheap to clone.
+/// The dependencies that functions and worker share. Cheap to clone.
 #[derive(Clone)]
 pub struct Relay {
     pub store: Store,
@@ -33,12 +32,12 @@ pub struct Relay {
     pub sealer: Sealer,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn Ids>,
-    /// The zone of the contract's naive local times.
+    /// Time zone of the API's local times.
     pub zone: TimeZone,
 }
 
 impl Relay {
-    /// The relay that the environment describes.
+    /// Reads the settings from the environment.
     pub async fn from_env() -> Result<Self, SettingError> {
         let settings = Settings::from_env()?;
         let clients = AwsClients::from_env().await?;
@@ -61,12 +60,12 @@ impl Relay {
         self.clock.now()
     }
 
-    /// How long ago something was; nothing where another clock says that it is still to come.
+    /// Time since `at`; zero if `at` is in the future on this clock.
     pub fn since(&self, at: Timestamp) -> Duration {
         self.now().duration_since(at).try_into().unwrap_or_default()
     }
 
-    /// How many shards there are: one a command queue.
+    /// Number of shards: there is one command queue for each.
     pub fn shards(&self) -> u16 {
         u16::try_from(self.queues.commands.len()).unwrap_or(u16::MAX)
     }

@@ -10,8 +10,8 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-/// Writes logs to standard error: JSON, a line an event, or, `human`, as text for a terminal. `directives` say what is
-/// logged (`RUST_LOG`'s form); malformed ones are passed over. A second call changes nothing.
+/// Writes logs to standard error: one line of JSON for each event or, if `human`, text for a terminal. `directives` have
+/// the form of `RUST_LOG`; malformed ones are ignored. A second call changes nothing.
 pub fn start_logs(directives: &str, human: bool) {
     let started = if human {
         let layer = fmt::layer().with_target(false).with_ansi(std::io::stderr().is_terminal());
@@ -19,7 +19,7 @@ pub fn start_logs(directives: &str, human: bool) {
     } else {
         json_logs(directives, std::io::stderr).try_init()
     };
-    // Only a second call in one process fails.
+    // Fails only at a second call in one process.
     drop(started);
 }
 

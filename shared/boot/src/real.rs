@@ -1,22 +1,22 @@
-//! The real clock, the real randomness, the real network.
+//! The real clock, id source and HTTP client.
 
 use std::time::Duration;
 
 use domain::time::{Clock, Ids};
 use jiff::Timestamp;
 
-/// The machine's clock.
+/// The system's clock.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    #[expect(clippy::disallowed_methods, reason = "the only place that reads the clock")]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
 }
 
-/// The operating system's randomness.
+/// Random ids from the operating system.
 #[derive(Debug, Clone, Copy)]
 pub struct OsIds;
 
@@ -28,8 +28,8 @@ impl Ids for OsIds {
     }
 }
 
-/// A client that follows no redirects and gives up on a connection after ten seconds. Every request sets its own
-/// time-out.
+/// A client that follows no redirects and uses no proxy. Connecting times out after ten seconds. Each request must set
+/// its own time-out.
 pub fn http_client() -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())

@@ -1,12 +1,12 @@
-//! Configuration from the environment.
+//! Settings from the environment.
 //!
-//! | variable | what | default |
+//! | variable | meaning | default |
 //! |---|---|---|
 //! | `TABLE_NAME` | the ledger's table | required |
-//! | `INBOUND_QUEUE_URL` | worker → dispatcher | required |
-//! | `COMMAND_QUEUE_URLS` | one queue a shard, in order, separated by commas | required |
-//! | `SEALING_KEY` | 64 hex digits, the key that tokens and sessions are sealed with | required |
-//! | `TIME_ZONE` | an IANA name, the zone of local times | `Asia/Shanghai` |
+//! | `INBOUND_QUEUE_URL` | the inbound queue | required |
+//! | `COMMAND_QUEUE_URLS` | the command queue of each shard, in order, separated by commas | required |
+//! | `SEALING_KEY` | the sealing key as 64 hex digits | required |
+//! | `TIME_ZONE` | IANA name of the time zone of local times | `Asia/Shanghai` |
 
 use std::error::Error;
 
@@ -32,7 +32,7 @@ impl SettingError {
     }
 }
 
-/// What the relay must know of its deployment.
+/// Settings of a deployment.
 #[derive(Clone)]
 pub struct Settings {
     pub table: String,
@@ -42,19 +42,19 @@ pub struct Settings {
     pub zone: TimeZone,
 }
 
-/// The value of an optional variable; an empty one is as good as none.
-#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+/// The value of an optional variable. An empty value counts as none.
+#[expect(clippy::disallowed_methods, reason = "the only place that reads the environment")]
 pub fn optional(name: &'static str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 
 impl Settings {
-    /// What the environment says.
+    /// Reads the environment.
     pub fn from_env() -> Result<Self, SettingError> {
         Self::read(optional)
     }
 
-    /// The variables that say the same: what a process elsewhere is given to work on the same deployment.
+    /// The settings as variables, for another process of the same deployment.
     pub fn variables(&self) -> [(&'static str, String); 5] {
         [
             ("TABLE_NAME", self.table.clone()),
@@ -65,7 +65,7 @@ impl Settings {
         ]
     }
 
-    /// What `variable` says, which gives a variable's value.
+    /// Reads settings; `variable` returns the value of a variable.
     fn read(variable: impl Fn(&'static str) -> Option<String>) -> Result<Self, SettingError> {
         let required = |name| variable(name).ok_or_else(|| SettingError::new(name, "is not set"));
         let key = data_encoding::HEXLOWER_PERMISSIVE.decode(required("SEALING_KEY")?.trim().as_bytes());
@@ -84,7 +84,7 @@ impl Settings {
         })
     }
 
-    /// The zone of an IANA name.
+    /// The time zone with an IANA name.
     pub fn zone(name: &str) -> Result<TimeZone, SettingError> {
         TimeZone::get(name).map_err(|error| SettingError::caused("TIME_ZONE", "is not the name of a time zone", error))
     }
@@ -130,23 +130,23 @@ mod tests {
     }
 
     #[test]
-    fn settings_told_as_variables_are_read_again() {
-        let told = HashMap::from(read(&[("TIME_ZONE", Some("Europe/Berlin"))]).unwrap().variables());
-        let again = Settings::read(|name| told.get(name).cloned()).unwrap().variables();
-        assert_eq!(HashMap::from(again), told);
-        assert_eq!(told["COMMAND_QUEUE_URLS"], "http://q/0.fifo,http://q/1.fifo");
-        assert_eq!(told["TIME_ZONE"], "Europe/Berlin");
+    fn settings_round_trip_through_variables() {
+        let variables = HashMap::from(read(&[("TIME_ZONE", Some("Europe/Berlin"))]).unwrap().variables());
+        let again = Settings::read(|name| variables.get(name).cloned()).unwrap().variables();
+        assert_eq!(HashMap::from(again), variables);
+        assert_eq!(variables["COMMAND_QUEUE_URLS"], "http://q/0.fifo,http://q/1.fifo");
+        assert_eq!(variables["TIME_ZONE"], "Europe/Berlin");
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn a_missing_variable_is_named() {
         for name in ["TABLE_NAME", "INBOUND_QUEUE_URL", "COMMAND_QUEUE_URLS", "SEALING_KEY"] {
             assert_eq!(refused(name, None), format!("{name}: is not set"));
         }
     }
 
     #[test]
-    fn what_is_malformed_is_named_and_no_secret_is_told() {
+    fn a_malformed_variable_is_named_and_its_value_is_not_shown() {
         assert_eq!(refused("SEALING_KEY", Some("0f0f")), "SEALING_KEY: must be 64 hex digits");
         assert_eq!(refused("SEALING_KEY", Some(&"xy".repeat(32))), "SEALING_KEY: must be 64 hex digits");
         let why = "COMMAND_QUEUE_URLS: must be URLs separated by commas";

@@ -1,4 +1,4 @@
-//! The app: what an administrator makes, and what a program authenticates as.
+//! Apps: an administrator creates them, and programs authenticate as them.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,38 +11,38 @@ use crate::{
     time::Ids,
 };
 
-/// An app as the ledger keeps it. Secrets are hashed or sealed; nothing here may be shown to a caller as it is.
+/// An app as the ledger keeps it. Its secrets are hashed or sealed. Never send this type to a caller as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct App {
     pub id: AppId,
     pub name: String,
     /// SHA-256 of the app secret, lower-case hex.
     pub secret_hash: String,
-    /// The token that requests are signed with.
+    /// Signs requests in the predecessor's scheme (see [`crate::signature::sign`]).
     pub token: Sealed,
-    /// The key that callbacks are signed with (Standard Webhooks).
+    /// Signs callback requests (Standard Webhooks).
     pub signing_secret: Sealed,
-    /// Where messages are sent by POST; `None` for a program that reads the history instead.
+    /// URL that receives messages by POST; `None` when the program reads the history instead.
     pub callback: Option<String>,
     /// The chat protocol that it uses.
     #[serde(default)]
     pub channel: ChannelKind,
-    /// The command queue and worker that serve it.
+    /// Shard that serves the app: selects its command queue and worker.
     pub shard: u16,
-    /// The first account that logged in; no other may.
+    /// The account that logged in first. No other account may log in until an administrator unbinds the app.
     pub bound: Option<Binding>,
-    /// Set while some chat is parked: a success anywhere wakes them all.
+    /// Set while a chat of the app is parked. A successful delivery then makes all its parked chats due.
     #[serde(default)]
     pub parked: bool,
     pub created: Timestamp,
     pub updated: Timestamp,
 }
 
-/// What an administrator gives to make an app.
+/// An administrator's input for a new app.
 #[derive(Debug, Clone)]
 pub struct NewApp<'a> {
     pub name: &'a str,
-    /// What requests are signed with; shared with the program.
+    /// Signs requests; the program knows it too.
     pub token: &'a str,
     pub callback: Option<&'a str>,
     pub channel: ChannelKind,
@@ -50,7 +50,7 @@ pub struct NewApp<'a> {
 }
 
 impl App {
-    /// A new app and its app secret, which is nowhere to be had later.
+    /// Creates an app and its app secret. The app keeps only a hash, so the secret cannot be read again.
     pub fn create(new: &NewApp<'_>, sealer: &Sealer, ids: &dyn Ids, at: Timestamp) -> (Self, String) {
         let id = AppId::generate(ids);
         let app_secret = ids.hex();
@@ -71,34 +71,33 @@ impl App {
         (app, app_secret)
     }
 
-    /// A token as the app `id` keeps it.
+    /// Seals a token for the app `id`.
     pub fn seal_token(id: &AppId, token: &str, sealer: &Sealer) -> Sealed {
         sealer.seal(&format!("{id}/token"), token.as_bytes())
     }
 
-    /// The token that requests are signed with.
     pub fn open_token(&self, sealer: &Sealer) -> Result<String, CannotOpen> {
         sealer.open_text(&format!("{}/token", self.id), &self.token)
     }
 
-    /// The secret that callbacks are signed with, as its receiver knows it (`whsec_…`).
+    /// The signing secret in the form that the callback's owner receives: `whsec_…`.
     pub fn open_signing_secret(&self, sealer: &Sealer) -> Result<String, CannotOpen> {
         sealer.open_text(&format!("{}/signing", self.id), &self.signing_secret)
     }
 }
 
-/// The account an app belongs to.
+/// The account that an app belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Binding {
     #[serde(alias = "uin")]
     pub account: AccountId,
-    /// The account's own puid: `owner` in every row.
+    /// The account's own puid: `owner` of every message.
     pub puid: Puid,
     pub nick_name: String,
     pub since: Timestamp,
 }
 
-/// An access token: `GET /access-token`. A new one replaces the old.
+/// The access token of an app. A new one replaces it (`GET /access-token`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessToken {
     /// SHA-256 of the token, lower-case hex.
@@ -113,7 +112,7 @@ mod tests {
     use super::*;
     use crate::doubles::CountedIds;
 
-    fn made() -> (App, String, Sealer) {
+    fn new_app() -> (App, String, Sealer) {
         let ids = Arc::new(CountedIds::default());
         let sealer = Sealer::new(&[7; 32], ids.clone());
         let new =
@@ -125,8 +124,8 @@ mod tests {
     }
 
     #[test]
-    fn a_new_app_has_what_was_given_and_secrets_of_its_own() {
-        let (app, app_secret, sealer) = made();
+    fn a_new_app_has_its_input_and_fresh_secrets() {
+        let (app, app_secret, sealer) = new_app();
         assert_eq!((app.name.as_str(), app.shard, app.callback.as_deref()), ("店", 2, Some("https://c/")));
         assert_eq!(
             (app.id.as_str(), app_secret.as_str()),
@@ -139,11 +138,11 @@ mod tests {
     }
 
     #[test]
-    fn a_token_opens_for_its_own_app_and_key_alone() {
-        let (app, _, sealer) = made();
-        let moved = App { id: AppId::trusted("another"), ..app.clone() };
-        assert_eq!(moved.open_token(&sealer), Err(CannotOpen));
-        assert_eq!(moved.open_signing_secret(&sealer), Err(CannotOpen));
+    fn a_token_opens_only_with_its_own_app_and_key() {
+        let (app, _, sealer) = new_app();
+        let copied = App { id: AppId::trusted("another"), ..app.clone() };
+        assert_eq!(copied.open_token(&sealer), Err(CannotOpen));
+        assert_eq!(copied.open_signing_secret(&sealer), Err(CannotOpen));
         let swapped = App { token: app.signing_secret.clone(), ..app.clone() };
         assert_eq!(swapped.open_token(&sealer), Err(CannotOpen));
         let foreign = Sealer::new(&[8; 32], Arc::new(CountedIds::default()));
@@ -151,8 +150,8 @@ mod tests {
     }
 
     #[test]
-    fn no_secret_is_shown_or_kept_in_the_clear() {
-        let (app, app_secret, _) = made();
+    fn no_secret_appears_in_debug_output_or_json() {
+        let (app, app_secret, _) = new_app();
         for text in [format!("{app:?}"), serde_json::to_string(&app).unwrap()] {
             assert!(!text.contains("my-token") && !text.contains(&app_secret) && !text.contains("whsec_"));
         }

@@ -1,21 +1,21 @@
-//! Friends, groups, members and official accounts.
+//! Contacts: friends, groups, group members and official accounts.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{channel::AccountId, puid::Puid};
 
-/// What a contact is.
+/// A contact's kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ContactKind {
-    /// The account itself; shown first among its friends, as the predecessor did.
+    /// The account itself. Lists of friends show it first, as the predecessor did.
     Myself,
     Friend,
     Group,
     /// 公众号.
     OfficialAccount,
-    /// Known from a group only, or from a message by someone who is no friend.
+    /// A person who is not a friend: known from a group or a message only.
     Stranger,
 }
 
@@ -38,32 +38,32 @@ impl Peer {
     }
 }
 
-/// A contact as WeChat tells it during one login, text already unescaped. Absent and empty are both `None`.
+/// A contact as its channel describes it during one login. Text is unescaped. Empty fields are `None`, as absent ones are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Card {
-    /// WeChat's name for it during this login only: `@hex`, `@@hex` for a group, or a word such as `filehelper`.
+    /// WeChat's id of the contact during this login: `@hex`, `@@hex` for a group, or a word such as `filehelper`.
     pub user_name: String,
     pub kind: ContactKind,
     pub nick_name: String,
     pub remark_name: Option<String>,
-    /// The name a group shows for this member.
+    /// The name that a group shows for this member.
     pub display_name: Option<String>,
     pub signature: Option<String>,
-    /// 1 male, 2 female; `None` where it is not told (WeChat says 0).
+    /// 1 male, 2 female; `None` when WeChat sends 0 (unknown).
     pub sex: Option<u8>,
     pub province: Option<String>,
     pub city: Option<String>,
-    /// The WeChat id, where the person chose one and WeChat tells it.
+    /// The WeChat id that the person chose, if WeChat sends it.
     pub alias: Option<String>,
-    /// The permanent id of the contact's account. A channel reports it for the logged-in account and for few others.
+    /// The permanent id of the contact's account. A channel sends it for the logged-in account and for few others.
     pub account: Option<AccountId>,
-    /// `seq` of `HeadImgUrl`: changes with the picture, survives logins.
+    /// Changes with the picture only, so it survives logins.
     pub picture_seq: Option<u64>,
-    /// A group's people; empty for anyone else, and for a group whose members were not asked for yet.
+    /// Members of a group; empty until they are read, and for every other kind.
     pub members: Vec<Card>,
-    /// How many people a group has, as told; the members may not be known yet.
+    /// Number of people in a group as WeChat reports it. `members` may be empty at that time.
     pub member_count: u32,
-    /// The user name of a group's owner or of an official account's owner, where told.
+    /// User name of the owner of a group or official account, if the channel sends it.
     pub owner: Option<String>,
 }
 
@@ -73,7 +73,7 @@ impl Card {
         Peer::new(self.user_name.as_str(), self.kind)
     }
 
-    /// A card with nothing known but the name.
+    /// A card with a user name and kind only.
     pub fn bare(user_name: impl Into<String>, kind: ContactKind) -> Self {
         Self {
             user_name: user_name.into(),
@@ -100,7 +100,7 @@ impl Card {
 pub struct Contact {
     pub puid: Puid,
     pub kind: ContactKind,
-    /// This login's name for it.
+    /// The contact's user name in the current login.
     pub user_name: String,
     pub nick_name: String,
     pub remark_name: Option<String>,
@@ -112,18 +112,18 @@ pub struct Contact {
     #[serde(alias = "uin")]
     pub account: Option<AccountId>,
     pub picture_seq: Option<u64>,
-    /// People of a group, as told.
+    /// Number of people in a group as WeChat reports it.
     pub member_count: u32,
-    /// The person who owns an official account, where told.
+    /// User name of the owner of a group or official account, if WeChat sends it.
     pub owner: Option<String>,
-    /// False once WeChat has told that the contact was deleted, or a full listing no longer had it.
+    /// False after WeChat reports the deletion of the contact, or a full listing no longer contains it.
     pub present: bool,
     pub insert_time: Timestamp,
     pub update_time: Timestamp,
 }
 
 impl Contact {
-    /// A contact first seen at `at`.
+    /// A new contact, first seen at `at`.
     pub fn of(card: &Card, puid: Puid, at: Timestamp) -> Self {
         Self {
             puid,
@@ -151,22 +151,23 @@ impl Contact {
         Peer::new(self.user_name.as_str(), self.kind)
     }
 
-    /// What a person would call it: the remark, else the nickname.
+    /// The name to show: the remark name, or the nickname without one.
     pub fn name(&self) -> &str {
         self.remark_name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&self.nick_name)
     }
 
-    /// Where its picture is, or will be: the predecessor's path.
+    /// Path of the picture in the API: the predecessor's. The picture may not be stored yet.
     pub fn avatar(&self) -> String {
         format!("/media/image/avatar/{}.jpg", self.puid)
     }
 }
 
-/// One person of a group: who, and what the group calls them.
+/// A person in a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     #[serde(flatten)]
     pub contact: Contact,
+    /// The name that the group shows for this member.
     pub display_name: Option<String>,
 }
 
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_contact_is_called_by_its_remark_or_else_its_nickname() {
+    fn the_name_is_the_remark_name_or_else_the_nickname() {
         assert_eq!(contact("吃苹果🍏", None).name(), "吃苹果🍏");
         assert_eq!(contact("吃苹果🍏", Some("老王")).name(), "老王");
         assert_eq!(contact("吃苹果🍏", Some("")).name(), "吃苹果🍏");
@@ -192,12 +193,12 @@ mod tests {
     }
 
     #[test]
-    fn the_picture_is_where_the_predecessor_had_it() {
+    fn the_picture_has_the_predecessors_path() {
         assert_eq!(contact("n", None).avatar(), "/media/image/avatar/12ed2cd6.jpg");
     }
 
     #[test]
-    fn a_contact_is_what_its_card_tells() {
+    fn a_contact_takes_its_fields_from_its_card() {
         let card = Card {
             sex: Some(1),
             city: Some("深圳".into()),
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_is_a_flat_row_and_what_is_left_out_is_none() {
+    fn a_member_is_flat_json_and_missing_fields_are_none() {
         let member = Member { contact: contact("n", None), display_name: Some("群名片".into()) };
         let mut row = serde_json::to_value(&member).unwrap();
         assert_eq!(row["puid"], "12ed2cd6");

@@ -1,4 +1,4 @@
-//! Where a message stands on its way to the callback, and when a failed one is tried again.
+//! Deliveries of messages to the callback, and the schedule of their attempts.
 
 use std::time::Duration;
 
@@ -10,50 +10,49 @@ use crate::{
     puid::Puid,
 };
 
-/// A message's name on its whole way: in every log line about it, and at the callback as `webhook-id`. The same for every
-/// try.
+/// The delivery id: in every log line about the message, and in the callback's header `webhook-id`. It is the same for
+/// every attempt.
 pub fn id(app: &AppId, seq: Seq) -> String {
     format!("msg_{app}_{seq}")
 }
 
-/// Whether a log row is to be delivered, and was. A message that waits for a later attempt is `Pending` here and has a
-/// place in its chat's parking order besides.
+/// State of a message's delivery. A message that waits in a parked chat is `Pending`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Delivery {
-    /// Nothing to deliver: the account's own message, or the app had no callback when it came.
+    /// Nothing to deliver: the account sent the message, or the app had no callback when it arrived.
     Unwanted,
     Pending,
     Delivered,
 }
 
-/// A chat whose delivery has failed: everything in it waits, in order, until `due`.
+/// A parked chat: a delivery failed, so all its messages wait in order until `due`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parked {
     pub chat: Puid,
-    /// Sweeps that have failed so far.
+    /// Number of sweeps whose attempt failed.
     pub attempts: u32,
-    /// When to try again.
+    /// Time of the next attempt.
     pub due: Timestamp,
-    /// When the first failure was.
+    /// Time of the first failure.
     pub since: Timestamp,
-    /// The newest message that waits; guards against removing the place while another is added.
+    /// The message that was added last. A change of it prevents that the chat is unparked meanwhile.
     pub last_seq: Seq,
     /// The last failure, as one sentence.
     pub last_error: String,
 }
 
-/// Delays between attempts at one message.
+/// The delays between attempts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetrySchedule {
-    /// Pauses between the quick tries of the dispatcher; one try more than there are pauses.
+    /// Pauses between the quick attempts of the dispatcher. There is one attempt more than there are pauses.
     pub quick: Vec<Duration>,
     /// Delays between sweeps of a parked chat; the last repeats.
     pub slow: Vec<Duration>,
 }
 
 impl Default for RetrySchedule {
-    /// Quick tries over about a second, then sweeps over about a day, then every six hours.
+    /// Three quick attempts within about a second, then sweeps at growing delays, finally one every six hours.
     fn default() -> Self {
         let minutes = |count: u64| Duration::from_secs(count * 60);
         Self {
@@ -77,8 +76,8 @@ impl Default for RetrySchedule {
 }
 
 impl RetrySchedule {
-    /// How long a chat waits after `attempts` sweeps have failed (0 right after it was parked), spread by up to a
-    /// tenth by `jitter` (0 to 255) so that chats parked together do not come due together.
+    /// The delay after `attempts` failed sweeps (0 after parking). `jitter` (0 to 255) adds up to a tenth, so that chats
+    /// parked at the same time do not come due at the same time.
     pub fn delay(&self, attempts: u32, jitter: u8) -> Duration {
         let last = self.slow.len().saturating_sub(1);
         let at = usize::try_from(attempts).unwrap_or(last).min(last);
@@ -92,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn delays_grow_and_the_last_repeats() {
+    fn delays_grow_and_the_last_one_repeats() {
         let schedule = RetrySchedule::default();
         assert_eq!(schedule.delay(0, 0), Duration::from_secs(5));
         assert_eq!(schedule.delay(3, 0), Duration::from_mins(1));

@@ -1,10 +1,10 @@
-//! What the worker is asked to do. A job is moved by conditional writes only, so that a repeated envelope or a retried
-//! request does nothing twice.
+//! Jobs: work for the worker. Only conditional writes change a job's state, so that a repeated envelope or request has
+//! no second effect.
 //!
 //! ```text
 //! queued ─claim─▶ sending ─▶ sent
 //!                    │  └──▶ failed
-//!                    └ crash: claimed again, `uncertain`, repeated with the same client id
+//!                    └ crash: claimed again as `uncertain`, repeated with the same client id
 //! ```
 
 use jiff::Timestamp;
@@ -17,28 +17,28 @@ use crate::{
     puid::Puid,
 };
 
-/// What is to be done.
+/// What a job asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "do")]
 pub enum Command {
-    /// Begin (or join) a login.
+    /// Start a login, or join the one under way.
     Login,
-    /// End the session at WeChat and here.
+    /// End the session at WeChat and in the ledger.
     Logout,
-    /// Send text into a chat.
+    /// Send a text message to a chat.
     SendText { to: Puid, text: String },
 }
 
-/// How far it got.
+/// State of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum JobState {
     Queued,
-    /// A worker has it. `uncertain` once an earlier attempt may have reached WeChat without an answer.
+    /// A worker executes it. `uncertain`: an earlier attempt may have reached WeChat, and its response was lost.
     Sending {
         uncertain: bool,
     },
-    /// Done; for a message, with WeChat's number for it.
+    /// Done. `message_id` is WeChat's number of a sent message.
     Sent {
         message_id: Option<i64>,
     },
@@ -57,19 +57,19 @@ impl JobState {
         }
     }
 
-    /// Whether nothing more will happen.
+    /// Whether the state can no longer change.
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Sent { .. } | Self::Failed { .. })
     }
 }
 
-/// What a job was made for, so that its log lines can name it.
+/// What a job was created for; log lines about the job name it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
-    /// A callback's answer to the message with this number in the app's log.
+    /// The callback's response to the delivery of this message.
     Delivery(Seq),
-    /// A request to the API, by its id.
+    /// An API request, by its request id.
     Request(String),
 }
 
@@ -83,7 +83,7 @@ pub struct Job {
     pub state: JobState,
     pub created: Timestamp,
     pub updated: Timestamp,
-    /// Unknown for a job of before there were origins.
+    /// `None` for a job of an earlier version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
 }
@@ -98,7 +98,7 @@ impl Job {
         Self { origin, ..self }
     }
 
-    /// The message that it answers (see [`delivery::id`]).
+    /// The delivery that the job replies to (see [`delivery::id`]).
     pub fn delivery_id(&self) -> Option<String> {
         match self.origin {
             Some(Origin::Delivery(seq)) => Some(delivery::id(&self.app, seq)),
@@ -106,7 +106,7 @@ impl Job {
         }
     }
 
-    /// The request that asked for it.
+    /// The API request that created the job.
     pub fn request_id(&self) -> Option<&str> {
         match &self.origin {
             Some(Origin::Request(id)) => Some(id),
@@ -115,7 +115,7 @@ impl Job {
     }
 }
 
-/// The id of a job that something else determines: the same parts give the same id, so that making it twice makes one.
+/// A job id that derives from `parts`. The same parts give the same id, so that creating the job twice creates one job.
 pub fn derived_id(parts: &[&str]) -> JobId {
     let mut hash = Sha256::new();
     for part in parts {
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn derived_ids_depend_on_every_part_and_its_place() {
+    fn derived_ids_depend_on_every_part_and_its_position() {
         assert_eq!(derived_id(&["a", "b"]), derived_id(&["a", "b"]));
         assert_ne!(derived_id(&["a", "b"]), derived_id(&["ab", ""]));
         assert_ne!(derived_id(&["a", "b"]), derived_id(&["b", "a"]));
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn states_and_commands_are_written_as_they_are_named() {
+    fn states_and_commands_have_their_stored_names() {
         let states = [
             JobState::Queued,
             JobState::Sending { uncertain: true },
@@ -156,13 +156,13 @@ mod tests {
     }
 
     #[test]
-    fn a_job_names_what_it_was_made_for() {
+    fn a_job_names_its_origin() {
         let job = Job::queued(JobId::trusted("j"), AppId::trusted("a"), 0, Command::Login, Timestamp::UNIX_EPOCH);
         let reply = job.clone().made_for(Some(Origin::Delivery(Seq::new(7))));
         assert_eq!((reply.delivery_id().as_deref(), reply.request_id()), (Some("msg_a_7"), None));
-        let asked = job.clone().made_for(Some(Origin::Request("r".into())));
-        assert_eq!((asked.delivery_id(), asked.request_id()), (None, Some("r")));
-        for job in [job, reply, asked] {
+        let requested = job.clone().made_for(Some(Origin::Request("r".into())));
+        assert_eq!((requested.delivery_id(), requested.request_id()), (None, Some("r")));
+        for job in [job, reply, requested] {
             let json = serde_json::to_value(&job).unwrap();
             assert_eq!(serde_json::from_value::<Job>(json).unwrap(), job);
         }

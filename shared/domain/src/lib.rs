@@ -1,5 +1,5 @@
-//! The relay's types and rules: what an app, a session, a contact, a message and a job *are*, and what may happen to
-//! them. No runtime, no AWS and no HTTP: everything here can be read, and tested, without any of them.
+//! The relay's types and rules: apps, sessions, contacts, messages and jobs, and what may happen to them. This crate
+//! contains no runtime, no AWS and no HTTP, so that its rules can be read and tested without them.
 
 pub mod app;
 pub mod channel;

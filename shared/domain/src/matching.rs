@@ -1,8 +1,8 @@
-//! Recognises contacts across logins. WeChat's user names change at every login; a puid does not.
+//! Matching: finds the puid of each contact after a login, because Web WeChat changes all user names.
 //!
-//! [`Matcher::assign`] gives each card of a listing the puid of the contact it is, or a new one. It looks at everything
-//! that survives a login, strongest first, and takes a match only where it is the only one on both sides; so two
-//! people who look alike never share a puid, and none is given to two people of one listing.
+//! [`Matcher::assign`] compares every property that survives a login, from the strongest to the weakest. A match counts
+//! only if it is unique among the known contacts and among the cards. So two people who look alike never share a puid,
+//! and a puid never goes to two cards of one listing.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -14,22 +14,22 @@ use crate::{
     puid::Puid,
 };
 
-/// A contact seen before, with the puids of its members where it is a group.
+/// A contact of the ledger. `members` are the puids of a group's members.
 #[derive(Debug, Clone)]
 pub struct Known {
     pub contact: Contact,
     pub members: Vec<Puid>,
 }
 
-/// What a card can be recognised by. Kinds never mix, but for a stranger who has become a friend or the reverse.
+/// Kinds that can match each other: a stranger can become a friend and the reverse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Sort {
+enum Category {
     Person,
     Group,
     OfficialAccount,
 }
 
-impl Sort {
+impl Category {
     fn of(kind: ContactKind) -> Self {
         match kind {
             ContactKind::Myself | ContactKind::Friend | ContactKind::Stranger => Self::Person,
@@ -39,32 +39,32 @@ impl Sort {
     }
 }
 
-/// Recognises contacts across logins. Made from what the ledger knows; what it assigns it remembers.
+/// Assigns puids to the cards of one login, and remembers the assignments.
 #[derive(Debug, Default)]
 pub struct Matcher {
     known: Vec<Known>,
-    /// Index into `known`; contacts not given out in this login.
-    free: HashSet<usize>,
-    /// Every puid in use, also by contacts that are gone.
+    /// Indexes into `known`: contacts without a card so far.
+    unmatched: HashSet<usize>,
+    /// Every puid in use, including those of deleted contacts.
     taken: HashSet<Puid>,
-    /// This login's assignments.
+    /// Assignments in this login.
     by_user_name: HashMap<String, Puid>,
 }
 
 impl Matcher {
     pub fn new(known: Vec<Known>) -> Self {
-        let free = (0..known.len()).collect();
+        let unmatched = (0..known.len()).collect();
         let taken = known.iter().flat_map(|k| k.members.iter().chain([&k.contact.puid])).cloned().collect();
-        Self { known, free, taken, by_user_name: HashMap::new() }
+        Self { known, unmatched, taken, by_user_name: HashMap::new() }
     }
 
-    /// The puid this login's `user_name` was given.
+    /// The puid assigned to `user_name`.
     pub fn get(&self, user_name: &str) -> Option<&Puid> {
         self.by_user_name.get(user_name)
     }
 
-    /// Gives every card a puid. Persons of groups must be assigned before the groups, which are recognised by them
-    /// too. Cards of one call compete: only what is unique among them all is taken for a known contact.
+    /// Assigns a puid to every card. Assign members before their groups, because groups are matched by their members
+    /// too. A property must be unique among all cards of one call to match.
     pub fn assign(&mut self, cards: &[&Card]) {
         let mut open: Vec<&Card> = Vec::new();
         let mut seen = HashSet::new();
@@ -73,48 +73,48 @@ impl Matcher {
                 open.push(card);
             }
         }
-        self.pass(&mut open, |k| Some(k.contact.user_name.clone()), |c| Some(c.user_name.clone()));
-        self.pass(&mut open, |k| k.contact.account.clone(), |c| c.account.clone());
-        self.pass(&mut open, |k| k.contact.alias.clone(), |c| c.alias.clone());
-        self.pass_groups(&mut open);
-        self.pass(
+        self.match_by(&mut open, |k| Some(k.contact.user_name.clone()), |c| Some(c.user_name.clone()));
+        self.match_by(&mut open, |k| k.contact.account.clone(), |c| c.account.clone());
+        self.match_by(&mut open, |k| k.contact.alias.clone(), |c| c.alias.clone());
+        self.match_groups(&mut open);
+        self.match_by(
             &mut open,
             |k| Some((k.contact.remark_name.clone()?, k.contact.nick_name.clone())),
             |c| Some((c.remark_name.clone()?, c.nick_name.clone())),
         );
-        self.pass(&mut open, |k| k.contact.remark_name.clone(), |c| c.remark_name.clone());
-        self.pass(
+        self.match_by(&mut open, |k| k.contact.remark_name.clone(), |c| c.remark_name.clone());
+        self.match_by(
             &mut open,
             |k| Some((k.contact.picture_seq?, k.contact.nick_name.clone())),
             |c| Some((c.picture_seq?, c.nick_name.clone())),
         );
-        self.pass_profile(&mut open);
-        self.pass(&mut open, |k| k.contact.picture_seq, |c| c.picture_seq);
+        self.match_profiles(&mut open);
+        self.match_by(&mut open, |k| k.contact.picture_seq, |c| c.picture_seq);
         for card in open {
             let puid = mint(&card.user_name, &self.taken);
-            self.give(card, puid);
+            self.assign_new(card, puid);
         }
     }
 
-    /// Matches by one key where it is unique among the free contacts and among the open cards.
-    fn pass<Key: Hash + Eq>(
+    /// Matches by a key that is unique among the unmatched contacts and among the open cards.
+    fn match_by<Key: Hash + Eq>(
         &mut self,
         open: &mut Vec<&Card>,
         known_key: impl Fn(&Known) -> Option<Key>,
         card_key: impl Fn(&Card) -> Option<Key>,
     ) {
-        let mut candidates: HashMap<(Sort, Key), Option<usize>> = HashMap::new();
-        for &index in &self.free {
+        let mut candidates: HashMap<(Category, Key), Option<usize>> = HashMap::new();
+        for &index in &self.unmatched {
             let known = &self.known[index];
             if let Some(key) = known_key(known) {
                 candidates
-                    .entry((Sort::of(known.contact.kind), key))
+                    .entry((Category::of(known.contact.kind), key))
                     .and_modify(|other| *other = None)
                     .or_insert(Some(index));
             }
         }
-        let keys: Vec<_> = open.iter().map(|c| card_key(c).map(|key| (Sort::of(c.kind), key))).collect();
-        let mut claims: HashMap<&(Sort, Key), usize> = HashMap::new();
+        let keys: Vec<_> = open.iter().map(|c| card_key(c).map(|key| (Category::of(c.kind), key))).collect();
+        let mut claims: HashMap<&(Category, Key), usize> = HashMap::new();
         for key in keys.iter().flatten() {
             *claims.entry(key).or_default() += 1;
         }
@@ -122,38 +122,38 @@ impl Matcher {
         for (card, key) in open.iter().zip(&keys) {
             let unique = key.as_ref().filter(|key| claims[key] == 1);
             match unique.and_then(|key| candidates.get(key).copied().flatten()) {
-                Some(index) => self.take(card, index),
+                Some(index) => self.assign_known(card, index),
                 None => rest.push(*card),
             }
         }
         *open = rest;
     }
 
-    /// Matches groups of one name, or whose name changed, by the people in them.
-    fn pass_groups(&mut self, open: &mut Vec<&Card>) {
+    /// Matches groups by their members: groups can share a name or change it.
+    fn match_groups(&mut self, open: &mut Vec<&Card>) {
         let mut rest = Vec::with_capacity(open.len());
         for card in open.drain(..) {
             let members: HashSet<&Puid> =
                 card.members.iter().filter_map(|m| self.by_user_name.get(&m.user_name)).collect();
             let best = (card.kind == ContactKind::Group).then(|| self.most_shared(card, &members)).flatten();
             match best {
-                Some(index) => self.take(card, index),
+                Some(index) => self.assign_known(card, index),
                 None => rest.push(card),
             }
         }
         *open = rest;
     }
 
-    /// The free group that shares most people with `members`; equal shares are told apart by the name. `None` where
-    /// too few are shared or two are alike.
+    /// The unmatched group that shares most members with `members`; of equal ones, the one with the same name. `None` if
+    /// too few are shared, or if two groups are equal in both.
     fn most_shared(&self, card: &Card, members: &HashSet<&Puid>) -> Option<usize> {
         let mut best: Option<((usize, bool), usize)> = None;
         let mut tie = false;
-        for &index in &self.free {
+        for &index in &self.unmatched {
             let known = &self.known[index];
             let shared = known.members.iter().filter(|m| members.contains(m)).count();
             let smaller = members.len().min(known.members.len());
-            // At least half of the smaller group, and more than the account itself, which is in every group.
+            // At least half of the smaller group. At least two, because the account itself is in every group.
             if known.contact.kind != ContactKind::Group || shared < 2 || shared * 2 < smaller {
                 continue;
             }
@@ -170,19 +170,19 @@ impl Matcher {
         best.filter(|_| !tie).map(|(_, index)| index)
     }
 
-    /// Matches by nickname with sex, province and city, where what one side does not tell fits anything.
-    fn pass_profile(&mut self, open: &mut Vec<&Card>) {
-        let mut by_name: HashMap<(Sort, String), Vec<usize>> = HashMap::new();
-        for &index in &self.free {
+    /// Matches by nickname, if no other field contradicts. A missing field matches any value.
+    fn match_profiles(&mut self, open: &mut Vec<&Card>) {
+        let mut by_name: HashMap<(Category, String), Vec<usize>> = HashMap::new();
+        for &index in &self.unmatched {
             let contact = &self.known[index].contact;
             if !contact.nick_name.is_empty() {
-                by_name.entry((Sort::of(contact.kind), contact.nick_name.clone())).or_default().push(index);
+                by_name.entry((Category::of(contact.kind), contact.nick_name.clone())).or_default().push(index);
             }
         }
         let fits: Vec<Vec<usize>> = open
             .iter()
             .map(|card| {
-                let named = by_name.get(&(Sort::of(card.kind), card.nick_name.clone()));
+                let named = by_name.get(&(Category::of(card.kind), card.nick_name.clone()));
                 named.into_iter().flatten().copied().filter(|index| fits(&self.known[*index].contact, card)).collect()
             })
             .collect();
@@ -193,26 +193,26 @@ impl Matcher {
         let mut rest = Vec::with_capacity(open.len());
         for (card, fits) in open.iter().zip(&fits) {
             match fits.as_slice() {
-                [index] if claims[index] == 1 => self.take(card, *index),
+                [index] if claims[index] == 1 => self.assign_known(card, *index),
                 _ => rest.push(*card),
             }
         }
         *open = rest;
     }
 
-    fn take(&mut self, card: &Card, index: usize) {
-        self.free.remove(&index);
+    fn assign_known(&mut self, card: &Card, index: usize) {
+        self.unmatched.remove(&index);
         let puid = self.known[index].contact.puid.clone();
         self.by_user_name.insert(card.user_name.clone(), puid);
     }
 
-    fn give(&mut self, card: &Card, puid: Puid) {
+    fn assign_new(&mut self, card: &Card, puid: Puid) {
         self.taken.insert(puid.clone());
         self.by_user_name.insert(card.user_name.clone(), puid);
     }
 }
 
-/// Whether nothing that both sides tell contradicts.
+/// Whether all fields that both sides have are equal.
 fn fits(contact: &Contact, card: &Card) -> bool {
     fn agree<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
         one.is_none() || other.is_none() || one == other
@@ -225,8 +225,8 @@ fn fits(contact: &Contact, card: &Card) -> bool {
         && agree(contact.city.as_ref(), card.city.as_ref())
 }
 
-/// A new puid: the last eight hex digits of the user name, more of them while what they give is taken. A user name
-/// that is a word (`filehelper`) gives hex digits of its bytes.
+/// A new puid: the last eight hex digits of the user name, or more of them while the result is in use. A user name that
+/// is a word (`filehelper`) is converted to the hex digits of its bytes.
 fn mint(user_name: &str, taken: &HashSet<Puid>) -> Puid {
     let bare = user_name.trim_start_matches('@');
     let hex = if bare.len() >= 8 && bare.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
@@ -238,7 +238,7 @@ fn mint(user_name: &str, taken: &HashSet<Puid>) -> Puid {
         .map(|length| Puid::new(&hex[hex.len() - length..]))
         .chain((1..=u32::MAX).map(|count| Puid::new(format!("{count:x}{hex}"))))
         .find(|puid| !taken.contains(puid))
-        .expect("nobody has four billion contacts")
+        .expect("an account has fewer than four billion contacts")
 }
 
 #[cfg(test)]
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_puid_is_the_tail_of_the_user_name_lengthened_on_collision() {
+    fn a_new_puid_is_the_end_of_the_user_name_and_longer_on_collision() {
         let one = card("@aa00000012345678", "one");
         let two = card("@bb00000012345678", "two");
         assert_eq!(assign(vec![], &[&one, &two]), ["12345678", "012345678"]);
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_unique_nickname_is_recognised_with_blanks_as_wildcards() {
+    fn a_unique_nickname_matches_and_missing_fields_match_any_value() {
         let before = Card { sex: Some(1), province: Some("广东".into()), ..card("@old", "小明") };
         let after = Card { city: Some("深圳".into()), sex: Some(1), ..card("@fee00000000", "小明") };
         assert_eq!(assign(vec![known("p1", &before)], &[&after]), ["p1"]);
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn two_who_look_alike_are_told_apart_or_get_new_puids() {
+    fn similar_contacts_are_distinguished_or_get_new_puids() {
         let a = Card { picture_seq: Some(1), ..card("@a", "小明") };
         let b = Card { picture_seq: Some(2), ..card("@b", "小明") };
         let known = vec![known("pa", &a), known("pb", &b)];
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_of_one_name_are_told_apart_by_their_people() {
+    fn groups_with_one_name_are_distinguished_by_their_members() {
         let people: Vec<Card> = (1..=6)
             .map(|n| Card { alias: Some(format!("wx{n}")), ..card(&format!("@p{n}"), &format!("n{n}")) })
             .collect();

@@ -1,11 +1,11 @@
-//! A row of the message log.
+//! Messages: the rows of the message log.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{delivery::Delivery, id::Seq, puid::Puid};
 
-/// The type a client sees in `type`.
+/// A message's kind: `type` in the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Kind {
     Text,
@@ -37,7 +37,7 @@ impl Kind {
         Self::System,
     ];
 
-    /// The name in `type`, also accepted as a filter.
+    /// The kind's name in the API, as value and as filter.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Text => "Text",
@@ -55,7 +55,7 @@ impl Kind {
     }
 }
 
-/// Who moved the message: someone to the account, or the account to someone (from its phone or through the relay).
+/// Direction of a message: to the account (`In`), or from it by its phone or the relay (`Out`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
@@ -63,14 +63,15 @@ pub enum Direction {
     Out,
 }
 
-/// What a message says, by kind; field names are the contract's. Media paths are `None` until the bytes are stored.
+/// A message's content, by kind. The API shows the fields under these names. Media paths are `None` until the media
+/// are stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type")]
 pub enum Content {
     Text {
         text: String,
     },
-    /// A location: `x` is the latitude and `y` the longitude, in degrees, as WeChat names them.
+    /// A location: `x` is the latitude and `y` the longitude in degrees, named as WeChat does.
     Map {
         x: f64,
         y: f64,
@@ -93,7 +94,7 @@ pub enum Content {
         sex: Option<u8>,
         avatar: Option<String>,
     },
-    /// A notice inside a chat; a recall names the recalled message.
+    /// A notice in a chat. For a recall, `revoked` is the id of the recalled message.
     Note {
         text: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -124,7 +125,7 @@ pub enum Content {
         video: Option<String>,
         play_length: Option<u32>,
     },
-    /// A friend request, with the ticket to accept it with.
+    /// A friend request, with the ticket that accepts it.
     Friends {
         username: String,
         nickname: String,
@@ -134,14 +135,13 @@ pub enum Content {
         province: Option<String>,
         city: Option<String>,
     },
-    /// Anything else, kept as it came.
+    /// Any other message, as WeChat sent it.
     System {
         text: String,
     },
 }
 
 impl Content {
-    /// The kind that goes with this content.
     pub fn kind(&self) -> Kind {
         match self {
             Self::Text { .. } => Kind::Text,
@@ -159,35 +159,34 @@ impl Content {
     }
 }
 
-/// A message as the log keeps it. Everyone in it is named by puid.
+/// A message as the log keeps it. Its contacts are puids.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Message {
-    /// Place in the app's log: 1, 2, 3, … without holes.
     pub seq: Seq,
-    /// WeChat's 64-bit message number (`NewMsgId`).
+    /// WeChat's 64-bit message id (`NewMsgId`).
     pub id: i64,
     pub direction: Direction,
-    /// The friend, group or official account the conversation is with.
+    /// The friend, group or official account of the conversation.
     pub chat: Puid,
-    /// Who wrote it, also inside a group.
+    /// The author, also of a message in a group.
     pub send_user: Option<Puid>,
-    /// The group it was written in.
+    /// The group that an inbound message was written in.
     pub send_group: Option<Puid>,
-    /// The official account (公众号) it came from.
+    /// The official account (公众号) that sent it.
     pub maps: Option<Puid>,
-    /// The person or official account it went to.
+    /// The person or official account that it was sent to.
     pub receiver: Option<Puid>,
-    /// The group it went to.
+    /// The group that it was sent to.
     pub receiver_group: Option<Puid>,
     /// The logged-in account.
     pub owner: Puid,
-    /// Whether the account was mentioned; `None` outside groups.
+    /// Whether it mentions the account; `None` outside groups.
     pub is_at: Option<bool>,
-    /// When WeChat says it was written (whole seconds).
+    /// Time of writing as WeChat reports it, in whole seconds.
     pub create_time: Timestamp,
     /// When the worker received it.
     pub receive_time: Timestamp,
-    /// When the row was last changed; equal to `receive_time` until then.
+    /// When the row was last changed; until then equal to `receive_time`.
     pub update_time: Timestamp,
     pub content: Content,
     pub delivery: Delivery,
@@ -213,14 +212,14 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_is_written_as_the_filter_names_it() {
+    fn a_kind_is_stored_under_the_name_that_the_filter_uses() {
         for kind in Kind::ALL {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
         }
     }
 
     #[test]
-    fn content_survives_json_and_names_its_kind() {
+    fn content_round_trips_through_json_and_names_its_kind() {
         let note = Content::Note { text: "recalled".into(), revoked: Some(6_050_338_562_629_220_245) };
         let json = serde_json::to_string(&note).unwrap();
         assert_eq!(json, r#"{"type":"Note","text":"recalled","revoked":6050338562629220245}"#);

@@ -1,4 +1,4 @@
-//! Pages of lists: `page` counts from 1, `page_size` is 20 unless asked, and 100 at most.
+//! Pages of lists. `page` counts from 1; `page_size` is 20 by default and 100 at most.
 
 use std::ops::RangeInclusive;
 
@@ -6,12 +6,12 @@ use url::Url;
 
 use crate::id::Seq;
 
-/// The page size where none is asked for, in rows.
+/// Rows on a page by default.
 pub const DEFAULT_SIZE: u32 = 20;
-/// The largest page, in rows.
+/// Rows on the largest page.
 pub const MAX_SIZE: u32 = 100;
 
-/// Which page is wanted.
+/// The page that a caller requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageRequest {
     /// From 1.
@@ -21,23 +21,23 @@ pub struct PageRequest {
 }
 
 impl PageRequest {
-    /// Rows before this page; saturates, so that an absurd page number is merely past the end.
+    /// Rows before this page. Saturates, so that a huge page number is past the end.
     pub fn offset(self) -> u64 {
         (self.page - 1).saturating_mul(u64::from(self.size))
     }
 
-    /// Whether the page is within `count` rows; the first page of an empty list is.
+    /// Whether the page exists in a list of `count` rows. The first page always exists.
     pub fn exists(self, count: u64) -> bool {
         self.page == 1 || self.offset() < count
     }
 
-    /// Whether another page follows.
+    /// Whether another page follows in a list of `count` rows.
     pub fn has_next(self, count: u64) -> bool {
         self.offset().saturating_add(u64::from(self.size)) < count
     }
 
-    /// The sequence numbers this page spans in a dense log whose newest row is `head`, newest first; `None` past the
-    /// end.
+    /// The sequence numbers on this page of a log without gaps whose newest message is `head`. Pages count from the
+    /// newest message. `None` past the end.
     pub fn of_log(self, head: Seq) -> Option<RangeInclusive<Seq>> {
         let newest = head.get().checked_sub(self.offset()).filter(|newest| *newest > 0)?;
         let oldest = newest.saturating_sub(u64::from(self.size) - 1).max(1);
@@ -45,15 +45,15 @@ impl PageRequest {
     }
 }
 
-/// One page of rows with what surrounds it, as the contract shows it.
+/// One page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<Row> {
-    /// Rows that match, on all pages.
+    /// Matching rows on all pages.
     pub count: u64,
     pub rows: Vec<Row>,
 }
 
-/// `url` with its query as it was and only `page` set to `page`; page 1 is named by leaving it out.
+/// `url` with the parameter `page` replaced and its other parameters unchanged. Page 1 has no parameter.
 pub fn link(url: &Url, page: u64) -> String {
     let others: Vec<(String, String)> =
         url.query_pairs().filter(|(key, _)| key != "page").map(|(key, value)| (key.into(), value.into())).collect();
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dense_log_gives_any_page_by_arithmetic() {
+    fn pages_of_a_log_follow_from_its_head_by_arithmetic() {
         let page = |page, size| PageRequest { page, size };
         assert_eq!(page(1, 20).of_log(Seq::new(45)), Some(Seq::new(26)..=Seq::new(45)));
         assert_eq!(page(3, 20).of_log(Seq::new(45)), Some(Seq::FIRST..=Seq::new(5)));
@@ -86,12 +86,12 @@ mod tests {
     }
 
     #[test]
-    fn an_absurd_page_number_is_past_the_end() {
+    fn a_huge_page_number_is_past_the_end() {
         assert_eq!(PageRequest { page: u64::MAX, size: MAX_SIZE }.offset(), u64::MAX);
     }
 
     #[test]
-    fn pages_of_a_log_cover_it_once() {
+    fn pages_of_a_log_cover_each_message_once() {
         for (head, size) in [(1, 1), (7, 3), (9, 3), (100, 100), (101, 100)] {
             let pages = (1..).map_while(|page| PageRequest { page, size }.of_log(Seq::new(head)));
             let numbers = |range: RangeInclusive<Seq>| (range.start().get()..=range.end().get()).rev();
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_exists_just_where_the_log_has_rows_for_it() {
+    fn a_page_exists_if_the_log_has_messages_for_it() {
         for page in 1..5 {
             let page = PageRequest { page, size: 3 };
             assert_eq!(page.exists(7), page.of_log(Seq::new(7)).is_some());
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_keeps_the_callers_query_and_changes_the_page() {
+    fn a_link_keeps_the_query_and_changes_the_page() {
         let url = Url::parse("http://host:1/friends?app_id=a&page=2&search=%E6%9D%8E").unwrap();
         assert_eq!(link(&url, 3), "http://host:1/friends?app_id=a&search=%E6%9D%8E&page=3");
         assert_eq!(link(&url, 1), "http://host:1/friends?app_id=a&search=%E6%9D%8E");

@@ -1,10 +1,11 @@
-//! The stable id of a contact.
+//! Puids: contact ids that survive logins.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Eight lower-case hex digits, more where eight were taken.
+/// The id of a contact across logins. New ones are lower-case hex digits: eight, or more if those are in use.
+/// [`crate::matching`] assigns them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Puid(Box<str>);

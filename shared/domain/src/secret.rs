@@ -1,4 +1,4 @@
-//! Secrets: how they are made, compared and kept.
+//! Secrets: created, hashed, compared and sealed.
 
 use std::{fmt, sync::Arc};
 
@@ -12,23 +12,24 @@ use subtle::ConstantTimeEq;
 
 use crate::time::Ids;
 
-/// SHA-256 of a secret of 128 random bits, in lower-case hex: what the ledger keeps of it.
+/// The hash of a secret that the ledger keeps: SHA-256 in lower-case hex. A secret has 128 random bits, so no salt is
+/// needed.
 pub fn hash(secret: &str) -> String {
     data_encoding::HEXLOWER.encode(&Sha256::digest(secret.as_bytes()))
 }
 
-/// Whether two strings are the same, in a time that depends on their lengths alone.
+/// Whether two strings are equal. The time it takes depends on their lengths only.
 pub fn same(one: &str, other: &str) -> bool {
     one.as_bytes().ct_eq(other.as_bytes()).into()
 }
 
-/// A fresh signing secret in the form of Standard Webhooks: `whsec_` and Base64 of 32 random bytes.
+/// Creates a signing secret in the form of Standard Webhooks: `whsec_` and the Base64 of 32 random bytes.
 pub fn signing_secret(ids: &dyn Ids) -> String {
     let key = [ids.random(), ids.random()].concat();
     format!("whsec_{}", data_encoding::BASE64.encode(&key))
 }
 
-/// Bytes under an AEAD: 24 bytes of nonce, then ciphertext and tag, as Base64. Safe to store, useless without the key.
+/// Bytes encrypted with an AEAD: Base64 of the nonce (24 bytes), the ciphertext and the tag. Safe to store.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Sealed(String);
@@ -39,12 +40,12 @@ impl fmt::Debug for Sealed {
     }
 }
 
-/// What was sealed under another key, for another purpose, or was changed since.
+/// The value was sealed with another key or for another purpose, or it was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the sealed value does not open with this key")]
 pub struct CannotOpen;
 
-/// Seals what must be read again: tokens, signing secrets, the WeChat session (XChaCha20-Poly1305).
+/// Seals secrets that must be read again: tokens, signing secrets and credentials (XChaCha20-Poly1305).
 #[derive(Clone)]
 pub struct Sealer {
     cipher: XChaCha20Poly1305,
@@ -58,22 +59,19 @@ impl fmt::Debug for Sealer {
 }
 
 impl Sealer {
-    /// `key` is 256 random bits from the deployment's secret store; `ids` gives the nonces.
+    /// `key` is the deployment's sealing key. `ids` supplies nonces.
     pub fn new(key: &[u8; 32], ids: Arc<dyn Ids>) -> Self {
         Self { cipher: XChaCha20Poly1305::new(key.into()), ids }
     }
 
-    /// `purpose` (an app's id and what it is, say `token`) must be given again to open: a value copied to another row
-    /// does not open there.
+    /// Encrypts `plain`. Opening requires the same `purpose` (for example `<app id>/token`), so that a value does not
+    /// open in another row.
     pub fn seal(&self, purpose: &str, plain: &[u8]) -> Sealed {
         let mut nonce = [0; 24];
         nonce[..16].copy_from_slice(&self.ids.random());
         nonce[16..].copy_from_slice(&self.ids.random()[..8]);
         let payload = Payload { msg: plain, aad: purpose.as_bytes() };
-        let sealed = self
-            .cipher
-            .encrypt(&XNonce::from(nonce), payload)
-            .expect("only a message of over 256 GiB cannot be sealed");
+        let sealed = self.cipher.encrypt(&XNonce::from(nonce), payload).expect("a message below 256 GiB can be sealed");
         Sealed(data_encoding::BASE64.encode(&[&nonce[..], &sealed].concat()))
     }
 
@@ -83,7 +81,7 @@ impl Sealer {
         self.cipher.decrypt(&XNonce::from(*nonce), Payload { msg, aad: purpose.as_bytes() }).map_err(|_| CannotOpen)
     }
 
-    /// [`Self::open`] for what was text.
+    /// [`Self::open`] for text.
     pub fn open_text(&self, purpose: &str, sealed: &Sealed) -> Result<String, CannotOpen> {
         String::from_utf8(self.open(purpose, sealed)?).map_err(|_| CannotOpen)
     }
@@ -99,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sealed_value_opens_with_its_key_and_purpose_only() {
+    fn a_sealed_value_opens_only_with_its_key_and_purpose() {
         let sealed = sealer(1).seal("app1/token", "秘密".as_bytes());
         assert_eq!(sealer(1).open_text("app1/token", &sealed).unwrap(), "秘密");
         assert_eq!(sealer(1).open("app2/token", &sealed), Err(CannotOpen));
@@ -108,13 +106,13 @@ mod tests {
     }
 
     #[test]
-    fn the_same_value_never_seals_alike() {
+    fn sealing_a_value_twice_gives_different_results() {
         let sealer = sealer(1);
         assert_ne!(sealer.seal("p", b"x"), sealer.seal("p", b"x"));
     }
 
     #[test]
-    fn comparison_wants_every_byte() {
+    fn comparison_checks_every_byte() {
         assert!(same("abc", "abc"));
         assert!(!same("abc", "abd"));
         assert!(!same("abc", "abcd"));

@@ -1,9 +1,9 @@
-//! The states of a login and of a session.
+//! Sessions and logins, and their states.
 //!
 //! ```text
 //! offline ─login─▶ starting ─▶ waiting ─scan─▶ scanned ─confirm─▶ online ─▶ offline
 //!                     │           └────────────┴── expired, cancelled ─▶ offline
-//!                     └─ push login: waits for the phone without a code
+//!                     └─ push login: waits for the phone without a QR code
 //! ```
 
 use std::mem;
@@ -18,19 +18,19 @@ use crate::{
     secret::{CannotOpen, Sealed, Sealer},
 };
 
-/// Where an app's session stands.
+/// State of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SessionState {
-    /// Nobody is logged in.
+    /// No account is logged in.
     Offline,
-    /// A login was asked for; the worker has not begun it yet.
+    /// A login was requested; the worker has not started it yet.
     Starting,
-    /// The QR code waits to be scanned (or, for a push login, the phone to be answered).
+    /// The QR code was not scanned yet; for a push login, the phone did not confirm yet.
     Waiting,
-    /// Scanned, to be confirmed on the phone.
+    /// The QR code was scanned; the phone must confirm.
     Scanned,
-    /// Logged in; messages flow.
+    /// Logged in; messages are received and sent.
     Online,
 }
 
@@ -50,21 +50,21 @@ impl SessionState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "why")]
 pub enum EndReason {
-    /// The QR code was not scanned, or not confirmed, in time, or refused on the phone.
+    /// The QR code was not scanned or confirmed in time, or the phone declined.
     Expired,
-    /// Asked for through the API.
+    /// A logout was requested through the API.
     LoggedOut,
-    /// WeChat ended it: another login, the phone, or the cookie's age.
+    /// WeChat ended it: another login replaced it, the phone ended it, or its cookie expired.
     EndedByWeChat { code: i64 },
-    /// Another account than the one the app is bound to logged in; it was logged out at once.
+    /// An account logged in that the app is not bound to. The relay logged it out at once.
     AccountMismatch,
     /// WeChat does not let this account log in this way.
     Refused { reason: String },
-    /// The login could not be begun or finished.
+    /// The login could not be started or completed.
     Failed { reason: String },
 }
 
-/// The login attempt that a page or a program follows.
+/// A login, as pages and programs show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Login {
     /// The network's name of the attempt; `check-login` asks for it.
@@ -114,18 +114,18 @@ impl Login {
     }
 }
 
-/// Who is logged in.
+/// The account that is logged in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
     #[serde(alias = "uin")]
     pub account: AccountId,
     pub puid: Puid,
-    /// This login's user name.
+    /// The account's user name in this login.
     pub user_name: String,
     pub nick_name: String,
 }
 
-/// How far the reading of contacts has come, in contacts.
+/// Progress of the contact sync, in contacts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     pub done: u32,
@@ -138,20 +138,20 @@ pub struct Session {
     pub state: SessionState,
     /// When `state` was entered.
     pub since: Timestamp,
-    /// Counts logins; a cursor belongs to the login it came from.
+    /// Counts logins. A cursor is valid only for the login that it came from.
     pub login_number: u64,
     pub login: Option<Login>,
     pub user: Option<User>,
-    /// Keys and cookies; kept past the end of a session for a push login.
+    /// Needed to continue the session, and after its end for a push login.
     #[serde(rename = "keys")]
     pub credentials: Option<Sealed>,
     /// Where the stream of messages began at this login. Later cursors are stored on the log's rows.
     pub cursor: Option<Cursor>,
     pub ending: Option<EndReason>,
-    /// The last failure that did not end the session, as one sentence.
+    /// The last failure that did not end the session, as a sentence.
     pub last_error: Option<String>,
     pub contacts: Progress,
-    /// When contacts were last read in full.
+    /// When the last contact sync of this login ended.
     pub last_sync: Option<Timestamp>,
 }
 
@@ -171,7 +171,7 @@ impl Session {
         format!("{id}/session")
     }
 
-    /// What an app has before its first login.
+    /// The session of an app that never logged in.
     pub fn offline(at: Timestamp) -> Self {
         Self {
             state: SessionState::Offline,
@@ -197,7 +197,7 @@ mod tests {
     use crate::doubles::CountedIds;
 
     #[test]
-    fn states_are_written_as_they_are_named() {
+    fn states_are_stored_under_their_names() {
         for state in [
             SessionState::Offline,
             SessionState::Starting,
@@ -210,8 +210,8 @@ mod tests {
     }
 
     #[test]
-    fn endings_are_written_by_what_happened() {
-        let json = |ending| serde_json::to_string(&ending).unwrap();
+    fn end_reasons_have_their_stored_form() {
+        let json = |reason| serde_json::to_string(&reason).unwrap();
         assert_eq!(json(EndReason::EndedByWeChat { code: 1_101 }), r#"{"why":"ended_by_we_chat","code":1101}"#);
         assert_eq!(json(EndReason::AccountMismatch), r#"{"why":"account_mismatch"}"#);
         let refused = EndReason::Refused { reason: "1203".into() };
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_before_its_first_login_reads_back() {
+    fn an_offline_session_round_trips_through_json() {
         let session = Session::offline(Timestamp::UNIX_EPOCH);
         assert_eq!(
             (session.state, session.login_number, session.contacts),

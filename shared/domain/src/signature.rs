@@ -1,4 +1,4 @@
-//! Signatures: of requests to the API, as the predecessor made them, and of callbacks, by Standard Webhooks.
+//! Signatures of API requests (the predecessor's scheme) and of callback requests (Standard Webhooks).
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::{Digest, Sha1};
@@ -6,7 +6,9 @@ use sha2::Sha256;
 
 use crate::secret::same;
 
-/// The predecessor's `create_signature`: SHA-1, in lower-case hex, of `token` and `timestamp`, sorted and joined.
+/// Signs an API request: SHA-1, in lower-case hex, of `token` and `timestamp` sorted and joined.
+///
+/// Source: the predecessor's `create_signature`.
 pub fn sign(token: &str, timestamp: &str) -> String {
     let mut parts = [token, timestamp];
     parts.sort_unstable();
@@ -16,14 +18,13 @@ pub fn sign(token: &str, timestamp: &str) -> String {
     data_encoding::HEXLOWER.encode(&hash.finalize())
 }
 
-/// Whether `signature` is the one of `token` and `timestamp`; takes constant time.
+/// Checks a signature of [`sign`] in constant time.
 pub fn verify(token: &str, timestamp: &str, signature: &str) -> bool {
     same(&sign(token, timestamp), signature)
 }
 
-/// The `webhook-signature` header of Standard Webhooks: `v1,` and the Base64 of the HMAC-SHA256 of
-/// `id.timestamp.body`. `secret` is the app's signing secret as the receiver knows it, `whsec_` and Base64.
-/// `None` when the secret has another form.
+/// The header `webhook-signature` of a callback request: `v1,` and the Base64 of the HMAC-SHA256 of
+/// `id.timestamp.body`. `secret` is the app's signing secret: `whsec_` and Base64. `None` if it has another form.
 ///
 /// Source: the Standard Webhooks specification, § Signature scheme.
 pub fn webhook(secret: &str, id: &str, timestamp: i64, body: &[u8]) -> Option<String> {
@@ -49,7 +50,7 @@ mod tests {
 
     #[test]
     fn webhook_signature_matches_the_specification() {
-        // The example of the Standard Webhooks libraries' own tests.
+        // From the tests of the Standard Webhooks libraries.
         let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
         let body = br#"{"test": 2432232314}"#;
         assert_eq!(

@@ -1,4 +1,4 @@
-//! What travels.
+//! The queues' messages.
 
 use domain::{
     id::{AppId, JobId, Seq},
@@ -6,20 +6,19 @@ use domain::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-/// What a FIFO queue must know of its messages.
+/// A message of a FIFO queue.
 pub trait Envelope: Serialize + DeserializeOwned + Send + Sync {
-    /// Messages of one group keep their order.
+    /// Messages of a group are received in order.
     fn group(&self) -> String;
-    /// A second message with the same id within five minutes is dropped.
+    /// SQS drops a second message with the same id within five minutes.
     fn deduplication_id(&self) -> String;
 }
 
-/// A log row that is to be delivered to the callback.
+/// A message to deliver to the callback.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InboundEnvelope {
     pub app: AppId,
     pub chat: Puid,
-    /// The row's number in the app's log.
     pub seq: Seq,
 }
 
@@ -33,7 +32,7 @@ impl Envelope for InboundEnvelope {
     }
 }
 
-/// A job for the worker.
+/// A job for the worker of the app's shard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandEnvelope {
     pub app: AppId,

@@ -1,12 +1,12 @@
-//! SQS: our two kinds of envelope, their groups and their deduplication. AWS types stay inside.
+//! The SQS queues and their envelopes.
 //!
-//! | queue | from → to | group (what keeps its order) | deduplicated by |
+//! | queue | from → to | group (keeps its order) | deduplicated by |
 //! |---|---|---|---|
-//! | inbound | worker → dispatcher | app and chat | app and row |
+//! | inbound | worker → dispatcher | app and chat | app and sequence number |
 //! | commands, one a shard | functions, dispatcher → worker | app | job |
 //!
-//! The queues carry references only, never content: the ledger is the truth, and an envelope that is lost or comes
-//! twice changes nothing.
+//! An envelope only refers to a row of the ledger, which holds the content. So an envelope that is lost or received twice
+//! loses or repeats nothing.
 
 mod batch;
 mod create;
@@ -44,11 +44,11 @@ impl QueueError {
     }
 }
 
-type MakeClient = Box<dyn FnOnce() -> aws_sdk_sqs::Client + Send>;
+type CreateClient = Box<dyn FnOnce() -> aws_sdk_sqs::Client + Send>;
 
-/// The SQS client, made when it is first asked for: most functions never ask. Cheap to clone.
+/// The SQS client. It is created at its first use, because most functions never use it. Cheap to clone.
 #[derive(Clone)]
-pub struct Sqs(Arc<LazyLock<aws_sdk_sqs::Client, MakeClient>>);
+pub struct Sqs(Arc<LazyLock<aws_sdk_sqs::Client, CreateClient>>);
 
 impl Sqs {
     pub fn new(config: aws_sdk_sqs::config::Builder) -> Self {
@@ -66,24 +66,24 @@ impl fmt::Debug for Sqs {
     }
 }
 
-/// A handle on one FIFO queue of envelopes; cheap to clone.
+/// A FIFO queue of envelopes; cheap to clone.
 #[derive(Debug)]
 pub struct Queue<E> {
     sqs: Sqs,
     url: Arc<str>,
-    carries: std::marker::PhantomData<fn(E) -> E>,
+    envelope: std::marker::PhantomData<fn(E) -> E>,
 }
 
 impl<E> Clone for Queue<E> {
     fn clone(&self) -> Self {
-        Self { sqs: self.sqs.clone(), url: Arc::clone(&self.url), carries: std::marker::PhantomData }
+        Self { sqs: self.sqs.clone(), url: Arc::clone(&self.url), envelope: std::marker::PhantomData }
     }
 }
 
 impl<E> Queue<E> {
-    /// The queue at `url`, which must exist (see [`create`](Self::create)).
+    /// The queue at `url`. It must exist (see [`create`](Self::create)).
     pub fn new(sqs: Sqs, url: &str) -> Self {
-        Self { sqs, url: url.into(), carries: std::marker::PhantomData }
+        Self { sqs, url: url.into(), envelope: std::marker::PhantomData }
     }
 
     pub fn url(&self) -> &str {
@@ -91,16 +91,16 @@ impl<E> Queue<E> {
     }
 }
 
-/// Both kinds of queue of a deployment.
+/// All queues of a deployment.
 #[derive(Debug, Clone)]
 pub struct Queues {
     pub inbound: Queue<InboundEnvelope>,
-    /// One a shard, by number.
+    /// The command queue of each shard, by number.
     pub commands: Vec<Queue<CommandEnvelope>>,
 }
 
 impl Queues {
-    /// Sends a command to the worker of its shard.
+    /// Sends a command to the worker of a shard.
     pub async fn command(&self, shard: u16, envelope: &CommandEnvelope) -> Result<(), QueueError> {
         match self.commands.get(usize::from(shard)) {
             Some(queue) => queue.send(envelope).await,

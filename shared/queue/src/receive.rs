@@ -1,4 +1,4 @@
-//! Receiving: long polls, deletion, and giving back.
+//! Receiving messages, deleting them and returning them to the queue.
 
 use std::time::Duration;
 
@@ -10,30 +10,30 @@ use jiff::Timestamp;
 
 use crate::{Envelope, Queue, QueueError};
 
-/// What SQS hides a message for at most, in seconds.
-const LONGEST_PAUSE: u64 = 12 * 3600;
+/// SQS's maximum visibility time-out, in seconds.
+const MAX_VISIBILITY: u64 = 12 * 3600;
 
-/// A message in hand: it stays invisible to others until it is deleted or its visibility time runs out.
+/// A received message. Other receivers do not get it until its visibility time-out ends.
 #[derive(Debug, Clone)]
 pub struct Received {
-    /// SQS's own id.
+    /// SQS's message id.
     pub id: String,
-    /// An envelope as JSON; parse it a message at a time, so that one bad body fails alone.
+    /// An envelope as JSON. Parse each message separately, so that an invalid body does not affect others.
     pub body: String,
     pub receipt: String,
-    /// What keeps its order.
+    /// The message group.
     pub group: Option<String>,
-    /// When it was sent, by the queue's clock.
+    /// Time of sending on SQS's clock.
     pub sent: Option<Timestamp>,
 }
 
-/// The time that SQS writes as `SentTimestamp`: milliseconds since the epoch.
+/// Parses SQS's `SentTimestamp`: milliseconds since the epoch.
 pub fn sent_at(attribute: &str) -> Option<Timestamp> {
     Timestamp::from_millisecond(attribute.parse().ok()?).ok()
 }
 
 impl<E: Envelope> Queue<E> {
-    /// Up to ten messages, waiting up to `wait` (20 s at most) for the first.
+    /// Up to ten messages. Waits up to `wait`, 20 s at most, for the first.
     pub async fn receive(&self, wait: Duration) -> Result<Vec<Received>, QueueError> {
         let answer = self
             .sqs
@@ -49,10 +49,10 @@ impl<E: Envelope> Queue<E> {
             .map_err(QueueError::new)?;
         let received = |mut message: aws_sdk_sqs::types::Message| {
             let mut attributes = message.attributes.take().unwrap_or_default();
-            let mut told = |name: MessageSystemAttributeName| attributes.remove(&name);
+            let mut attribute = |name: MessageSystemAttributeName| attributes.remove(&name);
             Some(Received {
-                group: told(MessageGroupId),
-                sent: told(SentTimestamp).and_then(|sent| sent_at(&sent)),
+                group: attribute(MessageGroupId),
+                sent: attribute(SentTimestamp).and_then(|sent| sent_at(&sent)),
                 id: message.message_id?,
                 body: message.body?,
                 receipt: message.receipt_handle?,
@@ -61,8 +61,7 @@ impl<E: Envelope> Queue<E> {
         Ok(answer.messages.unwrap_or_default().into_iter().filter_map(received).collect())
     }
 
-    /// Forgets messages that are done with. At most ten. Fails when one of them was not forgotten; doing it again is
-    /// harmless.
+    /// Deletes up to ten handled messages. Fails if one of them was not deleted; repeating it is harmless.
     pub async fn delete(&self, receipts: &[&str]) -> Result<(), QueueError> {
         match receipts {
             [] => return Ok(()),
@@ -84,8 +83,8 @@ impl<E: Envelope> Queue<E> {
         }
     }
 
-    /// Lets others see a message again after `pause` (0: at once; whole seconds, begun ones count; twelve hours at
-    /// most), counting as a failed receive.
+    /// Returns a message to the queue, which makes it visible after `pause`: whole seconds rounded up, twelve hours at
+    /// most. The receive counts towards the dead-letter limit.
     pub async fn give_back(&self, receipt: &str, pause: Duration) -> Result<(), QueueError> {
         let seconds = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
         self.sqs
@@ -93,14 +92,14 @@ impl<E: Envelope> Queue<E> {
             .change_message_visibility()
             .queue_url(&*self.url)
             .receipt_handle(receipt)
-            .visibility_timeout(i32::try_from(seconds.min(LONGEST_PAUSE)).unwrap_or(i32::MAX))
+            .visibility_timeout(i32::try_from(seconds.min(MAX_VISIBILITY)).unwrap_or(i32::MAX))
             .send()
             .await
             .map(drop)
             .map_err(QueueError::new)
     }
 
-    /// Messages waiting and in hand, as SQS estimates them.
+    /// SQS's estimate of the number of messages, including received ones that were not deleted.
     pub async fn depth(&self) -> Result<u64, QueueError> {
         use aws_sdk_sqs::types::QueueAttributeName::{
             ApproximateNumberOfMessages, ApproximateNumberOfMessagesNotVisible,

@@ -1,10 +1,10 @@
-//! Sending, one or many.
+//! Sending envelopes.
 
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 
 use crate::{Envelope, Queue, QueueError};
 
-/// Messages a batch takes, by SQS's limit.
+/// Messages in a batch: SQS's limit.
 const BATCH: usize = 10;
 
 fn body(envelope: &impl Envelope) -> Result<String, QueueError> {
@@ -26,8 +26,8 @@ impl<E: Envelope> Queue<E> {
         Ok(())
     }
 
-    /// Sends envelopes in their order, ten a request. Fails at the first request of which a part was refused; what
-    /// was taken before stays, and sending everything again is harmless.
+    /// Sends envelopes in order, ten in a request. Fails at the first request that SQS refuses in part. Earlier requests
+    /// stay sent; sending all envelopes again is harmless.
     pub async fn send_all(&self, envelopes: &[E]) -> Result<(), QueueError> {
         for batch in envelopes.chunks(BATCH) {
             if let [envelope] = batch {

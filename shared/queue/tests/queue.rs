@@ -1,4 +1,4 @@
-//! The queues against an SQS, over the wire: an embedded one, or that which the environment names.
+//! Tests of the queues over the wire, against the embedded SQS or the one that the environment names.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use template::Deployment;
 use testing::Fixture;
 
 const NOW: Duration = Duration::ZERO;
-/// Longer than any answer takes, so that a message that should be there is waited for.
+/// Longer than a response takes, so that a message that was sent is received.
 const SOON: Duration = Duration::from_secs(5);
 
 fn envelope(chat: &str, seq: u64) -> InboundEnvelope {
@@ -23,7 +23,7 @@ fn parse(received: &Received) -> InboundEnvelope {
     serde_json::from_str(&received.body).unwrap()
 }
 
-/// Takes messages until nothing is there, forgetting each.
+/// Receives and deletes messages until the queue is empty.
 async fn drain(queue: &Queue<InboundEnvelope>) -> Vec<InboundEnvelope> {
     let mut all = Vec::new();
     loop {
@@ -42,7 +42,7 @@ fn seqs_of(all: &[InboundEnvelope], chat: &str) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn what_is_sent_is_received_until_it_is_deleted() {
+async fn a_message_is_received_until_it_is_deleted() {
     let fixture = Fixture::start().await;
     let queue = &fixture.relay.queues.inbound;
     assert!(queue.receive(NOW).await.unwrap().is_empty());
@@ -52,10 +52,10 @@ async fn what_is_sent_is_received_until_it_is_deleted() {
     assert_eq!(received.len(), 1);
     assert_eq!(parse(&received[0]), sent);
     assert_eq!(received[0].group, Some(sent.group()));
-    // The queue has a clock of its own, which the test's stands far behind.
+    // The queue has a clock of its own, far ahead of the test clock.
     assert!(received[0].sent.is_some_and(|sent| sent > testing::START.parse().unwrap()));
     assert!(!received[0].id.is_empty());
-    // In hand: nobody else sees it, but it counts.
+    // A received message is invisible, but the depth includes it.
     assert!(queue.receive(NOW).await.unwrap().is_empty());
     assert_eq!(queue.depth().await.unwrap(), 1);
     queue.delete(&[&received[0].receipt]).await.unwrap();
@@ -64,7 +64,7 @@ async fn what_is_sent_is_received_until_it_is_deleted() {
 }
 
 #[tokio::test]
-async fn many_are_sent_in_order_and_none_is_lost() {
+async fn many_messages_are_sent_in_order_and_none_is_lost() {
     let fixture = Fixture::start().await;
     let queue = &fixture.relay.queues.inbound;
     let all: Vec<InboundEnvelope> =
@@ -81,7 +81,7 @@ async fn many_are_sent_in_order_and_none_is_lost() {
 }
 
 #[tokio::test]
-async fn a_message_in_hand_holds_up_its_own_group_alone() {
+async fn a_received_message_blocks_only_its_own_group() {
     let fixture = Fixture::start().await;
     let queue = &fixture.relay.queues.inbound;
     queue.send_all(&[envelope("friend01", 1)]).await.unwrap();
@@ -95,7 +95,7 @@ async fn a_message_in_hand_holds_up_its_own_group_alone() {
 }
 
 #[tokio::test]
-async fn a_message_given_back_comes_again_before_those_behind_it() {
+async fn a_returned_message_is_received_before_later_ones() {
     let fixture = Fixture::start().await;
     let queue = &fixture.relay.queues.inbound;
     queue.send(&envelope("friend01", 1)).await.unwrap();
@@ -106,7 +106,7 @@ async fn a_message_given_back_comes_again_before_those_behind_it() {
 }
 
 #[tokio::test]
-async fn the_same_envelope_sent_again_is_dropped() {
+async fn a_repeated_envelope_is_dropped() {
     let fixture = Fixture::start().await;
     let queue = &fixture.relay.queues.inbound;
     let twice = [envelope("friend01", 1), envelope("friend01", 2)];
@@ -136,7 +136,7 @@ async fn a_command_goes_to_the_queue_of_its_shard() {
 }
 
 #[tokio::test]
-async fn a_queue_that_is_not_there_is_told() {
+async fn a_missing_queue_is_an_error() {
     let fixture = Fixture::start().await;
     let inbound = &fixture.relay.queues.inbound;
     let url = inbound.url().replace("-inbound", "-nothing");
@@ -148,19 +148,19 @@ async fn a_queue_that_is_not_there_is_told() {
 }
 
 #[tokio::test]
-async fn making_a_queue_again_finds_it() {
+async fn creating_a_queue_again_finds_it() {
     let fixture = Fixture::start().await;
     let clients = &fixture.services.clients;
     let spec = Deployment::of(&format!("{}-again", fixture.services.stack), 1).unwrap().inbound;
-    let make = || Queue::<InboundEnvelope>::create(clients.sqs(), &spec);
-    let (one, two) = (make().await.unwrap(), make().await.unwrap());
+    let create = || Queue::<InboundEnvelope>::create(clients.sqs(), &spec);
+    let (one, two) = (create().await.unwrap(), create().await.unwrap());
     assert_eq!(one.url(), two.url());
     one.send(&envelope("friend01", 1)).await.unwrap();
     assert_eq!(two.depth().await.unwrap(), 1);
 }
 
 #[test]
-fn groups_and_deduplication_follow_chat_row_and_job() {
+fn groups_and_deduplication_follow_chat_sequence_number_and_job() {
     let inbound = envelope("friend01", 7);
     assert_eq!(inbound.group(), format!("{}.friend01", "a".repeat(32)));
     assert_eq!(inbound.deduplication_id(), format!("{}.7", "a".repeat(32)));

@@ -1,4 +1,4 @@
-//! Apps, and who calls.
+//! Apps, their access tokens, and callers.
 
 use aws_sdk_dynamodb::types::{
     AttributeValue, Delete, DeleteRequest, Put, ReturnValue, TransactWriteItem, WriteRequest,
@@ -17,28 +17,28 @@ use crate::{
     keys,
 };
 
-/// What an administrator changes of an app; `None` leaves a part as it is.
+/// An administrator's changes to an app. `None` leaves a field unchanged.
 #[derive(Debug, Clone, Default)]
 pub struct AppChange {
     pub name: Option<String>,
     pub token: Option<Sealed>,
-    /// `Some(None)` takes the callback away.
+    /// `Some(None)` removes the callback.
     pub callback: Option<Option<String>>,
     pub secret_hash: Option<String>,
     pub signing_secret: Option<Sealed>,
 }
 
-/// What must be known of a caller to let it in and to answer from a cache: read in one round trip.
+/// The data for authenticating a caller and for answering from a cache. One request reads it.
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub app: App,
     pub token: Option<AccessToken>,
-    /// Changes whenever a contact did.
+    /// Version of the contact book; it changes with every change of a contact.
     pub book_version: u64,
 }
 
 impl Store {
-    /// Makes an app; [`StoreError::Conflict`] when the id is taken.
+    /// Creates an app. [`StoreError::Conflict`] if the id is in use.
     pub async fn create_app(&self, app: &App) -> Result<(), StoreError> {
         let put = |item: Item| {
             let put = Put::builder().table_name(&self.table).set_item(Some(item));
@@ -46,15 +46,15 @@ impl Store {
             TransactWriteItem::builder().put(put).build()
         };
         let pk = keys::app(&app.id);
-        let place = keys::key(&keys::shard(app.shard), &pk);
-        self.transact(vec![put(to_item(&pk, keys::APP, app)?), put(place)]).await
+        let in_shard = keys::key(&keys::shard(app.shard), &pk);
+        self.transact(vec![put(to_item(&pk, keys::APP, app)?), put(in_shard)]).await
     }
 
     pub async fn app(&self, id: &AppId) -> Result<Option<App>, StoreError> {
         self.get(&keys::app(id), keys::APP).await?.map(from_item).transpose()
     }
 
-    /// The app with what admits a caller; `None` for an unknown id.
+    /// `None` for an unknown app.
     pub async fn caller(&self, id: &AppId) -> Result<Option<Caller>, StoreError> {
         let mut rows = self.get_many(&keys::app(id), &[keys::APP, keys::TOKEN, keys::BOOK]).await?;
         let Some(app) = rows.remove(keys::APP) else { return Ok(None) };
@@ -65,14 +65,14 @@ impl Store {
         }))
     }
 
-    /// The ids of the apps that a shard serves.
+    /// The apps that a shard serves.
     pub async fn app_ids(&self, shard: u16) -> Result<Vec<AppId>, StoreError> {
         let rows = self.collect(self.query_prefix(&keys::shard(shard), keys::APP_PREFIX)).await?;
         let id = |row: &Item| string_of(row, keys::SK)?.strip_prefix(keys::APP_PREFIX).map(AppId::trusted);
         Ok(rows.iter().filter_map(id).collect())
     }
 
-    /// Changes an app; the changed app, or `None` for an unknown id.
+    /// Changes an app and returns it; `None` for an unknown app.
     pub async fn update_app(&self, id: &AppId, change: &AppChange, at: Timestamp) -> Result<Option<App>, StoreError> {
         let mut set = vec!["updated = :at".to_owned()];
         let mut values = vec![(":at".to_owned(), string(at.to_string()))];
@@ -120,7 +120,7 @@ impl Store {
         }
     }
 
-    /// Binds an app to the account that logged in: `false` when it is bound to another, or gone.
+    /// Binds an app to an account. `false` if the app is bound to another account or does not exist.
     pub async fn bind(&self, id: &AppId, binding: &Binding) -> Result<bool, StoreError> {
         let mut same = "bound.account = :account".to_owned();
         let mut update = self
@@ -141,7 +141,7 @@ impl Store {
         applied(update.send().await.map(drop).map_err(StoreError::from_sdk))
     }
 
-    /// Lets another account log in: `false` for an unknown id.
+    /// Removes the binding, so that another account can log in. `false` for an unknown app.
     pub async fn unbind(&self, id: &AppId) -> Result<bool, StoreError> {
         let update = self
             .client
@@ -153,9 +153,9 @@ impl Store {
         applied(update.send().await.map(drop).map_err(StoreError::from_sdk))
     }
 
-    /// Removes an app and everything it has: `false` when there is nothing. The app itself goes first, in one step with
-    /// its place in the shard, so that nothing uses it any more while the rest goes; what a removal that broke off has
-    /// left behind goes with the next.
+    /// Deletes an app with all its rows. `false` if there is none. One transaction deletes the app's row and its row in
+    /// the shard first, so that nothing uses the app while the other rows are deleted. After an interrupted deletion,
+    /// calling this again deletes the rest.
     pub async fn delete_app(&self, id: &AppId) -> Result<bool, StoreError> {
         let pk = keys::app(id);
         let app = self.app(id).await?;
@@ -182,7 +182,7 @@ impl Store {
         Ok(found)
     }
 
-    /// Puts a new access token in place of the old one.
+    /// Replaces the access token.
     pub async fn put_access_token(&self, id: &AppId, token: &AccessToken) -> Result<(), StoreError> {
         let mut item = to_item(&keys::app(id), keys::TOKEN, token)?;
         item.insert(keys::EXPIRES.into(), number(token.expires.as_second()));

@@ -1,5 +1,5 @@
-//! The contact book. Contacts are rows by puid; a group's members lie in one row beside it; `NAMES` tells whose this
-//! login's user names are; `BOOK` counts changes, so that a reader can keep a copy and know when it is old.
+//! The contact book: a row for each contact, a row with all members of a group, and the name table. `BOOK` counts
+//! changes, so that readers can cache the book and notice when it changes.
 
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use domain::{
@@ -15,13 +15,13 @@ use crate::{
     keys,
 };
 
-/// Whose the user names of this login are, packed: per name the first eight bytes of its SHA-256, the length of the
-/// puid, the puid; in no order. About 17 bytes a contact, so that a whole book is a row or two and a worker need not
-/// keep it in memory.
+/// The name table: which user name belongs to which puid in this login. Packed entries in no order: the first eight bytes
+/// of the user name's SHA-256, the length of the puid, the puid. An entry takes about 17 bytes, so that the table of an
+/// account fits into one or two rows and a worker need not keep it in memory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Names(Vec<u8>);
 
-/// A row may have 400 KB; this leaves room for the key.
+/// Bytes of the name table in one row. DynamoDB's limit is 400 KB with the key.
 const NAMES_CHUNK: usize = 350_000;
 
 fn name_hash(user_name: &str) -> [u8; 8] {
@@ -29,7 +29,7 @@ fn name_hash(user_name: &str) -> [u8; 8] {
 }
 
 impl Names {
-    /// Adds a name; the newest entry of a name counts.
+    /// Adds an entry. The last entry of a user name is valid.
     pub fn insert(&mut self, user_name: &str, puid: &Puid) {
         let puid = puid.as_str().as_bytes();
         // A puid has 8 to about 70 characters.
@@ -39,7 +39,7 @@ impl Names {
         self.0.extend_from_slice(&puid[..usize::from(length)]);
     }
 
-    /// Whose the name is.
+    /// The puid that the user name belongs to.
     pub fn get(&self, user_name: &str) -> Option<Puid> {
         let wanted = name_hash(user_name);
         let mut found = None;
@@ -55,7 +55,7 @@ impl Names {
         std::str::from_utf8(found?).ok().map(Puid::new)
     }
 
-    /// Cuts the bytes where an entry ends, each part small enough for a row.
+    /// Splits the table between entries into parts that fit into a row.
     fn chunks(&self) -> Vec<&[u8]> {
         let mut chunks = Vec::new();
         let (mut start, mut at) = (0, 0);
@@ -73,7 +73,7 @@ impl Names {
 }
 
 impl Store {
-    /// Every contact of the app that has a row of its own, gone ones too; in no particular order.
+    /// All contacts with a row of their own, including deleted ones, in no order.
     pub async fn contacts(&self, app: &AppId) -> Result<Vec<Contact>, StoreError> {
         let items = self.collect(self.query_prefix(&keys::app(app), keys::CONTACT)).await?;
         items.into_iter().map(from_item).collect()
@@ -83,16 +83,16 @@ impl Store {
         self.get(&keys::app(app), &keys::contact(puid)).await?.map(from_item).transpose()
     }
 
-    /// Puts contacts, in batches. Tell the readers with [`Self::bump_book_version`] afterwards.
+    /// Writes contacts in batches. Call [`Self::bump_book_version`] afterwards.
     pub async fn put_contacts(&self, app: &AppId, contacts: &[Contact]) -> Result<(), StoreError> {
         let pk = keys::app(app);
         let items = contacts.iter().map(|contact| to_item(&pk, &keys::contact(&contact.puid), contact));
         self.put_all(items.collect::<Result<_, _>>()?).await
     }
 
-    /// A group's members; `None` where they were never read.
+    /// The members of a group; `None` if they were never read.
     pub async fn members(&self, app: &AppId, group: &Puid) -> Result<Option<Vec<Member>>, StoreError> {
-        self.get(&keys::app(app), &keys::members(group)).await?.as_ref().map(members_of).transpose()
+        self.get(&keys::app(app), &keys::members(group)).await?.as_ref().map(from_json).transpose()
     }
 
     /// The members of every group.
@@ -102,18 +102,18 @@ impl Store {
         let mut all = Vec::with_capacity(items.len());
         for item in &items {
             if let Some(group) = group(item) {
-                all.push((group, members_of(item)?));
+                all.push((group, from_json(item)?));
             }
         }
         Ok(all)
     }
 
-    /// Puts the members of groups, in batches.
+    /// Writes the members of groups in batches.
     pub async fn put_members(&self, app: &AppId, groups: &[(Puid, Vec<Member>)]) -> Result<(), StoreError> {
         let pk = keys::app(app);
         let item = |(group, members): &(Puid, Vec<Member>)| {
             let sk = keys::members(group);
-            let list = packed(members).map_err(|error| StoreError::corrupt(format!("{pk}/{sk}"), error))?;
+            let list = to_json(members).map_err(|error| StoreError::corrupt(format!("{pk}/{sk}"), error))?;
             let mut item = keys::key(&pk, &sk);
             item.insert("list".into(), AttributeValue::B(Blob::new(list)));
             Ok(item)
@@ -121,14 +121,14 @@ impl Store {
         self.put_all(groups.iter().map(item).collect::<Result<_, _>>()?).await
     }
 
-    /// Whose this login's user names are.
+    /// The name table of the current login.
     pub async fn names(&self, app: &AppId) -> Result<Names, StoreError> {
         let items = self.collect(self.query_prefix(&keys::app(app), keys::NAMES)).await?;
         let bytes = items.iter().filter_map(|item| item.get("list")?.as_b().ok()).flat_map(Blob::as_ref);
         Ok(Names(bytes.copied().collect()))
     }
 
-    /// Replaces the names of an earlier login, or adds to those of this one.
+    /// Replaces the name table. `names` must be that of a new login, or the stored one with further entries.
     pub async fn put_names(&self, app: &AppId, names: &Names) -> Result<(), StoreError> {
         let pk = keys::app(app);
         let chunks = names.chunks();
@@ -141,7 +141,7 @@ impl Store {
         self.put_all(items).await
     }
 
-    /// Tells readers that the book has changed.
+    /// Makes readers discard their copies of the book.
     pub async fn bump_book_version(&self, app: &AppId) -> Result<(), StoreError> {
         self.client
             .update_item()
@@ -156,8 +156,8 @@ impl Store {
     }
 }
 
-/// Members as JSON without what is not told, so that the largest group fits into a row and few write units.
-fn packed(members: &[Member]) -> serde_json::Result<Vec<u8>> {
+/// Members as JSON without null fields, so that the largest group fits into a row and few write units.
+fn to_json(members: &[Member]) -> serde_json::Result<Vec<u8>> {
     let mut list = serde_json::to_value(members)?;
     for member in list.as_array_mut().into_iter().flatten() {
         if let Some(member) = member.as_object_mut() {
@@ -167,7 +167,7 @@ fn packed(members: &[Member]) -> serde_json::Result<Vec<u8>> {
     serde_json::to_vec(&list)
 }
 
-fn members_of(item: &Item) -> Result<Vec<Member>, StoreError> {
+fn from_json(item: &Item) -> Result<Vec<Member>, StoreError> {
     let list = item.get("list").and_then(|list| list.as_b().ok()).map(Blob::as_ref).unwrap_or_default();
     serde_json::from_slice(list)
         .map_err(|error| StoreError::corrupt(string_of(item, keys::SK).unwrap_or_default(), error))
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_find_the_newest_entry_and_cut_between_entries() {
+    fn the_last_entry_of_a_name_is_valid_and_parts_end_between_entries() {
         let mut names = Names::default();
         for n in 0..30_000 {
             names.insert(&format!("@{n:064x}"), &Puid::new(format!("{n:08x}")));

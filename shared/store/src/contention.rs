@@ -1,4 +1,4 @@
-//! Writes that met another one on the same row.
+//! Writes that collide with a transaction on the same row.
 
 use aws_sdk_dynamodb::{
     config::{
@@ -11,13 +11,13 @@ use aws_sdk_dynamodb::{
     },
 };
 
-/// Codes of a cancelled transaction that say nothing about its conditions: it may do better at another time.
-const PASSING: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
+/// Codes of a cancelled transaction that a retry may resolve.
+const TRANSIENT: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
 
-/// Has the SDK repeat a write that DynamoDB refused because a transaction was at work on its row. The SDK by itself
-/// takes such a refusal as final.
+/// Makes the SDK retry a write that DynamoDB refused because of a transaction on the same row. The SDK does not retry it
+/// by default.
 #[derive(Debug)]
-pub struct RetryContention;
+pub(crate) struct RetryContention;
 
 impl ClassifyRetry for RetryContention {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
@@ -25,7 +25,7 @@ impl ClassifyRetry for RetryContention {
         let Some(error) = error.as_operation_error() else { return RetryAction::NoActionIndicated };
         let contended = if let Some(error) = error.downcast_ref::<TransactWriteItemsError>() {
             let codes = cancellation_codes(error);
-            !codes.contains(&CONDITION) && codes.iter().any(|code| PASSING.contains(code))
+            !codes.contains(&CONDITION) && codes.iter().any(|code| TRANSIENT.contains(code))
         } else {
             matches!(error.downcast_ref(), Some(UpdateItemError::TransactionConflictException(_)))
                 || matches!(error.downcast_ref(), Some(PutItemError::TransactionConflictException(_)))
@@ -39,11 +39,11 @@ impl ClassifyRetry for RetryContention {
     }
 }
 
-/// The code of a write of a transaction whose condition did not hold.
-pub const CONDITION: &str = "ConditionalCheckFailed";
+/// The code of a write in a transaction whose condition failed.
+pub(crate) const CONDITION: &str = "ConditionalCheckFailed";
 
-/// Why DynamoDB cancelled a transaction, a code for each of its writes.
-pub fn cancellation_codes(error: &TransactWriteItemsError) -> Vec<&str> {
+/// The reasons why DynamoDB cancelled a transaction: a code for each of its writes.
+pub(crate) fn cancellation_codes(error: &TransactWriteItemsError) -> Vec<&str> {
     let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else { return Vec::new() };
     cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code()).collect()
 }

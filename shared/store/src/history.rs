@@ -1,4 +1,4 @@
-//! Reading the log as a client asks: by filters, by pages, or as it grows.
+//! Reading the log for clients: by filter, by page, or from a sequence number on.
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use domain::{
@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use crate::{Store, StoreError, item::string, log::message_of};
 
-/// Which messages are wanted; what is `None` wants any. Times are whole seconds or finer, as given.
+/// Selects messages. A field that is `None` selects all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     pub kind: Option<Kind>,
@@ -21,40 +21,42 @@ pub struct Filter {
     pub receiver: Option<Puid>,
     pub receiver_group: Option<Puid>,
     pub chat: Option<Puid>,
-    /// Not before.
+    /// Inclusive.
     pub create_from: Option<Timestamp>,
-    /// Before.
+    /// Exclusive.
     pub create_to: Option<Timestamp>,
+    /// Inclusive.
     pub receive_from: Option<Timestamp>,
+    /// Exclusive.
     pub receive_to: Option<Timestamp>,
 }
 
 impl Filter {
-    /// Whether it wants everything.
+    /// Whether it selects all messages.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
     fn matches(&self, message: &Message) -> bool {
-        fn wants<T: PartialEq>(wanted: Option<&T>, has: Option<&T>) -> bool {
-            wanted.is_none() || wanted == has
+        fn is_or_any<T: PartialEq>(wanted: Option<&T>, value: Option<&T>) -> bool {
+            wanted.is_none() || wanted == value
         }
         let within = |at: Timestamp, from: Option<Timestamp>, to: Option<Timestamp>| {
             from.is_none_or(|from| at >= from) && to.is_none_or(|to| at < to)
         };
-        wants(self.kind.as_ref(), Some(&message.content.kind()))
-            && wants(self.send_user.as_ref(), message.send_user.as_ref())
-            && wants(self.send_group.as_ref(), message.send_group.as_ref())
-            && wants(self.maps.as_ref(), message.maps.as_ref())
-            && wants(self.receiver.as_ref(), message.receiver.as_ref())
-            && wants(self.receiver_group.as_ref(), message.receiver_group.as_ref())
-            && wants(self.chat.as_ref(), Some(&message.chat))
+        is_or_any(self.kind.as_ref(), Some(&message.content.kind()))
+            && is_or_any(self.send_user.as_ref(), message.send_user.as_ref())
+            && is_or_any(self.send_group.as_ref(), message.send_group.as_ref())
+            && is_or_any(self.maps.as_ref(), message.maps.as_ref())
+            && is_or_any(self.receiver.as_ref(), message.receiver.as_ref())
+            && is_or_any(self.receiver_group.as_ref(), message.receiver_group.as_ref())
+            && is_or_any(self.chat.as_ref(), Some(&message.chat))
             && within(message.create_time, self.create_from, self.create_to)
             && within(message.receive_time, self.receive_from, self.receive_to)
     }
 
-    /// Lets DynamoDB leave out what a puid or the kind rules out; the times are looked at here, as they are not kept
-    /// in a form that sorts.
+    /// Adds the puids and the kind to DynamoDB's filter. Times are compared in [`Self::matches`], because their stored
+    /// form does not sort.
     fn narrow(&self, mut query: QueryFluentBuilder) -> QueryFluentBuilder {
         let mut conditions = Vec::new();
         let wanted = [
@@ -82,8 +84,8 @@ impl Filter {
 }
 
 impl Store {
-    /// A page of the history, newest first; `None` for a page past the end. Without a filter the page follows from
-    /// the newest number by arithmetic; with one the log is read.
+    /// A page of the history, newest first; `None` for a page past the end. Without a filter, the page's sequence numbers
+    /// follow from the head. With a filter, the whole log is read.
     pub async fn history(
         &self,
         app: &AppId,
@@ -115,7 +117,7 @@ impl Store {
         Ok(page.exists(count).then_some(Page { count, rows }))
     }
 
-    /// At most `limit` messages after row `seq`, oldest first: what is new to someone who has read up to it.
+    /// At most `limit` messages after `seq`, oldest first.
     pub async fn messages_after(
         &self,
         app: &AppId,

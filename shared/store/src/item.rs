@@ -1,4 +1,4 @@
-//! Rows to and from items, and the few shapes of request that every module uses.
+//! Conversion between rows and DynamoDB items, and the requests that several modules use.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -13,18 +13,18 @@ use crate::{
     keys::{PK, SK, key},
 };
 
-pub type Item = HashMap<String, AttributeValue>;
+pub(crate) type Item = HashMap<String, AttributeValue>;
 
-pub fn string(text: impl Into<String>) -> AttributeValue {
+pub(crate) fn string(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())
 }
 
-pub fn number(value: impl Into<i128>) -> AttributeValue {
+pub(crate) fn number(value: impl Into<i128>) -> AttributeValue {
     AttributeValue::N(value.into().to_string())
 }
 
-/// `row` under its key. Absent values are left out, which keeps rows small.
-pub fn to_item(pk: &str, sk: &str, row: &impl Serialize) -> Result<Item, StoreError> {
+/// `row` as an item with its key. `None` values are left out, so that rows stay small.
+pub(crate) fn to_item(pk: &str, sk: &str, row: &impl Serialize) -> Result<Item, StoreError> {
     let mut item: Item =
         serde_dynamo::to_item(row).map_err(|error| StoreError::corrupt(format!("{pk}/{sk}"), error))?;
     item.retain(|_, value| !matches!(value, AttributeValue::Null(_)));
@@ -32,34 +32,34 @@ pub fn to_item(pk: &str, sk: &str, row: &impl Serialize) -> Result<Item, StoreEr
     Ok(item)
 }
 
-/// A part of the row `key`.
-pub fn to_value(key: &str, part: &impl Serialize) -> Result<AttributeValue, StoreError> {
+/// A part of a row as an attribute. `key` names the row in errors.
+pub(crate) fn to_value(key: &str, part: &impl Serialize) -> Result<AttributeValue, StoreError> {
     serde_dynamo::to_attribute_value(part).map_err(|error: serde_dynamo::Error| StoreError::corrupt(key, error))
 }
 
-pub fn from_item<Row: DeserializeOwned>(item: Item) -> Result<Row, StoreError> {
+pub(crate) fn from_item<Row: DeserializeOwned>(item: Item) -> Result<Row, StoreError> {
     let part = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
     let key = format!("{}/{}", part(PK), part(SK));
     serde_dynamo::from_item(item).map_err(|error| StoreError::corrupt(key, error))
 }
 
 /// A number attribute of an item.
-pub fn number_of(item: &Item, name: &str) -> Option<u64> {
+pub(crate) fn number_of(item: &Item, name: &str) -> Option<u64> {
     item.get(name)?.as_n().ok()?.parse().ok()
 }
 
 /// A string attribute of an item.
-pub fn string_of<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+pub(crate) fn string_of<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
     item.get(name)?.as_s().ok().map(String::as_str)
 }
 
-/// Rows a batch write takes, by DynamoDB's limit.
+/// Rows in a batch write: DynamoDB's limit.
 const BATCH_WRITE: usize = 25;
-/// Batch writes under way at once.
+/// Concurrent batch writes.
 const BATCHES_AT_ONCE: usize = 4;
 
 impl Store {
-    /// One row, read consistently.
+    /// Reads a row consistently.
     pub(crate) async fn get(&self, pk: &str, sk: &str) -> Result<Option<Item>, StoreError> {
         let answer = self
             .client
@@ -73,8 +73,8 @@ impl Store {
         Ok(answer.item)
     }
 
-    /// The first rows that a query finds, over as many pages as it takes. For queries without a filter, as DynamoDB
-    /// counts rows before it filters.
+    /// The first `count` rows of a query, over several pages if necessary. Not for queries with a filter: DynamoDB counts
+    /// rows before it filters.
     pub(crate) async fn first(&self, query: QueryFluentBuilder, count: i32) -> Result<Vec<Item>, StoreError> {
         let wanted = usize::try_from(count).unwrap_or(0);
         let mut found = Vec::new();
@@ -86,7 +86,7 @@ impl Store {
         Ok(found)
     }
 
-    /// Several rows of one partition in one round trip, read consistently, by sort key. At most 100, all different.
+    /// Reads several rows of a partition consistently in one request; by sort key. At most 100 different keys.
     pub(crate) async fn get_many(&self, pk: &str, sks: &[&str]) -> Result<HashMap<String, Item>, StoreError> {
         let mut found = HashMap::new();
         let mut keys: Vec<_> = sks.iter().map(|sk| key(pk, sk)).collect();
@@ -113,7 +113,7 @@ impl Store {
         }
     }
 
-    /// A query over one partition, rows whose sort key begins with `prefix`.
+    /// A query for the rows of a partition whose sort key begins with `prefix`.
     pub(crate) fn query_prefix(&self, pk: &str, prefix: &str) -> QueryFluentBuilder {
         self.client
             .query()
@@ -124,7 +124,7 @@ impl Store {
             .consistent_read(true)
     }
 
-    /// Every row a query finds, over as many pages as it takes.
+    /// All rows of a query, over all pages.
     pub(crate) async fn collect(&self, query: QueryFluentBuilder) -> Result<Vec<Item>, StoreError> {
         let mut items = Vec::new();
         let mut pages = query.into_paginator().items().send();
@@ -134,8 +134,8 @@ impl Store {
         Ok(items)
     }
 
-    /// Puts rows without conditions, in batches side by side. Repeating it is harmless. Of two rows with one key the
-    /// last is put: DynamoDB refuses a batch with both.
+    /// Writes rows without conditions in concurrent batches. Repeating it is harmless. Of several rows with one key it
+    /// writes the last, because DynamoDB refuses a batch with duplicates.
     pub(crate) async fn put_all(&self, items: Vec<Item>) -> Result<(), StoreError> {
         let part = |item: &Item, name: &str| string_of(item, name).unwrap_or_default().to_owned();
         let rows: HashMap<(String, String), Item> =
@@ -151,7 +151,7 @@ impl Store {
         self.write_all(puts).await
     }
 
-    /// Carries out unconditional writes, in batches side by side, until none is left over.
+    /// Executes unconditional writes in concurrent batches until DynamoDB leaves none unprocessed.
     pub(crate) async fn write_all(&self, writes: Vec<WriteRequest>) -> Result<(), StoreError> {
         use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -177,7 +177,7 @@ impl Store {
     }
 }
 
-/// The growing pause before what DynamoDB left over of a batch is asked for again.
+/// The growing pause before unprocessed parts of a batch are requested again.
 struct Pause(Duration);
 
 impl Default for Pause {

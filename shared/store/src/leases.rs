@@ -1,5 +1,5 @@
-//! Who serves a shard. A worker that holds the lease raises its beat; another takes it over when it was given back, or
-//! when the beat stood still for long enough on the other's own clock. Clocks of two machines are never compared.
+//! Leases of shards. The owner increments the heartbeat. Another worker acquires the lease if it was released, or if the
+//! heartbeat did not change for long enough on that worker's own clock. So clocks of two machines are never compared.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,26 +9,26 @@ use crate::{
     keys,
 };
 
-/// A shard's lease.
+/// The right to serve a shard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
     pub shard: u16,
-    /// The worker's own name; `None` once given back.
+    /// Name of the worker; `None` after a release.
     pub owner: Option<String>,
-    /// Raised by one whenever the owner changes.
+    /// Grows by one with each acquisition.
     pub epoch: u64,
-    /// Raised by one at every sign of life.
+    /// Grows by one with each heartbeat of the owner.
     #[serde(rename = "beat")]
     pub heartbeat: u64,
 }
 
 impl Store {
-    /// The lease as it stands; `None` before the first.
+    /// `None` if the lease was never acquired.
     pub async fn lease(&self, shard: u16) -> Result<Option<Lease>, StoreError> {
         self.get(&keys::shard(shard), keys::LEASE).await?.map(from_item).transpose()
     }
 
-    /// Takes the lease, `seen` being what was there: [`StoreError::Conflict`] when that has changed since.
+    /// Acquires the lease. `seen` is its last known state; [`StoreError::Conflict`] if that has changed.
     pub async fn acquire_lease(&self, shard: u16, owner: &str, seen: Option<&Lease>) -> Result<Lease, StoreError> {
         let epoch = seen.map_or(0, |lease| lease.epoch) + 1;
         let lease = Lease { shard, owner: Some(owner.to_owned()), epoch, heartbeat: 0 };
@@ -46,20 +46,20 @@ impl Store {
         };
         match put.send().await.map_err(StoreError::from_sdk) {
             Ok(_) => Ok(lease),
-            // A put whose answer was lost is sent again, and then finds itself there.
+            // The SDK repeats a put whose response was lost, and the second one finds the first.
             Err(StoreError::Conflict) if self.lease(shard).await?.as_ref() == Some(&lease) => Ok(lease),
             Err(error) => Err(error),
         }
     }
 
-    /// Raises the beat: [`StoreError::Conflict`] when the lease is somebody else's by now.
+    /// Increments the heartbeat. [`StoreError::Conflict`] if the lease has another owner.
     pub async fn write_heartbeat(&self, lease: &mut Lease) -> Result<(), StoreError> {
         self.change_lease(lease, "SET beat = beat + :one").await?;
         lease.heartbeat += 1;
         Ok(())
     }
 
-    /// Gives the lease back, so that another worker need not wait: [`StoreError::Conflict`] when it was lost already.
+    /// Releases the lease, so that another worker need not wait. [`StoreError::Conflict`] if it has another owner.
     pub async fn release_lease(&self, lease: &Lease) -> Result<(), StoreError> {
         self.change_lease(lease, "SET beat = beat + :one REMOVE #owner").await
     }

@@ -1,23 +1,29 @@
-//! The ledger: the one place that knows DynamoDB keys and expressions. AWS types stay inside.
+//! The ledger: the only crate that knows DynamoDB keys and expressions. Its interface has no AWS types except the client
+//! that it is created with.
 //!
-//! One table. Everything of an app lies in the partition `APP#<id>`:
+//! All rows are in one table. The partition `APP#<id>` holds an app:
 //!
-//! | sort key | row | module |
-//! |---|---|---|
-//! | `APP` | the app | `apps` |
-//! | `TOKEN` | its access token | `apps` |
-//! | `SESSION` | its session | `sessions` |
-//! | `BOOK`, `CONTACT#<puid>`, `MEMBERS#<group>`, `NAMES#<n>` | its contacts, and which user name is whose | `contacts` |
-//! | `LOG#<seq>` | the dense message log, cursors riding on it | `log` |
-//! | `MARK` | up to where the log is known to be delivered | `log` |
-//! | `PARK#<chat>`, `PARKED#<chat>#<seq>` | chats whose delivery failed, and what waits in them | `parking` |
-//! | `JOB#<id>` | what the worker is asked to do | `jobs` |
+//! | sort key | row |
+//! |---|---|
+//! | `APP` | the app |
+//! | `TOKEN` | its access token |
+//! | `SESSION` | its session |
+//! | `BOOK` | the version of its contact book |
+//! | `CONTACT#<puid>` | a contact |
+//! | `MEMBERS#<group>` | the members of a group |
+//! | `NAMES#<n>` | a part of the name table |
+//! | `LOG#<seq>` | a message; the last one of a batch has a checkpoint |
+//! | `MARK` | the watermark: every message up to it has been delivered |
+//! | `PARK#<chat>` | a parked chat |
+//! | `PARKED#<chat>#<seq>` | a message in the backlog of a parked chat |
+//! | `JOB#<id>` | a job |
 //!
-//! and everything of a shard in `SHARD#<n>`: `LEASE` (`leases`) and `APP#<id>`, which apps it serves.
-//! The sparse index `due` (`due_key`, `due_at` in milliseconds) holds what a sweep must look at: parked chats and jobs
-//! that should have ended.
+//! The partition `SHARD#<n>` holds a shard: its `LEASE`, and `APP#<id>` for each app that it serves.
 //!
-//! Every write that depends on what was read is conditional and says whether it applied.
+//! The sparse index `due` (`due_key`, and `due_at` in milliseconds) holds the rows that the sweep processes: parked
+//! chats, and jobs that should have ended.
+//!
+//! A write that depends on an earlier read is conditional, and its result says whether it applied.
 
 mod apps;
 mod contacts;

@@ -1,4 +1,4 @@
-//! The message log: dense, appended by one writer, in order.
+//! The message log. One writer appends messages in order, with sequence numbers without gaps.
 
 use std::ops::RangeInclusive;
 
@@ -22,24 +22,24 @@ use crate::{
     keys,
 };
 
-/// A place in WeChat's stream of messages. It rides on the last row of its batch: a row with a cursor says that
-/// everything up to it is in the log.
+/// A cursor with the login that it belongs to, stored on the last row of a batch. All messages up to the cursor are then
+/// in the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
-    /// Which login it belongs to; one of an earlier login is worthless.
+    /// The login of the cursor. A cursor of an earlier login is not valid.
     pub login_number: u64,
     #[serde(rename = "place")]
     pub cursor: Cursor,
 }
 
-/// A row with the cursor that rides on it.
+/// A message with the checkpoint on its row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     pub message: Message,
     pub checkpoint: Option<Checkpoint>,
 }
 
-/// What the dispatcher must know of a message, read in one round trip.
+/// The data for delivering a message. One request reads it.
 #[derive(Debug, Clone)]
 pub struct PendingDelivery {
     pub app: App,
@@ -49,7 +49,8 @@ pub struct PendingDelivery {
 }
 
 impl Store {
-    /// Appends one row; [`StoreError::Conflict`] when there is another row with this number: another writer is at work.
+    /// Appends a message. [`StoreError::Conflict`] if the sequence number belongs to another message: there is another
+    /// writer.
     pub async fn append(
         &self,
         app: &AppId,
@@ -67,56 +68,57 @@ impl Store {
         match put.send().await.map_err(StoreError::from_sdk) {
             Ok(_) => Ok(()),
             Err(StoreError::Conflict) => {
-                // A put whose answer was lost is sent again, and then finds itself there.
-                let there = self.get(&pk, &sk).await?.map(entry).transpose()?;
-                let ours = there.is_some_and(|row| row.message == *message && row.checkpoint.as_ref() == checkpoint);
-                if ours { Ok(()) } else { Err(StoreError::Conflict) }
+                // The SDK repeats a put whose response was lost, and the second one finds the first.
+                let stored = self.get(&pk, &sk).await?.map(entry).transpose()?;
+                let same = stored.is_some_and(|row| row.message == *message && row.checkpoint.as_ref() == checkpoint);
+                if same { Ok(()) } else { Err(StoreError::Conflict) }
             }
             Err(error) => Err(error),
         }
     }
 
-    /// Appends rows with successive numbers, in few steps; the cursor rides on the last. A step is done whole or not at
-    /// all. [`StoreError::Conflict`] when a number is taken, perhaps by these very rows: those before it are in the log
-    /// then. A row costs two write units in place of one, and all of a step together the time of one.
+    /// Appends messages with successive sequence numbers in as few transactions as possible. The last row gets the
+    /// checkpoint. [`StoreError::Conflict`] if a number is in use, perhaps by the same message; earlier transactions
+    /// have been applied then. A row in a transaction costs two write units instead of one, and a transaction takes the
+    /// time of one write.
     pub async fn append_all(
         &self,
         app: &AppId,
-        rows: &[Message],
+        messages: &[Message],
         checkpoint: Option<&Checkpoint>,
     ) -> Result<(), StoreError> {
-        let mut rest = rows;
+        let mut rest = messages;
         while !rest.is_empty() {
-            let (step, behind) = rest.split_at(step(rest));
-            let checkpoint = checkpoint.filter(|_| behind.is_empty());
-            match step {
-                [row] => self.append(app, row, checkpoint).await?,
-                _ => self.append_step(app, step, checkpoint).await?,
+            let (first, others) = rest.split_at(transaction_length(rest));
+            let checkpoint = checkpoint.filter(|_| others.is_empty());
+            match first {
+                [message] => self.append(app, message, checkpoint).await?,
+                _ => self.append_transaction(app, first, checkpoint).await?,
             }
-            rest = behind;
+            rest = others;
         }
         Ok(())
     }
 
-    async fn append_step(
+    async fn append_transaction(
         &self,
         app: &AppId,
-        rows: &[Message],
+        messages: &[Message],
         checkpoint: Option<&Checkpoint>,
     ) -> Result<(), StoreError> {
         let pk = keys::app(app);
         let put = |(number, message): (usize, &Message)| {
-            let checkpoint = checkpoint.filter(|_| number + 1 == rows.len());
+            let checkpoint = checkpoint.filter(|_| number + 1 == messages.len());
             let item = row(&pk, &keys::log(message.seq), message, checkpoint)?;
             let put = Put::builder().table_name(&self.table).set_item(Some(item));
             let put = put.condition_expression("attribute_not_exists(pk)").build().expect("table and item are given");
             Ok(TransactWriteItem::builder().put(put).build())
         };
-        self.transact(rows.iter().enumerate().map(put).collect::<Result<_, StoreError>>()?).await
+        self.transact(messages.iter().enumerate().map(put).collect::<Result<_, StoreError>>()?).await
     }
 
-    /// Appends what was sent for a job, and ends the job as sent: both or neither. [`StoreError::Conflict`] when there
-    /// is a row with this number, or the job has ended.
+    /// Appends the message that a job sent and ends the job as sent, in one transaction. [`StoreError::Conflict`] if the
+    /// sequence number is in use, or if the job has ended.
     pub async fn append_sent(
         &self,
         message: &Message,
@@ -127,17 +129,17 @@ impl Store {
         let item = row(&keys::app(&job.app), &keys::log(message.seq), message, Some(checkpoint))?;
         let put = Put::builder().table_name(&self.table).set_item(Some(item));
         let put = put.condition_expression("attribute_not_exists(pk)").build().expect("table and item are given");
-        let ending = self.ending(job, JobState::Sent { message_id: Some(message.id) }, at)?;
-        self.transact(vec![TransactWriteItem::builder().put(put).build(), ending]).await
+        let finish = self.finish_write(job, JobState::Sent { message_id: Some(message.id) }, at)?;
+        self.transact(vec![TransactWriteItem::builder().put(put).build(), finish]).await
     }
 
-    /// The newest rows, newest first.
+    /// The newest messages, newest first. At most `count`.
     pub async fn tail(&self, app: &AppId, count: i32) -> Result<Vec<Entry>, StoreError> {
         let query = self.query_prefix(&keys::app(app), keys::LOG).scan_index_forward(false);
         self.first(query, count).await?.into_iter().map(entry).collect()
     }
 
-    /// The number of the newest row; 0 for an empty log.
+    /// The newest sequence number; [`Seq::START`] for an empty log.
     pub async fn head(&self, app: &AppId) -> Result<Seq, StoreError> {
         let query = self.query_prefix(&keys::app(app), keys::LOG).scan_index_forward(false);
         let newest = self.first(query.projection_expression("seq"), 1).await?;
@@ -148,7 +150,7 @@ impl Store {
         self.get(&keys::app(app), &keys::log(seq)).await?.map(message_of).transpose()
     }
 
-    /// The rows of a range, oldest first.
+    /// The messages of a range, oldest first.
     pub async fn messages(&self, app: &AppId, range: RangeInclusive<Seq>) -> Result<Vec<Message>, StoreError> {
         if range.is_empty() {
             return Ok(Vec::new());
@@ -157,7 +159,7 @@ impl Store {
         items.into_iter().map(message_of).collect()
     }
 
-    /// A query over the rows of a range, which must not be empty.
+    /// A query for the messages of a range. DynamoDB refuses an empty range.
     pub(crate) fn query_log(
         &self,
         app: &AppId,
@@ -173,7 +175,8 @@ impl Store {
             .consistent_read(true)
     }
 
-    /// A message with its app and its chat's place among the parked; `None` when the app or the row is gone.
+    /// A message with its app, and the state of its chat if that is parked. `None` if the app or the message does not
+    /// exist.
     pub async fn pending_delivery(
         &self,
         app: &AppId,
@@ -190,7 +193,7 @@ impl Store {
         }))
     }
 
-    /// Notes that the callback took a message: `false` when it was noted before.
+    /// Marks a pending message as delivered. `false` if it was not pending.
     pub async fn mark_delivered(&self, app: &AppId, seq: Seq, at: Timestamp) -> Result<bool, StoreError> {
         let update = self
             .client
@@ -205,8 +208,8 @@ impl Store {
         applied(update.send().await.map(drop).map_err(StoreError::from_sdk))
     }
 
-    /// The rows after `seq` that wait for their delivery, oldest first, as number and chat. What is parked is
-    /// among them.
+    /// Pending messages after `after`, oldest first, as sequence number and chat. They include the backlogs of parked
+    /// chats.
     pub async fn undelivered(&self, app: &AppId, after: Seq) -> Result<Vec<(Seq, Puid)>, StoreError> {
         #[derive(Deserialize)]
         struct Row {
@@ -222,13 +225,13 @@ impl Store {
         rows.into_iter().map(|item| from_item::<Row>(item).map(|row| (row.seq, row.chat))).collect()
     }
 
-    /// Up to which row everything is delivered; 0 where nothing is known.
+    /// Every message up to the watermark has been delivered. [`Seq::START`] before the first one.
     pub async fn watermark(&self, app: &AppId) -> Result<Seq, StoreError> {
         let row = self.get(&keys::app(app), keys::MARK).await?;
         Ok(row.as_ref().and_then(|row| number_of(row, "seq")).map_or(Seq::START, Seq::new))
     }
 
-    /// Moves the mark.
+    /// Sets the watermark. The caller is the only writer and never moves it back.
     pub async fn advance_watermark(&self, app: &AppId, seq: Seq) -> Result<(), StoreError> {
         let mut item = keys::key(&keys::app(app), keys::MARK);
         item.insert("seq".into(), number(seq.get()));
@@ -236,20 +239,21 @@ impl Store {
     }
 }
 
-/// Rows of a step of [`Store::append_all`], and bytes of what they hold: DynamoDB takes 100 and 4 MB.
-const STEP: usize = 50;
-const STEP_BYTES: usize = 1_000_000;
+/// Rows in a transaction of [`Store::append_all`]; DynamoDB's limit is 100.
+const TRANSACTION_ROWS: usize = 50;
+/// Bytes of content in such a transaction; DynamoDB's limit is 4 MB.
+const TRANSACTION_BYTES: usize = 1_000_000;
 
-/// How many of the rows fit into a step; one at least.
-fn step(rows: &[Message]) -> usize {
-    let sizes = rows.iter().take(STEP).scan(0, |all, message| {
-        *all += serde_json::to_string(&message.content).map_or(STEP_BYTES, |content| content.len());
-        Some(*all)
+/// How many of the messages fit into one transaction; at least one.
+fn transaction_length(messages: &[Message]) -> usize {
+    let sizes = messages.iter().take(TRANSACTION_ROWS).scan(0, |total, message| {
+        *total += serde_json::to_string(&message.content).map_or(TRANSACTION_BYTES, |content| content.len());
+        Some(*total)
     });
-    sizes.take_while(|all| *all <= STEP_BYTES).count().max(1)
+    sizes.take_while(|total| *total <= TRANSACTION_BYTES).count().max(1)
 }
 
-/// When a row was last changed; left out while that is the time it was received, which makes a row smaller.
+/// When the row was last changed. Left out while it equals `receive_time`, so that rows stay small.
 const UPDATE_TIME: &str = "update_time";
 
 /// The attribute of a row that holds its checkpoint.
@@ -266,6 +270,7 @@ fn row(pk: &str, sk: &str, message: &Message, checkpoint: Option<&Checkpoint>) -
     Ok(item)
 }
 
+/// The message of a row.
 pub(crate) fn message_of(mut item: Item) -> Result<Message, StoreError> {
     if !item.contains_key(UPDATE_TIME)
         && let Some(received) = item.get("receive_time").cloned()
@@ -275,6 +280,7 @@ pub(crate) fn message_of(mut item: Item) -> Result<Message, StoreError> {
     from_item(item)
 }
 
+/// The message and the checkpoint of a row.
 fn entry(mut item: Item) -> Result<Entry, StoreError> {
     let checkpoint = item.remove(CHECKPOINT).map(serde_dynamo::from_attribute_value).transpose();
     let checkpoint = checkpoint.map_err(|error: serde_dynamo::Error| {

@@ -1,6 +1,6 @@
-//! Chats whose delivery has failed. A chat has one row, `PARK#<chat>`, which is in the `due` index, and one row for
-//! each message that waits in it. Both are changed in one transaction, so that a message is never left behind in a chat
-//! that is no longer parked.
+//! Parked chats: a delivery failed, so the chat's messages wait for the sweep. A parked chat has a row in the index `due`,
+//! and each message of its backlog has a row. Transactions change both, so that no message stays in the backlog of a
+//! chat that is no longer parked.
 
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
 use domain::{
@@ -18,14 +18,14 @@ use crate::{
     keys,
 };
 
-/// Counts the messages ever added to a parked chat, so that removing its place notices one that came meanwhile.
+/// Counts the messages added to a parked chat, so that [`Store::unpark`] notices one that is added meanwhile.
 const ADDED: &str = "added";
-/// Chats that are woken side by side.
-const WAKES_AT_ONCE: usize = 8;
+/// Concurrent updates of [`Store::wake_parked`].
+const CONCURRENT_WAKES: usize = 8;
 
 impl Store {
-    /// Parks a chat with the message that failed. Where the chat is parked already, the message is added to it.
-    /// Nothing happens where the app is gone.
+    /// Parks a chat with the message whose delivery failed. If the chat is parked already, adds the message to its
+    /// backlog. Does nothing if the app does not exist.
     pub async fn park(&self, app: &AppId, shard: u16, parked: &Parked) -> Result<(), StoreError> {
         let pk = keys::app(app);
         let mut item = to_item(&pk, &keys::park(&parked.chat), parked)?;
@@ -35,15 +35,15 @@ impl Store {
         let head = Put::builder().table_name(&self.table).set_item(Some(item));
         let head = head.condition_expression("attribute_not_exists(pk)").build().expect("table and item are given");
         let head = TransactWriteItem::builder().put(head).build();
-        // The hint goes first and by itself: when a callback dies, every chat of the app sets it at once, and
-        // transactions that meet on a row cancel each other.
-        if !self.hint(&pk, "SET parked = :true").await? {
+        // The app's flag is set outside the transaction: when a callback fails, all chats of the app set it at once, and
+        // transactions on the same row would cancel each other.
+        if !self.set_parked_flag(&pk, "SET parked = :true").await? {
             return Ok(());
         }
         loop {
-            let waiting = self.waiting(&pk, &parked.chat, parked.last_seq);
+            let waiting = self.backlog_write(&pk, &parked.chat, parked.last_seq);
             match self.transact(vec![head.clone(), waiting]).await {
-                // Unparked between the two: then it can be parked anew.
+                // The chat was unparked between the two writes, so it can be parked again.
                 Err(StoreError::Conflict) if !self.park_behind(app, &parked.chat, parked.last_seq).await? => {}
                 Err(StoreError::Conflict) => return Ok(()),
                 other => return other,
@@ -51,7 +51,7 @@ impl Store {
         }
     }
 
-    /// Adds a message to a parked chat: `false` when the chat is not parked (any more).
+    /// Adds a message to the backlog of a parked chat. `false` if the chat is not parked.
     pub async fn park_behind(&self, app: &AppId, chat: &Puid, seq: Seq) -> Result<bool, StoreError> {
         let pk = keys::app(app);
         let head = Update::builder()
@@ -63,11 +63,11 @@ impl Store {
             .expression_attribute_values(":one", number(1));
         let head = head.build().expect("table, key and update are given");
         let head = TransactWriteItem::builder().update(head).build();
-        applied(self.transact(vec![head, self.waiting(&pk, chat, seq)]).await)
+        applied(self.transact(vec![head, self.backlog_write(&pk, chat, seq)]).await)
     }
 
-    /// Sets or removes the app's mark that some chat is parked: `false` when the app is gone.
-    async fn hint(&self, pk: &str, change: &str) -> Result<bool, StoreError> {
+    /// Sets or removes [`domain::app::App::parked`]. `false` if the app does not exist.
+    async fn set_parked_flag(&self, pk: &str, change: &str) -> Result<bool, StoreError> {
         let update = self.client.update_item().table_name(&self.table).set_key(Some(keys::key(pk, keys::APP)));
         let mut update = update.condition_expression("attribute_exists(pk)").update_expression(change);
         if change.contains(":true") {
@@ -76,19 +76,19 @@ impl Store {
         applied(update.send().await.map(drop).map_err(StoreError::from_sdk))
     }
 
-    fn waiting(&self, pk: &str, chat: &Puid, seq: Seq) -> TransactWriteItem {
+    fn backlog_write(&self, pk: &str, chat: &Puid, seq: Seq) -> TransactWriteItem {
         let mut item = keys::key(pk, &keys::parked(chat, seq));
         item.insert("seq".into(), number(seq.get()));
         let put = Put::builder().table_name(&self.table).set_item(Some(item)).build();
         TransactWriteItem::builder().put(put.expect("table and item are given")).build()
     }
 
-    /// Parked chats of a shard that are due, the longest first. At most `limit`.
+    /// Parked chats of a shard that are due, the earliest first. At most `limit`.
     pub async fn due_chats(&self, shard: u16, now: Timestamp, limit: i32) -> Result<Vec<Due<Puid>>, StoreError> {
         self.due(keys::due_parked(shard), keys::PARK, |chat| Puid::new(chat), now, Some(limit)).await
     }
 
-    /// Takes a due chat for one sweep, until `until`: `None` when another sweep has it, or it is no longer parked.
+    /// Claims a due chat for a sweep until `until`. `None` if another sweep has claimed it, or it is no longer parked.
     pub async fn claim_chat(&self, due: &Due<Puid>, until: Timestamp) -> Result<Option<Parked>, StoreError> {
         let (pk, sk) = (keys::app(&due.app), keys::park(&due.id));
         if !self.move_due(&pk, &sk, due.at, until).await? {
@@ -97,13 +97,13 @@ impl Store {
         self.get(&pk, &sk).await?.map(from_item).transpose()
     }
 
-    /// What waits in a parked chat, oldest first. At most `limit` numbers.
+    /// The backlog of a parked chat, oldest first. At most `limit` messages.
     pub async fn waiting_in(&self, app: &AppId, chat: &Puid, limit: i32) -> Result<Vec<Seq>, StoreError> {
         let rows = self.first(self.query_prefix(&keys::app(app), &keys::parked_of(chat)), limit).await?;
         Ok(rows.iter().filter_map(|row| number_of(row, "seq")).map(Seq::new).collect())
     }
 
-    /// Takes a message off its parked chat, after it was delivered.
+    /// Removes a delivered message from the backlog of its chat.
     pub async fn remove_waiting(&self, app: &AppId, chat: &Puid, seq: Seq) -> Result<(), StoreError> {
         self.client
             .delete_item()
@@ -115,16 +115,16 @@ impl Store {
         Ok(())
     }
 
-    /// Ends a chat's parking: `false` when a message waits in it, perhaps one added since `parked` was read. `true`
-    /// too when it was not parked any more.
+    /// Unparks a chat. `false` if its backlog is not empty, perhaps because a message was added meanwhile. `true` if it
+    /// was not parked.
     pub async fn unpark(&self, app: &AppId, parked: &Parked) -> Result<bool, StoreError> {
         let (pk, sk) = (keys::app(app), keys::park(&parked.chat));
         let Some(head) = self.get(&pk, &sk).await? else { return Ok(true) };
         if !self.waiting_in(app, &parked.chat, 1).await?.is_empty() {
             return Ok(false);
         }
-        // What is added after the head was read changes the count. A transaction, though of one write, because it may
-        // be repeated without meeting its own traces.
+        // A message that is added after this read changes the count. A transaction, although it is one write: DynamoDB
+        // recognises its repetition, which would otherwise find no row.
         let delete = Delete::builder()
             .table_name(&self.table)
             .set_key(Some(keys::key(&pk, &sk)))
@@ -135,7 +135,7 @@ impl Store {
         applied(self.transact(vec![TransactWriteItem::builder().delete(delete).build()]).await)
     }
 
-    /// Sets the time of a parked chat's next attempt after another failure, and counts it.
+    /// Writes the number of attempts, the time of the next one and the last error of a parked chat.
     pub async fn postpone_chat(&self, app: &AppId, parked: &Parked) -> Result<(), StoreError> {
         let update = self
             .client
@@ -157,22 +157,22 @@ impl Store {
         rows.into_iter().map(from_item).collect()
     }
 
-    /// Makes every parked chat of an app due at `now`: its callback has just answered. The hint on the app stays until
-    /// nothing is parked any more; should a chat be parked in the instant it is taken away, that chat comes due by its
-    /// own schedule. A chat that a sweep has claimed is left alone, as is one that is due anyway.
+    /// Makes all parked chats of an app due at `now`, because its callback works again. Skips chats that are due or that a
+    /// sweep has claimed. Removes the app's flag if no chat is parked; a chat that is parked at the same moment comes
+    /// due by its own schedule.
     pub async fn wake_parked(&self, app: &AppId, now: Timestamp) -> Result<(), StoreError> {
         use futures_util::{StreamExt, TryStreamExt, stream};
 
         let pk = keys::app(app);
         let rows = self.collect(self.query_prefix(&pk, keys::PARK)).await?;
         if rows.is_empty() {
-            return self.hint(&pk, "REMOVE parked").await.map(drop);
+            return self.set_parked_flag(&pk, "REMOVE parked").await.map(drop);
         }
         let mut sleeping = Vec::new();
         for row in rows {
             let due_at = due_at(&row);
             let chat: Parked = from_item(row)?;
-            // A sweep that claims a chat moves its place in the index, and not the time that is written beside it.
+            // A claim changes `due_at` in the index and not `due`, so they differ for a claimed chat.
             if due_at == Some(millis(chat.due)) && chat.due > now {
                 sleeping.push((keys::park(&chat.chat), millis(chat.due)));
             }
@@ -181,6 +181,6 @@ impl Store {
             let pk = &pk;
             async move { self.move_due(pk, &sk, scheduled, now).await.map(drop) }
         };
-        stream::iter(sleeping).map(Ok).try_for_each_concurrent(WAKES_AT_ONCE, wake).await
+        stream::iter(sleeping).map(Ok).try_for_each_concurrent(CONCURRENT_WAKES, wake).await
     }
 }

@@ -1,5 +1,4 @@
-//! An app's session. The worker that holds the app's shard is its only writer; the lease's epoch fences out an older
-//! one.
+//! Sessions. Only the owner of the shard's lease writes them; the epoch fences out former owners.
 
 use domain::{id::AppId, session::Session};
 
@@ -10,12 +9,12 @@ use crate::{
 };
 
 impl Store {
-    /// The session; `None` before the first login.
+    /// `None` before the app's first login.
     pub async fn session(&self, app: &AppId) -> Result<Option<Session>, StoreError> {
         self.get(&keys::app(app), keys::SESSION).await?.map(from_item).transpose()
     }
 
-    /// Writes the session; [`StoreError::Conflict`] when a worker with a newer lease has written it.
+    /// Writes the session. [`StoreError::Conflict`] if a worker with a newer lease has written it.
     pub async fn put_session(&self, app: &AppId, session: &Session, lease: &Lease) -> Result<(), StoreError> {
         let mut item = to_item(&keys::app(app), keys::SESSION, session)?;
         item.insert("epoch".into(), number(lease.epoch));

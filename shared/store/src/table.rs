@@ -1,4 +1,4 @@
-//! The table itself.
+//! Creating the table.
 
 use aws_sdk_dynamodb::{
     error::ProvideErrorMetadata,
@@ -10,18 +10,18 @@ use aws_sdk_dynamodb::{
 
 use crate::{Store, StoreError};
 
-/// What a table is made with. Kinds and projections are DynamoDB's own words (`S`, `KEYS_ONLY`).
+/// Definition of a table. Types and projections have DynamoDB's names (`S`, `KEYS_ONLY`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableSpec {
-    /// Attributes that keys are made of, with their kinds.
+    /// Attributes of the keys, with their types.
     pub attributes: Vec<(String, String)>,
     pub key: KeySpec,
     pub indexes: Vec<IndexSpec>,
-    /// The attribute that holds the second after which a row may be removed.
+    /// The time-to-live attribute: seconds since the epoch.
     pub expires: String,
 }
 
-/// Names of attributes.
+/// Names of the key attributes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeySpec {
     pub hash: String,
@@ -54,7 +54,7 @@ fn index(index: &IndexSpec) -> GlobalSecondaryIndex {
 }
 
 impl Store {
-    /// Makes the table, with its indexes and time-to-live, unless it is there.
+    /// Creates the table with its indexes and time-to-live, if it does not exist.
     pub async fn create_table(&self, spec: &TableSpec) -> Result<(), StoreError> {
         let indexes: Vec<_> = spec.indexes.iter().map(index).collect();
         let created = self
@@ -74,9 +74,9 @@ impl Store {
     }
 
     async fn enable_expiry(&self, attribute: &str) -> Result<(), StoreError> {
-        let there = self.client.describe_time_to_live().table_name(&self.table).send().await;
-        let there = there.map_err(StoreError::from_sdk)?.time_to_live_description;
-        if there.and_then(|there| there.attribute_name).as_deref() == Some(attribute) {
+        let described = self.client.describe_time_to_live().table_name(&self.table).send().await;
+        let current = described.map_err(StoreError::from_sdk)?.time_to_live_description;
+        if current.and_then(|current| current.attribute_name).as_deref() == Some(attribute) {
             return Ok(());
         }
         let ttl = TimeToLiveSpecification::builder().attribute_name(attribute).enabled(true).build();

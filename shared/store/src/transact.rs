@@ -1,4 +1,4 @@
-//! Several writes as one.
+//! Transactions.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 
@@ -8,9 +8,8 @@ use crate::{
 };
 
 impl Store {
-    /// Carries out all of the writes or none; [`StoreError::Conflict`] when a condition does not hold. The SDK gives
-    /// each call a token, by which DynamoDB knows its repetition: one whose answer was lost is not done twice, and does
-    /// not meet its own traces.
+    /// Applies all writes or none. [`StoreError::Conflict`] if a condition fails. The SDK sends an idempotency token, so
+    /// that DynamoDB recognises the repetition of a request whose response was lost.
     pub(crate) async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<(), StoreError> {
         let result = self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
         let Err(error) = result else { return Ok(()) };

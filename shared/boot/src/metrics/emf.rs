@@ -1,4 +1,4 @@
-//! CloudWatch's embedded metric format: metrics as log lines, of which CloudWatch makes metrics.
+//! CloudWatch's embedded metric format: log lines that CloudWatch converts to metrics.
 //!
 //! Source: *Specification: Embedded metric format* of the Amazon CloudWatch user guide.
 
@@ -15,14 +15,14 @@ use serde_json::{Map, Value, json};
 
 use super::HISTOGRAMS;
 
-/// What CloudWatch lists the metrics under.
+/// Namespace of the metrics in CloudWatch.
 pub const NAMESPACE: &str = "WechatRelay";
-/// The dimension of everything: which deployment it is.
+/// Dimension of all metrics: the name of the deployment.
 const STACK: &str = "Stack";
-/// Values that a document may have of one metric.
-const VALUES: usize = 100;
+/// Maximum number of values of a metric in a document.
+const MAX_VALUES: usize = 100;
 
-/// Keeps metrics until they are written; cheap to clone.
+/// Collects metrics until they are written; cheap to clone.
 #[derive(Clone)]
 pub struct Emf {
     registry: Arc<Registry<Key, AtomicStorage>>,
@@ -30,27 +30,27 @@ pub struct Emf {
 }
 
 impl Emf {
-    /// `stack` is the deployment's name.
+    /// `stack` is the name of the deployment.
     pub fn new(stack: Option<String>) -> Self {
         Self { registry: Arc::new(Registry::atomic()), stack }
     }
 
-    /// As the environment names the deployment: `STACK_NAME`.
+    /// Reads the name of the deployment from `STACK_NAME`.
     pub fn from_env() -> Self {
         Self::new(crate::optional("STACK_NAME"))
     }
 
-    /// Makes it the process's recorder. A second call in one process changes nothing.
+    /// Installs it as the recorder of the process. A second call changes nothing.
     pub fn install(&self) {
         drop(metrics::set_global_recorder(self.clone()));
     }
 
-    /// Writes what has come together since the last time, a line a document; CloudWatch reads standard output. Gauges
-    /// stay.
+    /// Writes the metrics since the last call, one document on a line, and resets counters and histograms. CloudWatch
+    /// reads standard output.
     pub fn write(&self, now: Timestamp, out: &mut impl Write) {
-        // In one step, so that nothing gets in between.
+        // One write, so that other output cannot split the lines.
         if let Err(error) = out.write_all(self.take(now).as_bytes()) {
-            tracing::warn!(%error, "metrics cannot be written");
+            tracing::warn!(%error, "metrics write failed");
         }
     }
 
@@ -68,7 +68,7 @@ impl Emf {
         });
         self.registry.visit_histograms(|key, histogram| {
             let mut values = Vec::new();
-            histogram.clear_with(|some| values.extend_from_slice(some));
+            histogram.clear_with(|block| values.extend_from_slice(block));
             if !values.is_empty() {
                 groups.of(key).many.insert(key.name().to_owned(), values);
             }
@@ -100,7 +100,7 @@ impl Emf {
     }
 }
 
-/// By labels, which become dimensions.
+/// Metrics by labels. The labels become dimensions.
 #[derive(Default)]
 struct Groups(BTreeMap<Vec<Label>, Group>);
 
@@ -110,7 +110,7 @@ impl Groups {
     }
 }
 
-/// What is written under the same dimensions.
+/// Metrics with the same dimensions.
 #[derive(Default)]
 struct Group {
     /// Counters and gauges.
@@ -120,25 +120,25 @@ struct Group {
 }
 
 impl Group {
-    /// As many documents as the longest histogram takes.
+    /// Splits the metrics into documents, as many as the longest histogram needs.
     fn documents(self) -> Vec<Map<String, Value>> {
         let mut documents = Vec::new();
         if !self.single.is_empty() {
             documents.push(self.single);
         }
         for (name, values) in self.many {
-            for (number, some) in values.chunks(VALUES).enumerate() {
+            for (number, chunk) in values.chunks(MAX_VALUES).enumerate() {
                 if number == documents.len() {
                     documents.push(Map::new());
                 }
-                documents[number].insert(name.clone(), some.into());
+                documents[number].insert(name.clone(), chunk.into());
             }
         }
         documents
     }
 }
 
-/// CloudWatch's word for a metric's unit.
+/// CloudWatch's name of a metric's unit.
 fn unit(name: &str) -> &'static str {
     match HISTOGRAMS.iter().find(|histogram| histogram.name == name).map(|histogram| histogram.unit) {
         Some(Unit::Milliseconds) => "Milliseconds",
@@ -223,12 +223,12 @@ mod tests {
         ];
         assert_eq!(documents(&emf), expected);
         let rest = documents(&emf);
-        assert_eq!((rest.len(), &rest[0]["sessions_online"]), (1, &json!(5.0)), "what is so many now still is");
+        assert_eq!((rest.len(), &rest[0]["sessions_online"]), (1, &json!(5.0)), "a gauge keeps its value");
         assert_eq!(rest[0]["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap().len(), 1);
     }
 
     #[test]
-    fn more_values_than_a_document_takes_go_into_further_ones() {
+    fn values_beyond_the_limit_go_into_further_documents() {
         let emf = Emf::new(None);
         metrics::with_local_recorder(&emf, || {
             DELIVERIES.add(250);
@@ -236,12 +236,12 @@ mod tests {
                 DELIVERY_LATENCY.record(f64::from(n));
             }
         });
-        let told = documents(&emf);
-        let lengths: Vec<_> = told.iter().map(|one| one["delivery_latency_ms"].as_array().unwrap().len()).collect();
+        let written = documents(&emf);
+        let lengths: Vec<_> = written.iter().map(|one| one["delivery_latency_ms"].as_array().unwrap().len()).collect();
         assert_eq!(lengths, [100, 100, 50]);
-        let counts: Vec<_> = told.iter().filter_map(|one| one["deliveries"].as_u64()).collect();
-        assert_eq!(counts, [250], "a counter is told once");
-        assert_eq!(told[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([[]]));
-        assert!(documents(&emf).is_empty(), "nothing new is nothing to write");
+        let counts: Vec<_> = written.iter().filter_map(|one| one["deliveries"].as_u64()).collect();
+        assert_eq!(counts, [250], "a counter is written once");
+        assert_eq!(written[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([[]]));
+        assert!(documents(&emf).is_empty(), "no new values, so no document");
     }
 }

@@ -1,19 +1,18 @@
-//! What is measured, and under which names. A metric has one name everywhere: in CloudWatch (namespace `WechatRelay`,
-//! dimension `Stack`) and as Prometheus text.
+//! The metrics. A metric has the same name in CloudWatch (namespace `WechatRelay`, dimension `Stack`) and in the
+//! Prometheus text.
 //!
-//! Recording costs next to nothing in a process without a recorder: the functions that have nothing to measure install
-//! none, and neither does `local`.
+//! Recording is nearly free in a process without a recorder. The endpoints and `local` install none.
 
 mod emf;
 
 pub use emf::{Emf, NAMESPACE};
 use metrics::{Recorder, Unit};
 
-/// Something that is counted.
+/// A count of events.
 #[derive(Debug, Clone, Copy)]
 pub struct Counter {
     pub name: &'static str,
-    pub what: &'static str,
+    pub help: &'static str,
 }
 
 impl Counter {
@@ -22,11 +21,11 @@ impl Counter {
     }
 }
 
-/// Something that is so many now.
+/// A current number.
 #[derive(Debug, Clone, Copy)]
 pub struct Gauge {
     pub name: &'static str,
-    pub what: &'static str,
+    pub help: &'static str,
 }
 
 impl Gauge {
@@ -35,13 +34,13 @@ impl Gauge {
     }
 }
 
-/// Something of which every value counts.
+/// A distribution of values.
 #[derive(Debug, Clone, Copy)]
 pub struct Histogram {
     pub name: &'static str,
     pub unit: Unit,
-    pub what: &'static str,
-    /// Where Prometheus draws its lines.
+    pub help: &'static str,
+    /// Upper bounds of the buckets in the Prometheus text.
     pub buckets: &'static [f64],
 }
 
@@ -56,32 +55,33 @@ impl Histogram {
     }
 }
 
-pub const MESSAGES_IN: Counter = Counter { name: "messages_in", what: "Messages to the account that went into a log" };
-pub const MESSAGES_OUT: Counter = Counter { name: "messages_out", what: "Messages sent, as far as WeChat has said so" };
-pub const SENDS_FAILED: Counter = Counter { name: "sends_failed", what: "Messages given up before they were sent" };
-pub const DELIVERIES: Counter = Counter { name: "deliveries", what: "Messages that a callback has taken" };
-pub const DELIVERY_ATTEMPTS: Counter = Counter { name: "delivery_attempts", what: "Requests to callbacks" };
+pub const MESSAGES_IN: Counter = Counter { name: "messages_in", help: "Messages to the account that went into a log" };
+pub const MESSAGES_OUT: Counter = Counter { name: "messages_out", help: "Messages sent and acknowledged by WeChat" };
+pub const SENDS_FAILED: Counter = Counter { name: "sends_failed", help: "Messages that could not be sent" };
+pub const DELIVERIES: Counter = Counter { name: "deliveries", help: "Messages that a callback accepted" };
+pub const DELIVERY_ATTEMPTS: Counter = Counter { name: "delivery_attempts", help: "Requests to callbacks" };
 pub const DELIVERY_FAILURES: Counter =
-    Counter { name: "delivery_failures", what: "Requests to callbacks that were not answered with 2xx" };
-pub const PARKED: Counter = Counter { name: "parked", what: "Messages put aside for a later attempt" };
-pub const SESSIONS_ENDED: Counter = Counter { name: "sessions_ended", what: "Sessions that WeChat has ended" };
+    Counter { name: "delivery_failures", help: "Requests to callbacks that were not answered with 2xx" };
+pub const PARKED: Counter = Counter { name: "parked", help: "Messages parked for a later attempt" };
+pub const SESSIONS_ENDED: Counter = Counter { name: "sessions_ended", help: "Sessions that WeChat ended" };
 
-pub const SESSIONS_ONLINE: Gauge = Gauge { name: "sessions_online", what: "Sessions that are online" };
-pub const SESSIONS_LOGGING_IN: Gauge =
-    Gauge { name: "sessions_logging_in", what: "Sessions whose login waits for the phone or is being opened" };
-pub const SESSIONS_OFFLINE: Gauge =
-    Gauge { name: "sessions_offline", what: "Sessions that were begun once and are neither online nor logging in" };
+pub const SESSIONS_ONLINE: Gauge = Gauge { name: "sessions_online", help: "Sessions that are online" };
+pub const SESSIONS_LOGGING_IN: Gauge = Gauge { name: "sessions_logging_in", help: "Sessions with a login under way" };
+pub const SESSIONS_OFFLINE: Gauge = Gauge {
+    name: "sessions_offline",
+    help: "Sessions that logged in before and are now neither online nor logging in",
+};
 
 pub const DELIVERY_LATENCY: Histogram = Histogram {
     name: "delivery_latency_ms",
     unit: Unit::Milliseconds,
-    what: "From receiving a message to the callback's 2xx",
+    help: "Time from receiving a message to the callback's 2xx",
     buckets: &[5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1e3, 2.5e3, 5e3, 1e4, 3e4, 6e4, 3e5, 3.6e6],
 };
 pub const QUEUE_AGE: Histogram = Histogram {
     name: "queue_age_seconds",
     unit: Unit::Seconds,
-    what: "How long an envelope has waited in its queue (label queue: inbound or commands)",
+    help: "Time that an envelope waited in its queue (label queue: inbound or commands)",
     buckets: &[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1_800.0],
 };
 
@@ -90,15 +90,15 @@ pub const COUNTERS: [Counter; 8] =
 pub const GAUGES: [Gauge; 3] = [SESSIONS_ONLINE, SESSIONS_LOGGING_IN, SESSIONS_OFFLINE];
 pub const HISTOGRAMS: [Histogram; 2] = [DELIVERY_LATENCY, QUEUE_AGE];
 
-/// Tells a recorder what everything is.
+/// Describes all metrics to a recorder.
 pub fn describe(recorder: &dyn Recorder) {
-    for Counter { name, what } in COUNTERS {
-        recorder.describe_counter(name.into(), Some(Unit::Count), what.into());
+    for Counter { name, help } in COUNTERS {
+        recorder.describe_counter(name.into(), Some(Unit::Count), help.into());
     }
-    for Gauge { name, what } in GAUGES {
-        recorder.describe_gauge(name.into(), Some(Unit::Count), what.into());
+    for Gauge { name, help } in GAUGES {
+        recorder.describe_gauge(name.into(), Some(Unit::Count), help.into());
     }
-    for Histogram { name, unit, what, .. } in HISTOGRAMS {
-        recorder.describe_histogram(name.into(), Some(unit), what.into());
+    for Histogram { name, unit, help, .. } in HISTOGRAMS {
+        recorder.describe_histogram(name.into(), Some(unit), help.into());
     }
 }

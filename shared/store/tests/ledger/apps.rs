@@ -1,4 +1,4 @@
-//! Apps, who calls, bindings, access tokens.
+//! Apps, callers, bindings and access tokens.
 
 use domain::{
     app::{AccessToken, Binding},
@@ -13,11 +13,11 @@ fn binding(uin: u64) -> Binding {
 }
 
 #[tokio::test]
-async fn an_app_is_made_once_and_found_by_id_and_shard() {
+async fn an_app_is_created_once_and_found_by_id_and_shard() {
     let ledger = Ledger::start().await;
     let app = ledger.app().await;
     assert_eq!(ledger.store.app(&app.id).await.unwrap(), Some(app.clone()));
-    assert_eq!(ledger.store.app(&app_id("nobody")).await.unwrap(), None);
+    assert_eq!(ledger.store.app(&app_id("unknown")).await.unwrap(), None);
     assert!(is_conflict(&ledger.store.create_app(&app).await));
     let other = ledger.app().await;
     let mut ids = vec![app.id, other.id];
@@ -27,15 +27,15 @@ async fn an_app_is_made_once_and_found_by_id_and_shard() {
 }
 
 #[tokio::test]
-async fn making_the_table_again_changes_nothing() {
+async fn creating_the_table_again_changes_nothing() {
     let ledger = Ledger::start().await;
     let app = ledger.app().await;
-    ledger.make_table().await;
+    ledger.create_table().await;
     assert_eq!(ledger.store.app(&app.id).await.unwrap(), Some(app));
 }
 
 #[tokio::test]
-async fn a_change_touches_what_it_names() {
+async fn a_change_changes_only_the_named_fields() {
     let ledger = Ledger::start().await;
     let mut app = ledger.app().await;
     let sealed = ledger.sealed("new");
@@ -63,7 +63,7 @@ async fn a_change_touches_what_it_names() {
 }
 
 #[tokio::test]
-async fn everything_can_change_at_once_but_not_of_an_unknown_app() {
+async fn all_fields_can_change_at_once_but_an_unknown_app_cannot() {
     let ledger = Ledger::start().await;
     let app = ledger.app().await;
     let change = AppChange {
@@ -75,12 +75,12 @@ async fn everything_can_change_at_once_but_not_of_an_unknown_app() {
     };
     let changed = ledger.store.update_app(&app.id, &change, at(9)).await.unwrap().unwrap();
     assert_eq!((changed.name.as_str(), changed.callback, changed.secret_hash.as_str()), ("n", None, "h"));
-    assert_eq!(ledger.store.update_app(&app_id("nobody"), &change, at(9)).await.unwrap(), None);
-    assert_eq!(ledger.store.app(&app_id("nobody")).await.unwrap(), None);
+    assert_eq!(ledger.store.update_app(&app_id("unknown"), &change, at(9)).await.unwrap(), None);
+    assert_eq!(ledger.store.app(&app_id("unknown")).await.unwrap(), None);
 }
 
 #[tokio::test]
-async fn an_app_belongs_to_the_first_account_until_it_is_unbound() {
+async fn an_app_stays_bound_to_the_first_account_until_it_is_unbound() {
     let ledger = Ledger::start().await;
     let app = ledger.app().await;
     let store = &ledger.store;
@@ -91,12 +91,12 @@ async fn an_app_belongs_to_the_first_account_until_it_is_unbound() {
     assert!(store.unbind(&app.id).await.unwrap());
     assert_eq!(store.app(&app.id).await.unwrap().unwrap().bound, None);
     assert!(store.bind(&app.id, &binding(2)).await.unwrap());
-    assert!(!store.bind(&app_id("nobody"), &binding(1)).await.unwrap());
-    assert!(!store.unbind(&app_id("nobody")).await.unwrap());
+    assert!(!store.bind(&app_id("unknown"), &binding(1)).await.unwrap());
+    assert!(!store.unbind(&app_id("unknown")).await.unwrap());
 }
 
 #[tokio::test]
-async fn a_caller_is_the_app_its_token_and_the_books_version() {
+async fn a_caller_has_the_app_its_token_and_the_version_of_the_book() {
     let ledger = Ledger::start().await;
     let app = ledger.app().await;
     let store = &ledger.store;
@@ -110,13 +110,13 @@ async fn a_caller_is_the_app_its_token_and_the_books_version() {
     store.bump_book_version(&app.id).await.unwrap();
     let caller = store.caller(&app.id).await.unwrap().unwrap();
     assert_eq!((caller.token.as_ref(), caller.book_version), (tokens.last(), 2));
-    assert!(store.caller(&app_id("nobody")).await.unwrap().is_none());
+    assert!(store.caller(&app_id("unknown")).await.unwrap().is_none());
     let row = ledger.item(&format!("APP#{}", app.id), "TOKEN").await.unwrap();
     assert_eq!(row["ttl"].as_n().unwrap(), &at(7_200).as_second().to_string());
 }
 
 #[tokio::test]
-async fn nothing_is_left_of_a_deleted_app() {
+async fn deleting_an_app_deletes_all_its_rows() {
     let ledger = Ledger::start().await;
     let (app, other) = (ledger.app().await, ledger.app().await);
     let (store, pk) = (&ledger.store, format!("APP#{}", app.id));
@@ -131,16 +131,16 @@ async fn nothing_is_left_of_a_deleted_app() {
 }
 
 #[tokio::test]
-async fn a_removal_that_broke_off_can_be_finished() {
+async fn an_interrupted_deletion_can_be_completed() {
     let ledger = Ledger::start().await;
-    // What is there when a removal broke off after its first step.
+    // The state after the first step of a deletion.
     append(&ledger.store, &[message(1, "x"), message(2, "y")]).await;
     assert!(ledger.store.delete_app(&APP).await.unwrap());
     assert_eq!(ledger.count(&format!("APP#{}", *APP)).await, 0);
 }
 
 #[tokio::test]
-async fn an_app_that_cannot_be_read_is_told() {
+async fn an_unreadable_app_is_reported() {
     let ledger = Ledger::start().await;
     let app = ledger.app().await;
     let pk = format!("APP#{}", app.id);

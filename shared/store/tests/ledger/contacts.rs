@@ -23,20 +23,20 @@ fn sorted(mut contacts: Vec<Contact>) -> Vec<Contact> {
 }
 
 #[tokio::test]
-async fn contacts_come_back_as_they_were_put() {
+async fn contacts_are_read_as_they_were_written() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
     let all: Vec<Contact> = (0..130).map(|number| contact(&format!("{number:08x}"))).collect();
     store.put_contacts(&APP, &all).await.unwrap();
     assert_eq!(sorted(store.contacts(&APP).await.unwrap()), all);
     assert_eq!(store.contact(&APP, &all[7].puid).await.unwrap().as_ref(), Some(&all[7]));
-    assert_eq!(store.contact(&APP, &puid("nobody")).await.unwrap(), None);
+    assert_eq!(store.contact(&APP, &puid("unknown0")).await.unwrap(), None);
     assert!(store.contacts(&app_id("another")).await.unwrap().is_empty());
     store.put_contacts(&APP, &[]).await.unwrap();
 }
 
 #[tokio::test]
-async fn of_one_contact_put_twice_the_last_counts() {
+async fn the_last_of_two_writes_of_a_contact_applies() {
     let ledger = Ledger::start().await;
     let old = contact("00000001");
     let new = Contact { present: false, remark_name: None, update_time: at(9), ..old.clone() };
@@ -46,7 +46,7 @@ async fn of_one_contact_put_twice_the_last_counts() {
 }
 
 #[tokio::test]
-async fn a_group_keeps_its_members() {
+async fn members_are_read_as_they_were_written() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
     let member = |name: &str| Member { contact: contact(name), display_name: Some("群名片".into()) };
@@ -86,7 +86,7 @@ async fn the_largest_group_fits_into_a_row() {
 }
 
 #[tokio::test]
-async fn what_is_not_told_of_a_member_takes_no_room() {
+async fn missing_fields_of_a_member_take_no_space() {
     let ledger = Ledger::start().await;
     let bare = Contact::of(&Card::bare("@x", ContactKind::Stranger), puid("0000000c"), at(1));
     let group = (puid("group001"), vec![Member { contact: bare, display_name: None }]);
@@ -97,12 +97,12 @@ async fn what_is_not_told_of_a_member_takes_no_room() {
 }
 
 #[tokio::test]
-async fn a_login_knows_whose_its_names_are() {
+async fn a_name_table_larger_than_a_row_is_read_as_it_was_written() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
     assert_eq!(store.names(&APP).await.unwrap(), Names::default());
     let mut names = Names::default();
-    // More than a row holds.
+    // More than fits into a row.
     for number in 0..25_000_u32 {
         names.insert(&format!("@{number:064x}"), &puid(&format!("{number:08x}")));
     }
@@ -116,7 +116,7 @@ async fn a_login_knows_whose_its_names_are() {
 }
 
 #[tokio::test]
-async fn contacts_that_cannot_be_read_are_told() {
+async fn unreadable_contacts_are_reported() {
     let ledger = Ledger::start().await;
     let (store, pk) = (&ledger.store, format!("APP#{}", *APP));
     store.put_contacts(&APP, &[contact("00000001")]).await.unwrap();

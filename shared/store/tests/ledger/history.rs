@@ -1,4 +1,4 @@
-//! The log as a client asks for it.
+//! Reading the log for clients.
 
 use domain::{
     id::Seq,
@@ -13,14 +13,14 @@ fn page(page: u64, size: u32) -> PageRequest {
     PageRequest { page, size }
 }
 
-/// The numbers of a page and the count; `None` past the end.
+/// The count and the sequence numbers of a page; `None` past the end.
 async fn seqs(ledger: &Ledger, filter: &Filter, page: PageRequest) -> Option<(u64, Vec<u64>)> {
     let page = ledger.store.history(&APP, filter, page).await.unwrap()?;
     Some((page.count, page.rows.iter().map(|row| row.seq.get()).collect()))
 }
 
 #[tokio::test]
-async fn pages_are_newest_first_and_end() {
+async fn pages_start_with_the_newest_message_and_end() {
     let ledger = Ledger::start().await;
     let all = Filter::default();
     assert_eq!(seqs(&ledger, &all, page(1, 2)).await, Some((0, vec![])));
@@ -36,7 +36,7 @@ async fn pages_are_newest_first_and_end() {
 }
 
 #[tokio::test]
-async fn filtered_pages_count_what_matches() {
+async fn filtered_pages_count_matching_messages() {
     let ledger = Ledger::start().await;
     for seq in 1..=7 {
         let chat = puid(if seq % 2 == 0 { "even0000" } else { "odd00000" });
@@ -46,13 +46,13 @@ async fn filtered_pages_count_what_matches() {
     assert_eq!(seqs(&ledger, &odd, page(1, 3)).await, Some((4, vec![7, 5, 3])));
     assert_eq!(seqs(&ledger, &odd, page(2, 3)).await, Some((4, vec![1])));
     assert_eq!(seqs(&ledger, &odd, page(3, 3)).await, None);
-    let nobody = Filter { chat: Some(puid("nobody00")), ..Filter::default() };
-    assert_eq!(seqs(&ledger, &nobody, page(1, 3)).await, Some((0, vec![])));
-    assert_eq!(seqs(&ledger, &nobody, page(2, 3)).await, None);
+    let no_chat = Filter { chat: Some(puid("unknown0")), ..Filter::default() };
+    assert_eq!(seqs(&ledger, &no_chat, page(1, 3)).await, Some((0, vec![])));
+    assert_eq!(seqs(&ledger, &no_chat, page(2, 3)).await, None);
 }
 
 #[tokio::test]
-async fn each_filter_lets_its_rows_through_alone() {
+async fn each_filter_selects_its_messages() {
     let ledger = Ledger::start().await;
     let friend = message(1, "a");
     let group = Message {
@@ -104,7 +104,7 @@ async fn each_filter_lets_its_rows_through_alone() {
 }
 
 #[tokio::test]
-async fn what_is_new_comes_oldest_first_up_to_a_limit() {
+async fn new_messages_come_oldest_first_up_to_a_limit() {
     let ledger = Ledger::start().await;
     for seq in 1..=6 {
         append(&ledger.store, &[message(seq, "x")]).await;
@@ -125,7 +125,7 @@ async fn what_is_new_comes_oldest_first_up_to_a_limit() {
 }
 
 #[tokio::test]
-async fn a_row_that_cannot_be_read_is_told() {
+async fn an_unreadable_message_is_reported() {
     let ledger = Ledger::start().await;
     append(&ledger.store, &[message(1, "a")]).await;
     let sk = "LOG#00000000000000000001";

@@ -1,4 +1,4 @@
-//! Jobs: put once, claimed, finished once.
+//! Jobs.
 
 use domain::{
     channel::Cursor,
@@ -19,7 +19,7 @@ fn ids(due: &[Due<JobId>]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_job_is_put_once() {
+async fn a_job_is_written_once() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
     let first = job("one", 0, 0);
@@ -54,7 +54,7 @@ async fn a_job_claimed_again_is_uncertain_and_ends_once() {
 }
 
 #[tokio::test]
-async fn a_job_can_fail_before_it_was_claimed_and_an_unknown_one_is_done() {
+async fn an_unclaimed_job_can_fail_and_an_unknown_job_cannot_be_claimed() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
     store.put_job(&job("one", 0, 0)).await.unwrap();
@@ -67,13 +67,13 @@ async fn a_job_can_fail_before_it_was_claimed_and_an_unknown_one_is_done() {
 }
 
 #[tokio::test]
-async fn what_was_sent_is_in_the_log_and_its_job_ended_or_neither() {
+async fn appending_a_sent_message_and_ending_its_job_is_one_transaction() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
     let checkpoint = Checkpoint { login_number: 1, cursor: Cursor::new("{}") };
     store.put_job(&job("one", 0, 0)).await.unwrap();
     store.append(&APP, &message(1, "theirs"), None).await.unwrap();
-    // The number is taken: the job goes on.
+    // The sequence number is in use, so the job does not end.
     assert!(is_conflict(&store.append_sent(&message(1, "ours"), &checkpoint, &job("one", 0, 0), at(1)).await));
     assert_eq!(store.job(&APP, &job_id("one")).await.unwrap(), Some(job("one", 0, 0)));
     let sent = message(2, "ours");
@@ -83,14 +83,14 @@ async fn what_was_sent_is_in_the_log_and_its_job_ended_or_neither() {
     let state = JobState::Sent { message_id: Some(sent.id) };
     assert_eq!(store.job(&APP, &job_id("one")).await.unwrap(), Some(Job { state, updated: at(2), ..job("one", 0, 0) }));
     assert!(store.open_jobs(0).await.unwrap().is_empty());
-    // The job has ended: nothing is appended.
+    // The job has ended, so the message is not appended.
     assert!(is_conflict(&store.append_sent(&message(3, "again"), &checkpoint, &job("one", 0, 0), at(3)).await));
     assert!(is_conflict(&store.append_sent(&message(3, "again"), &checkpoint, &job("two", 0, 0), at(3)).await));
     assert_eq!(store.head(&APP).await.unwrap(), Seq::new(2));
 }
 
 #[tokio::test]
-async fn a_job_without_an_end_comes_up_after_a_minute() {
+async fn an_unfinished_job_is_overdue_after_a_minute() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
     for (id, shard, seconds) in [("late", 0, 10), ("early", 0, 0), ("other", 1, 0), ("ended", 0, 0)] {
@@ -108,7 +108,7 @@ async fn a_job_without_an_end_comes_up_after_a_minute() {
 }
 
 #[tokio::test]
-async fn one_sweep_looks_at_an_overdue_job() {
+async fn only_one_sweep_postpones_an_overdue_job() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
     store.put_job(&job("one", 0, 0)).await.unwrap();
@@ -124,7 +124,7 @@ async fn one_sweep_looks_at_an_overdue_job() {
 }
 
 #[tokio::test]
-async fn ended_jobs_are_kept_for_a_week() {
+async fn jobs_are_kept_for_a_week() {
     let ledger = Ledger::start().await;
     ledger.store.put_job(&job("one", 0, 0)).await.unwrap();
     let row = ledger.item(&format!("APP#{}", *APP), "JOB#one").await.unwrap();
@@ -132,7 +132,7 @@ async fn ended_jobs_are_kept_for_a_week() {
 }
 
 #[tokio::test]
-async fn a_job_that_cannot_be_read_is_told() {
+async fn an_unreadable_job_is_reported() {
     let ledger = Ledger::start().await;
     ledger.store.put_job(&job("one", 0, 0)).await.unwrap();
     ledger.spoil(&format!("APP#{}", *APP), "JOB#one", "command").await;

@@ -1,11 +1,11 @@
-//! Who serves a shard.
+//! Leases of shards.
 
 use store::Lease;
 
 use crate::support::{Ledger, is_conflict, is_corrupt};
 
 #[tokio::test]
-async fn a_free_shard_goes_to_one_worker() {
+async fn one_worker_acquires_a_free_lease() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
     assert_eq!(store.lease(0).await.unwrap(), None);
@@ -17,7 +17,7 @@ async fn a_free_shard_goes_to_one_worker() {
 }
 
 #[tokio::test]
-async fn a_beat_shows_and_keeps_others_away() {
+async fn a_heartbeat_is_visible_and_prevents_a_takeover() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
     let mut lease = store.acquire_lease(0, "one", None).await.unwrap();
@@ -31,7 +31,7 @@ async fn a_beat_shows_and_keeps_others_away() {
 }
 
 #[tokio::test]
-async fn a_lease_that_stood_still_is_taken_over_and_the_old_owner_learns_it() {
+async fn a_lease_without_heartbeat_is_taken_over_and_its_former_owner_gets_a_conflict() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
     let mut old = store.acquire_lease(0, "one", None).await.unwrap();
@@ -46,7 +46,7 @@ async fn a_lease_that_stood_still_is_taken_over_and_the_old_owner_learns_it() {
 }
 
 #[tokio::test]
-async fn a_lease_given_back_can_be_taken_at_once() {
+async fn a_released_lease_can_be_acquired_at_once() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
     let lease = store.acquire_lease(0, "one", None).await.unwrap();
@@ -59,17 +59,17 @@ async fn a_lease_given_back_can_be_taken_at_once() {
 }
 
 #[tokio::test]
-async fn a_worker_does_not_mistake_another_ones_lease_for_its_own() {
+async fn only_the_same_worker_can_repeat_an_acquisition() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
     let taken = store.acquire_lease(0, "one", None).await.unwrap();
-    // The same put again, as a retry sends it whose first answer was lost.
+    // The same put again: the SDK repeats it if the response was lost.
     assert_eq!(store.acquire_lease(0, "one", None).await.unwrap(), taken);
     assert!(is_conflict(&store.acquire_lease(0, "two", None).await));
 }
 
 #[tokio::test]
-async fn a_lease_that_cannot_be_read_is_told() {
+async fn an_unreadable_lease_is_reported() {
     let ledger = Ledger::start().await;
     ledger.store.acquire_lease(0, "one", None).await.unwrap();
     ledger.spoil("SHARD#0", "LEASE", "epoch").await;

@@ -17,7 +17,7 @@ fn checkpoint(cursor: &str) -> Checkpoint {
 }
 
 #[tokio::test]
-async fn a_number_is_given_once() {
+async fn a_sequence_number_is_used_once() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
     assert_eq!(store.head(&APP).await.unwrap(), Seq::new(0));
@@ -27,14 +27,14 @@ async fn a_number_is_given_once() {
     assert!(is_conflict(&store.append(&APP, &message(1, "another"), None).await));
     assert!(is_conflict(&store.append(&APP, &row, Some(&checkpoint("x"))).await));
     assert_eq!(store.message(&APP, Seq::new(1)).await.unwrap(), Some(row.clone()));
-    // A retry whose first answer was lost finds its own row.
+    // The SDK repeats a put whose response was lost, and the second one finds the first.
     store.append(&APP, &row, None).await.unwrap();
     assert_eq!(store.head(&APP).await.unwrap(), Seq::new(1));
     assert_eq!(store.message(&APP, Seq::new(2)).await.unwrap(), None);
 }
 
 #[tokio::test]
-async fn rows_are_appended_together_up_to_a_number_that_is_taken() {
+async fn messages_are_appended_in_transactions_up_to_a_number_in_use() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
     let rows: Vec<Message> = (1..=120).map(|seq| message(seq, "a")).collect();
@@ -48,9 +48,13 @@ async fn rows_are_appended_together_up_to_a_number_that_is_taken() {
     let more: Vec<Message> = (121..=124).map(|seq| message(seq, "b")).collect();
     assert!(is_conflict(&store.append_all(&APP, &more, None).await));
     assert_eq!(store.head(&APP).await.unwrap(), Seq::new(123));
-    assert_eq!(store.message(&APP, Seq::new(122)).await.unwrap(), None, "a step is done whole or not at all");
+    assert_eq!(
+        store.message(&APP, Seq::new(122)).await.unwrap(),
+        None,
+        "a transaction applies as a whole or not at all"
+    );
 
-    // Five rows of 300 KB are more than a step.
+    // Five rows of 300 KB do not fit into one transaction.
     let long = "长".repeat(100_000);
     let rows: Vec<Message> = (124..=128).map(|seq| message(seq, &long)).collect();
     store.append_all(&APP, &rows, Some(&checkpoint("y"))).await.unwrap();
@@ -58,7 +62,7 @@ async fn rows_are_appended_together_up_to_a_number_that_is_taken() {
 }
 
 #[tokio::test]
-async fn the_tail_brings_the_cursors_that_ride_on_it() {
+async fn the_tail_includes_checkpoints() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
     append(store, &[message(1, "a"), message(2, "b")]).await;
@@ -72,10 +76,10 @@ async fn the_tail_brings_the_cursors_that_ride_on_it() {
 }
 
 #[tokio::test]
-async fn long_rows_do_not_shorten_the_tail_or_the_head() {
+async fn long_messages_do_not_shorten_the_tail() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
-    // Twelve rows of 300 KB: DynamoDB answers a megabyte at a time.
+    // Twelve rows of 300 KB. DynamoDB returns one megabyte on a page.
     let long = "长".repeat(100_000);
     for seq in 1..=12 {
         append(store, &[message(seq, &long)]).await;
@@ -88,7 +92,7 @@ async fn long_rows_do_not_shorten_the_tail_or_the_head() {
 }
 
 #[tokio::test]
-async fn numbers_sort_as_numbers() {
+async fn sequence_numbers_sort_as_numbers() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
     append(store, &[message(9, "a"), message(10, "b"), message(100, "c")]).await;
@@ -100,13 +104,13 @@ async fn numbers_sort_as_numbers() {
     assert_eq!(rows(9..=10).await, [9, 10]);
     assert_eq!(rows(10..=u64::MAX).await, [10, 100]);
     assert!(rows(11..=99).await.is_empty());
-    #[expect(clippy::reversed_empty_ranges, reason = "what DynamoDB refuses")]
+    #[expect(clippy::reversed_empty_ranges, reason = "DynamoDB refuses such a range")]
     let empty = rows(10..=9).await;
     assert!(empty.is_empty());
 }
 
 #[tokio::test]
-async fn every_content_comes_back() {
+async fn every_content_is_read_as_it_was_written() {
     let ledger = Ledger::start().await;
     let text = |text: &str| Some(text.to_owned());
     let contents = [
@@ -177,7 +181,7 @@ async fn every_content_comes_back() {
 }
 
 #[tokio::test]
-async fn a_message_is_delivered_once() {
+async fn a_message_is_marked_as_delivered_once() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
     append(store, &[message(1, "a"), Message { delivery: Delivery::Unwanted, ..message(2, "b") }]).await;
@@ -192,15 +196,15 @@ async fn a_message_is_delivered_once() {
 }
 
 #[tokio::test]
-async fn what_waits_for_delivery_is_found_after_the_mark() {
+async fn undelivered_messages_are_found_after_the_watermark() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
     append(store, &[message(1, "a"), message(2, "b"), Message { chat: puid("group001"), ..message(3, "c") }]).await;
     append(store, &[Message { delivery: Delivery::Unwanted, ..message(4, "d") }]).await;
     store.mark_delivered(&APP, Seq::new(2), at(9)).await.unwrap();
-    let waits = [(Seq::new(1), puid("friend01")), (Seq::new(3), puid("group001"))];
-    assert_eq!(store.undelivered(&APP, Seq::new(0)).await.unwrap(), waits);
-    assert_eq!(store.undelivered(&APP, Seq::new(1)).await.unwrap(), waits[1..]);
+    let pending = [(Seq::new(1), puid("friend01")), (Seq::new(3), puid("group001"))];
+    assert_eq!(store.undelivered(&APP, Seq::new(0)).await.unwrap(), pending);
+    assert_eq!(store.undelivered(&APP, Seq::new(1)).await.unwrap(), pending[1..]);
     assert!(store.undelivered(&APP, Seq::MAX).await.unwrap().is_empty());
     assert_eq!(store.watermark(&APP).await.unwrap(), Seq::new(0));
     store.advance_watermark(&APP, Seq::new(2)).await.unwrap();
@@ -209,18 +213,18 @@ async fn what_waits_for_delivery_is_found_after_the_mark() {
 }
 
 #[tokio::test]
-async fn an_envelope_brings_the_app_and_the_row() {
+async fn a_pending_delivery_has_the_app_and_the_message() {
     let ledger = Ledger::start().await;
     let (store, app) = (&ledger.store, ledger.app().await);
     store.append(&app.id, &message(1, "a"), None).await.unwrap();
-    let envelope = store.pending_delivery(&app.id, Seq::new(1), &puid("friend01")).await.unwrap().unwrap();
-    assert_eq!((&envelope.app, envelope.message, envelope.parked), (&app, message(1, "a"), None));
+    let found = store.pending_delivery(&app.id, Seq::new(1), &puid("friend01")).await.unwrap().unwrap();
+    assert_eq!((&found.app, found.message, found.parked), (&app, message(1, "a"), None));
     assert!(store.pending_delivery(&app.id, Seq::new(2), &puid("friend01")).await.unwrap().is_none());
-    assert!(store.pending_delivery(&app_id("nobody"), Seq::FIRST, &puid("friend01")).await.unwrap().is_none());
+    assert!(store.pending_delivery(&app_id("unknown"), Seq::FIRST, &puid("friend01")).await.unwrap().is_none());
 }
 
 #[tokio::test]
-async fn rows_that_cannot_be_read_are_told() {
+async fn unreadable_messages_are_reported() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
     append(store, &[message(1, "a")]).await;

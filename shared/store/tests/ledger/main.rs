@@ -1,4 +1,4 @@
-//! The ledger against a DynamoDB, over the wire: an embedded one, or that which the environment names.
+//! Tests of the ledger over the wire, against the embedded DynamoDB or the one that the environment names.
 
 mod apps;
 mod contacts;
@@ -9,5 +9,6 @@ mod log;
 mod parking;
 mod sessions;
 mod size;
+mod stored;
 mod support;
 mod trouble;

@@ -1,4 +1,4 @@
-//! Chats whose delivery failed.
+//! Parked chats.
 
 use domain::{app::App, delivery::Parked, id::Seq, puid::Puid};
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ fn parked(chat: &str, seq: u64, due: Timestamp) -> Parked {
     Parked { chat: puid(chat), attempts: 0, due, since: at(0), last_seq: Seq::new(seq), last_error: "503".into() }
 }
 
-/// A ledger with an app that has one chat parked, for ten seconds.
+/// A ledger with an app that has one parked chat, due after ten seconds.
 async fn start() -> (Ledger, App) {
     let ledger = Ledger::start().await;
     let app = ledger.app().await;
@@ -26,25 +26,25 @@ async fn waiting(ledger: &Ledger, app: &App, chat: &str) -> Vec<u64> {
     ledger.store.waiting_in(&app.id, &puid(chat), 100).await.unwrap().into_iter().map(Seq::get).collect()
 }
 
-/// The app's hint that something is parked.
-async fn hint(ledger: &Ledger, app: &App) -> bool {
+/// The app's flag that a chat is parked.
+async fn flag(ledger: &Ledger, app: &App) -> bool {
     ledger.store.app(&app.id).await.unwrap().unwrap().parked
 }
 
 #[tokio::test]
-async fn a_parked_chat_is_seen_by_whoever_delivers() {
+async fn a_pending_delivery_shows_that_its_chat_is_parked() {
     let (ledger, app) = start().await;
     let store = &ledger.store;
     store.append(&app.id, &message(6, "x"), None).await.unwrap();
-    let envelope = store.pending_delivery(&app.id, Seq::new(6), &puid("friend01")).await.unwrap().unwrap();
-    assert_eq!(envelope.parked, Some(parked("friend01", 5, at(10))));
-    assert!(envelope.app.parked);
+    let found = store.pending_delivery(&app.id, Seq::new(6), &puid("friend01")).await.unwrap().unwrap();
+    assert_eq!(found.parked, Some(parked("friend01", 5, at(10))));
+    assert!(found.app.parked);
     assert_eq!(store.parked_chats(&app.id).await.unwrap(), [parked("friend01", 5, at(10))]);
     assert_eq!(waiting(&ledger, &app, "friend01").await, [5]);
 }
 
 #[tokio::test]
-async fn a_chat_parked_again_keeps_its_place_and_takes_the_message() {
+async fn parking_a_parked_chat_adds_the_message_to_its_backlog() {
     let (ledger, app) = start().await;
     ledger.store.park(&app.id, 3, &parked("friend01", 7, at(99))).await.unwrap();
     assert_eq!(ledger.store.parked_chats(&app.id).await.unwrap(), [parked("friend01", 7, at(10))]);
@@ -55,18 +55,18 @@ async fn a_chat_parked_again_keeps_its_place_and_takes_the_message() {
 }
 
 #[tokio::test]
-async fn nothing_is_added_to_a_chat_that_is_not_parked() {
+async fn a_chat_that_is_not_parked_gets_no_backlog() {
     let (ledger, app) = start().await;
     assert!(!ledger.store.park_behind(&app.id, &puid("friend02"), Seq::new(6)).await.unwrap());
     assert!(waiting(&ledger, &app, "friend02").await.is_empty());
-    // A chat whose name goes on from another's is another chat.
+    // A puid that begins with another puid is another chat.
     ledger.store.park(&app.id, 3, &parked("friend01x", 8, at(10))).await.unwrap();
     assert_eq!(waiting(&ledger, &app, "friend01").await, [5]);
     assert_eq!(waiting(&ledger, &app, "friend01x").await, [8]);
 }
 
 #[tokio::test]
-async fn nothing_is_parked_for_an_app_that_is_gone() {
+async fn no_chat_is_parked_for_a_deleted_app() {
     let (ledger, app) = start().await;
     ledger.store.delete_app(&app.id).await.unwrap();
     ledger.store.park(&app.id, 3, &parked("friend01", 5, at(10))).await.unwrap();
@@ -89,7 +89,7 @@ async fn chats_come_due_in_the_order_of_their_times() {
 }
 
 #[tokio::test]
-async fn a_due_chat_goes_to_one_sweep() {
+async fn only_one_sweep_claims_a_due_chat() {
     let (ledger, app) = start().await;
     let found = due(&ledger, 10).await.remove(0);
     assert_eq!((&found.app, found.at), (&app.id, at(10).as_millisecond()));
@@ -97,7 +97,7 @@ async fn a_due_chat_goes_to_one_sweep() {
     assert_eq!(claimed, Some(parked("friend01", 5, at(10))));
     assert_eq!(ledger.store.claim_chat(&found, at(70)).await.unwrap(), None);
     assert!(due(&ledger, 69).await.is_empty());
-    // The sweep has died: its claim runs out.
+    // The claim expires if the sweep crashes.
     assert_eq!(due(&ledger, 70).await.len(), 1);
 }
 
@@ -117,12 +117,12 @@ async fn a_chat_that_fails_again_comes_due_later() {
 }
 
 #[tokio::test]
-async fn a_chat_is_unparked_once_nothing_waits_in_it() {
+async fn a_chat_is_unparked_when_its_backlog_is_empty() {
     let (ledger, app) = start().await;
     let (store, chat) = (&ledger.store, parked("friend01", 5, at(10)));
     assert!(!store.unpark(&app.id, &chat).await.unwrap());
     store.remove_waiting(&app.id, &chat.chat, Seq::new(5)).await.unwrap();
-    // Added since the chat was read, once with a later number and once with the very same.
+    // Two messages are added after the chat was read: one with a later number, one with the same number.
     for seq in [6, 5] {
         store.park_behind(&app.id, &chat.chat, Seq::new(seq)).await.unwrap();
         assert!(!store.unpark(&app.id, &chat).await.unwrap());
@@ -138,7 +138,7 @@ async fn a_chat_is_unparked_once_nothing_waits_in_it() {
 }
 
 #[tokio::test]
-async fn a_message_added_while_a_chat_is_unparked_is_not_left_behind() {
+async fn a_message_added_during_unparking_is_not_lost() {
     let (ledger, app) = start().await;
     let (store, chat) = (&ledger.store, parked("friend01", 5, at(10)));
     store.remove_waiting(&app.id, &chat.chat, Seq::new(5)).await.unwrap();
@@ -155,7 +155,7 @@ async fn a_message_added_while_a_chat_is_unparked_is_not_left_behind() {
 }
 
 #[tokio::test]
-async fn a_success_wakes_what_sleeps_and_leaves_claimed_chats_alone() {
+async fn waking_makes_waiting_chats_due_and_skips_claimed_ones() {
     let (ledger, app) = start().await;
     let store = &ledger.store;
     for (chat, seconds) in [("chat0001", 500), ("chat0002", 600)] {
@@ -167,8 +167,8 @@ async fn a_success_wakes_what_sleeps_and_leaves_claimed_chats_alone() {
     assert!(due(&ledger, 19).await.is_empty());
     let woken = due(&ledger, 20).await;
     assert_eq!(woken.iter().map(|due| due.id.as_str()).collect::<Vec<_>>(), ["chat0001", "chat0002"]);
-    assert!(hint(&ledger, &app).await);
-    // One that was woken is claimed like any other, and is then left alone too.
+    assert!(flag(&ledger, &app).await);
+    // A chat that was woken can be claimed, and is then skipped too.
     store.claim_chat(&woken[0], at(300)).await.unwrap().unwrap();
     store.wake_parked(&app.id, at(21)).await.unwrap();
     let names: Vec<String> = due(&ledger, 299).await.into_iter().map(|due| due.id.to_string()).collect();
@@ -176,20 +176,20 @@ async fn a_success_wakes_what_sleeps_and_leaves_claimed_chats_alone() {
 }
 
 #[tokio::test]
-async fn the_hint_goes_with_the_last_chat() {
+async fn the_flag_is_removed_after_the_last_chat() {
     let (ledger, app) = start().await;
     let (store, chat) = (&ledger.store, parked("friend01", 5, at(10)));
     store.remove_waiting(&app.id, &chat.chat, Seq::new(5)).await.unwrap();
     store.unpark(&app.id, &chat).await.unwrap();
-    assert!(hint(&ledger, &app).await);
+    assert!(flag(&ledger, &app).await);
     store.wake_parked(&app.id, at(1)).await.unwrap();
-    assert!(!hint(&ledger, &app).await);
-    store.wake_parked(&app_id("nobody"), at(1)).await.unwrap();
-    assert_eq!(store.app(&app_id("nobody")).await.unwrap(), None);
+    assert!(!flag(&ledger, &app).await);
+    store.wake_parked(&app_id("unknown"), at(1)).await.unwrap();
+    assert_eq!(store.app(&app_id("unknown")).await.unwrap(), None);
 }
 
 #[tokio::test]
-async fn a_parked_chat_that_cannot_be_read_is_told() {
+async fn an_unreadable_parked_chat_is_reported() {
     let (ledger, app) = start().await;
     let pk = format!("APP#{}", app.id);
     ledger.spoil(&pk, "PARK#friend01", "attempts").await;

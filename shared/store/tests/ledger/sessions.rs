@@ -1,4 +1,4 @@
-//! Sessions, and who may write them.
+//! Sessions and their fencing by epoch.
 
 use domain::{
     channel::{AccountId, Cursor, LoginStep, Ticket},
@@ -13,7 +13,7 @@ fn lease(epoch: u64) -> Lease {
 }
 
 #[tokio::test]
-async fn a_session_comes_back_whole() {
+async fn a_session_is_read_as_it_was_written() {
     let ledger = Ledger::start().await;
     assert_eq!(ledger.store.session(&APP).await.unwrap(), None);
     let session = Session {
@@ -38,7 +38,7 @@ async fn a_session_comes_back_whole() {
         credentials: Some(ledger.sealed("cookies")),
         cursor: Some(Cursor::new(r#"{"place":[[1,2]]}"#)),
         ending: Some(EndReason::EndedByWeChat { code: 1_101 }),
-        last_error: Some("nobody answered".into()),
+        last_error: Some("no response".into()),
         contacts: Progress { done: 3, total: 4 },
         last_sync: Some(at(2)),
     };
@@ -49,10 +49,10 @@ async fn a_session_comes_back_whole() {
 }
 
 #[tokio::test]
-async fn every_ending_comes_back() {
+async fn every_end_reason_is_read_as_it_was_written() {
     let ledger = Ledger::start().await;
     let reason = || "why".to_owned();
-    let endings = [
+    let reasons = [
         EndReason::Expired,
         EndReason::LoggedOut,
         EndReason::EndedByWeChat { code: -1 },
@@ -60,7 +60,7 @@ async fn every_ending_comes_back() {
         EndReason::Refused { reason: reason() },
         EndReason::Failed { reason: reason() },
     ];
-    for ending in endings {
+    for ending in reasons {
         let session = Session { ending: Some(ending), ..Session::offline(at(0)) };
         ledger.store.put_session(&APP, &session, &lease(1)).await.unwrap();
         assert_eq!(ledger.store.session(&APP).await.unwrap(), Some(session));
@@ -79,7 +79,7 @@ async fn a_newer_lease_fences_out_an_older_one() {
 }
 
 #[tokio::test]
-async fn a_session_that_cannot_be_read_is_told() {
+async fn an_unreadable_session_is_reported() {
     let ledger = Ledger::start().await;
     ledger.store.put_session(&APP, &Session::offline(at(0)), &lease(1)).await.unwrap();
     ledger.spoil(&format!("APP#{}", *APP), "SESSION", "state").await;

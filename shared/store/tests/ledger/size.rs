@@ -1,4 +1,4 @@
-//! What a row costs: DynamoDB bills a write unit for each begun kilobyte of the item.
+//! Write units of a row: DynamoDB bills one for each started kilobyte of an item.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
@@ -22,7 +22,7 @@ fn size(item: &Item) -> usize {
 fn value_size(value: &AttributeValue) -> usize {
     match value {
         AttributeValue::S(text) => text.len(),
-        // A byte for two significant digits, one more, and one for the sign.
+        // A byte for two significant digits, one more byte, and one for the sign.
         AttributeValue::N(number) => number.trim_matches(['0', '-']).len().div_ceil(2) + 2,
         AttributeValue::B(bytes) => bytes.as_ref().len(),
         AttributeValue::Bool(_) | AttributeValue::Null(_) => 1,
@@ -32,7 +32,7 @@ fn value_size(value: &AttributeValue) -> usize {
     }
 }
 
-/// A text of a hundred characters in a group, mentioning the account; times to the nanosecond.
+/// A text of a hundred characters in a group that mentions the account. Its times have nanoseconds.
 fn typical() -> Message {
     let received = "2026-01-07T03:25:45.123456789Z".parse().unwrap();
     let group = puid("973e46d8");
@@ -54,9 +54,9 @@ fn typical() -> Message {
 }
 
 #[tokio::test]
-async fn a_text_of_a_hundred_characters_is_one_unit_to_append_and_one_to_deliver() {
+async fn a_text_of_a_hundred_characters_takes_one_unit_to_append_and_one_to_deliver() {
     let ledger = Ledger::start().await;
-    // Seven keys to sync by and the same seven to poll by: the longest that was seen.
+    // The longest cursor that was seen: seven keys for sync and the same seven for polling.
     let keys = "[[1,823456789],[2,823456790],[3,823456791],[11,823456792],[201,1578368745],[1000,1578367201],[1001,1578367202]]";
     let checkpoint =
         Checkpoint { login_number: 12, cursor: Cursor::new(format!(r#"{{"sync":{keys},"check":{keys}}}"#)) };
@@ -70,9 +70,9 @@ async fn a_text_of_a_hundred_characters_is_one_unit_to_append_and_one_to_deliver
 }
 
 #[tokio::test]
-async fn a_job_that_says_what_it_was_made_for_is_one_unit_to_put() {
+async fn a_job_with_an_origin_takes_one_unit_to_write() {
     let ledger = Ledger::start().await;
-    // The longest request id that is taken from a caller.
+    // The longest request id that the API accepts.
     for (id, origin) in [("1", Origin::Request("r".repeat(64))), ("2", Origin::Delivery(Seq::MAX))] {
         let id = &job_id(&id.repeat(32));
         let command = Command::SendText { to: puid("c9c27d87"), text: "字".repeat(100) };
@@ -80,12 +80,12 @@ async fn a_job_that_says_what_it_was_made_for_is_one_unit_to_put() {
         ledger.store.put_job(&job).await.unwrap();
         assert_eq!(ledger.store.job(&APP, id).await.unwrap().as_ref(), Some(&job));
         let put = size(&ledger.item(&format!("APP#{}", *APP), &format!("JOB#{id}")).await.unwrap());
-        assert!(put <= 1_024, "{put} bytes as put");
+        assert!(put <= 1_024, "{put} bytes as written");
     }
 }
 
 #[test]
-fn sizes_follow_the_rules() {
+fn sizes_follow_the_documented_rules() {
     let text = |text: &str| AttributeValue::S(text.into());
     let number = |number: &str| AttributeValue::N(number.into());
     assert_eq!(value_size(&text("字a")), 4);

@@ -1,4 +1,4 @@
-//! What the tests start from.
+//! Setup of the tests.
 
 use std::{
     collections::HashMap,
@@ -23,74 +23,74 @@ use store::{Filter, Store, StoreError};
 use template::Deployment;
 use testing::{CountedIds, Services};
 
-/// An app's id, where no app is needed.
-pub static APP: LazyLock<AppId> = LazyLock::new(|| app_id("00000000000000000000000000000001"));
+/// An app id for tests that need no app.
+pub(crate) static APP: LazyLock<AppId> = LazyLock::new(|| app_id("00000000000000000000000000000001"));
 
-pub type Item = HashMap<String, AttributeValue>;
+pub(crate) type Item = HashMap<String, AttributeValue>;
 
-/// A ledger of a test's own, with a way to its rows past the store.
-pub struct Ledger {
-    pub store: Store,
-    pub rows: Client,
+/// A ledger for one test, with direct access to its rows.
+pub(crate) struct Ledger {
+    pub(crate) store: Store,
+    pub(crate) rows: Client,
     ids: Arc<CountedIds>,
     sealer: Sealer,
     services: Services,
 }
 
 impl Ledger {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let services = Services::start().await;
         let store = services.clients.store(&services.stack);
         let ids = Arc::new(CountedIds::default());
         let sealer = Sealer::new(&[7; 32], Arc::clone(&ids) as _);
         let ledger = Self { store, rows: services.clients.dynamodb(), ids, sealer, services };
-        ledger.make_table().await;
+        ledger.create_table().await;
         ledger
     }
 
-    pub async fn make_table(&self) {
+    pub(crate) async fn create_table(&self) {
         let table = Deployment::of(self.table(), 1).unwrap().table;
         self.store.create_table(&table).await.unwrap();
     }
 
-    pub fn table(&self) -> &str {
+    pub(crate) fn table(&self) -> &str {
         &self.services.stack
     }
 
-    /// Makes an app in shard 3.
-    pub async fn app(&self) -> App {
+    /// Creates an app in shard 3.
+    pub(crate) async fn app(&self) -> App {
         let new = NewApp { name: "名", token: "t", callback: Some("http://c/"), channel: ChannelKind::Web, shard: 3 };
         let (app, _) = App::create(&new, &self.sealer, &*self.ids, at(0));
         self.store.create_app(&app).await.unwrap();
         app
     }
 
-    pub async fn item(&self, pk: &str, sk: &str) -> Option<Item> {
+    pub(crate) async fn item(&self, pk: &str, sk: &str) -> Option<Item> {
         let get = self.rows.get_item().table_name(self.table()).set_key(Some(key(pk, sk)));
         get.consistent_read(true).send().await.unwrap().item
     }
 
-    /// Sets a part of a row to something that no version wrote.
-    pub async fn spoil(&self, pk: &str, sk: &str, part: &str) {
+    /// Sets an attribute of a row to a value that no version writes.
+    pub(crate) async fn spoil(&self, pk: &str, sk: &str, part: &str) {
         let mut row = self.item(pk, sk).await.unwrap_or_else(|| key(pk, sk));
         row.insert(part.to_owned(), AttributeValue::Bool(true));
         self.rows.put_item().table_name(self.table()).set_item(Some(row)).send().await.unwrap();
     }
 
-    /// How many rows lie in a partition.
-    pub async fn count(&self, pk: &str) -> i32 {
+    /// Number of rows in a partition.
+    pub(crate) async fn count(&self, pk: &str) -> i32 {
         let query = self.rows.query().table_name(self.table()).key_condition_expression("pk = :pk");
         query.expression_attribute_values(":pk", AttributeValue::S(pk.into())).send().await.unwrap().count
     }
 
     /// A sealed value.
-    pub fn sealed(&self, text: &str) -> Sealed {
+    pub(crate) fn sealed(&self, text: &str) -> Sealed {
         self.sealer.seal("test", text.as_bytes())
     }
 }
 
-/// A client of a DynamoDB at `url`.
-pub fn client(url: &str) -> Client {
+/// A client for a DynamoDB at `url`.
+pub(crate) fn client(url: &str) -> Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .endpoint_url(url)
@@ -107,25 +107,25 @@ fn key(pk: &str, sk: &str) -> Item {
     HashMap::from([("pk".into(), AttributeValue::S(pk.into())), ("sk".into(), AttributeValue::S(sk.into()))])
 }
 
-/// A time, in seconds after the start of the tests.
-pub fn at(seconds: i64) -> Timestamp {
+/// A time, `seconds` after the start of the test clock.
+pub(crate) fn at(seconds: i64) -> Timestamp {
     testing::START.parse::<Timestamp>().unwrap().checked_add(seconds.seconds()).unwrap()
 }
 
-pub fn app_id(text: &str) -> AppId {
+pub(crate) fn app_id(text: &str) -> AppId {
     AppId::trusted(text)
 }
 
-pub fn job_id(text: &str) -> JobId {
+pub(crate) fn job_id(text: &str) -> JobId {
     JobId::trusted(text)
 }
 
-pub fn puid(text: &str) -> Puid {
+pub(crate) fn puid(text: &str) -> Puid {
     Puid::new(text)
 }
 
-/// An incoming text from `friend01`, still to be delivered.
-pub fn message(seq: u64, text: &str) -> Message {
+/// An inbound text from `friend01` whose delivery is pending.
+pub(crate) fn message(seq: u64, text: &str) -> Message {
     let received = at(i64::try_from(seq).unwrap());
     Message {
         chat: puid("friend01"),
@@ -140,23 +140,23 @@ pub fn message(seq: u64, text: &str) -> Message {
     }
 }
 
-/// Appends rows to the log of [`APP`].
-pub async fn append(store: &Store, messages: &[Message]) {
+/// Appends messages to the log of [`APP`].
+pub(crate) async fn append(store: &Store, messages: &[Message]) {
     for message in messages {
         store.append(&APP, message, None).await.unwrap();
     }
 }
 
-/// Every row of [`APP`] that a filter lets through, oldest first.
-pub async fn found(store: &Store, filter: &Filter) -> Vec<u64> {
+/// Sequence numbers of the messages of [`APP`] that a filter selects, oldest first.
+pub(crate) async fn found(store: &Store, filter: &Filter) -> Vec<u64> {
     store.messages_after(&APP, filter, Seq::START, 1_000).await.unwrap().iter().map(|row| row.seq.get()).collect()
 }
 
-pub fn is_conflict<T>(result: &Result<T, StoreError>) -> bool {
+pub(crate) fn is_conflict<T>(result: &Result<T, StoreError>) -> bool {
     matches!(result, Err(StoreError::Conflict))
 }
 
-/// Whether a row was found and could not be read, and is named.
-pub fn is_corrupt<T>(result: Result<T, StoreError>, key: &str) -> bool {
+/// Whether the error says that a row is unreadable, and names it.
+pub(crate) fn is_corrupt<T>(result: Result<T, StoreError>, key: &str) -> bool {
     matches!(result, Err(StoreError::Corrupt { key: named, .. }) if named.contains(key))
 }

@@ -1,4 +1,4 @@
-//! A service that refuses, stumbles, or loses an answer: scripted, since a DynamoDB that works does none of it.
+//! A scripted DynamoDB that refuses requests, fails or loses responses.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,22 +11,22 @@ use tokio::{
 
 use crate::support::{APP, at, client, is_conflict, message, puid};
 
-/// An answer's status and body.
-type Answer = (u16, String);
+/// Status and body of a response.
+type Response = (u16, String);
 
-/// A DynamoDB that answers the n-th request as `script` says, which is given the operation and the request's body.
+/// A DynamoDB that responds as `script` says. Its arguments are the number, the operation and the body of the request.
 struct Scripted {
     store: Store,
-    /// The operations that were asked for.
-    asked: Arc<Mutex<Vec<String>>>,
+    /// Operations of the requests so far.
+    requested: Arc<Mutex<Vec<String>>>,
 }
 
 impl Scripted {
-    async fn start(script: impl Fn(usize, &str, &str) -> Answer + Send + 'static) -> Self {
+    async fn start(script: impl Fn(usize, &str, &str) -> Response + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let store = Store::new(&client(&format!("http://{}", listener.local_addr().unwrap())), "t");
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&asked);
+        let requested = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&requested);
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let (operation, body) = read(&mut stream).await;
@@ -37,11 +37,11 @@ impl Scripted {
                 stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).await.unwrap();
             }
         });
-        Self { store, asked }
+        Self { store, requested }
     }
 
-    fn asked(&self) -> String {
-        self.asked.lock().unwrap().join(" ")
+    fn requested(&self) -> String {
+        self.requested.lock().unwrap().join(" ")
     }
 }
 
@@ -63,22 +63,22 @@ async fn read(stream: &mut TcpStream) -> (String, String) {
     }
 }
 
-fn ok(body: &str) -> Answer {
+fn ok(body: &str) -> Response {
     (200, body.to_owned())
 }
 
-fn refusal(kind: &str, more: &str) -> Answer {
+fn refusal(kind: &str, more: &str) -> Response {
     (400, format!(r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{kind}","message":"m"{more}}}"#))
 }
 
 /// A cancelled transaction, with a reason for each write.
-fn cancelled(codes: &[&str]) -> Answer {
+fn cancelled(codes: &[&str]) -> Response {
     let reasons: Vec<String> = codes.iter().map(|code| format!(r#"{{"Code":"{code}"}}"#)).collect();
     refusal("TransactionCanceledException", &format!(r#","CancellationReasons":[{}]"#, reasons.join(",")))
 }
 
 #[tokio::test]
-async fn a_transaction_that_met_another_is_tried_again() {
+async fn a_transaction_that_collides_with_another_is_retried() {
     let service = Scripted::start(|number, _, _| match number {
         0 => cancelled(&["None", "TransactionConflict"]),
         1 => cancelled(&["ThrottlingError", "None"]),
@@ -86,41 +86,41 @@ async fn a_transaction_that_met_another_is_tried_again() {
     })
     .await;
     assert!(service.store.park_behind(&APP, &puid("friend01"), Seq::FIRST).await.unwrap());
-    assert_eq!(service.asked(), ["TransactWriteItems"; 3].join(" "));
+    assert_eq!(service.requested(), ["TransactWriteItems"; 3].join(" "));
 }
 
 #[tokio::test]
-async fn a_transaction_whose_condition_failed_is_a_conflict_whatever_else_it_met() {
+async fn a_transaction_whose_condition_failed_is_a_conflict_despite_a_collision() {
     let service = Scripted::start(|_, _, _| cancelled(&["ConditionalCheckFailed", "TransactionConflict"])).await;
     assert!(!service.store.park_behind(&APP, &puid("friend01"), Seq::FIRST).await.unwrap());
-    assert_eq!(service.asked(), "TransactWriteItems");
+    assert_eq!(service.requested(), "TransactWriteItems");
 }
 
 #[tokio::test]
-async fn a_transaction_refused_for_other_reasons_is_no_conflict() {
+async fn a_transaction_refused_for_other_reasons_is_not_a_conflict() {
     let service = Scripted::start(|_, _, _| cancelled(&["ValidationError", "None"])).await;
     let refused = service.store.park_behind(&APP, &puid("friend01"), Seq::FIRST).await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))));
-    assert_eq!(service.asked(), "TransactWriteItems");
+    assert_eq!(service.requested(), "TransactWriteItems");
     let service = Scripted::start(|_, _, _| cancelled(&["TransactionConflict"])).await;
     let refused = service.store.park_behind(&APP, &puid("friend01"), Seq::FIRST).await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))));
-    assert_eq!(service.asked(), ["TransactWriteItems"; 3].join(" "));
+    assert_eq!(service.requested(), ["TransactWriteItems"; 3].join(" "));
 }
 
 #[tokio::test]
-async fn a_write_that_met_a_transaction_is_tried_again() {
+async fn a_write_that_collides_with_a_transaction_is_retried() {
     let service = Scripted::start(|number, _, _| match number {
         0 => refusal("TransactionConflictException", ""),
         _ => ok("{}"),
     })
     .await;
     assert!(service.store.unbind(&APP).await.unwrap());
-    assert_eq!(service.asked(), "UpdateItem UpdateItem");
+    assert_eq!(service.requested(), "UpdateItem UpdateItem");
 }
 
 #[tokio::test]
-async fn an_appended_row_whose_answer_was_lost_is_recognised() {
+async fn an_append_whose_response_was_lost_succeeds() {
     let put = Mutex::new(String::new());
     let service = Scripted::start(move |number, operation, body| match (number, operation) {
         (0, "PutItem") => {
@@ -135,28 +135,28 @@ async fn an_appended_row_whose_answer_was_lost_is_recognised() {
     })
     .await;
     service.store.append(&APP, &message(1, "mine"), None).await.unwrap();
-    assert_eq!(service.asked(), "PutItem PutItem GetItem");
+    assert_eq!(service.requested(), "PutItem PutItem GetItem");
     assert!(is_conflict(&service.store.append(&APP, &message(1, "another's"), None).await));
 }
 
 #[tokio::test]
-async fn a_chat_unparked_while_a_message_is_parked_behind_is_parked_anew() {
+async fn a_chat_that_is_unparked_meanwhile_is_parked_again() {
     let service = Scripted::start(|number, _, _| match number {
-        // The hint; the chat is parked already; it is no more; it can be parked.
+        // 0 sets the flag, 1 finds the chat parked, 2 finds it unparked, 3 parks it.
         0 | 3 => ok("{}"),
         1 | 2 => cancelled(&["ConditionalCheckFailed", "None"]),
-        _ => panic!("nothing more is asked"),
+        _ => panic!("there is no further request"),
     })
     .await;
     let chat = puid("friend01");
     let parked =
         Parked { chat, attempts: 0, due: at(9), since: at(0), last_seq: Seq::FIRST, last_error: String::new() };
     service.store.park(&APP, 0, &parked).await.unwrap();
-    assert_eq!(service.asked(), "UpdateItem TransactWriteItems TransactWriteItems TransactWriteItems");
+    assert_eq!(service.requested(), "UpdateItem TransactWriteItems TransactWriteItems TransactWriteItems");
 }
 
 #[tokio::test]
-async fn what_a_batch_leaves_over_is_asked_for_again() {
+async fn unprocessed_parts_of_a_batch_are_requested_again() {
     let key = |sk: &str| format!(r#"{{"pk":{{"S":"APP#{}"}},"sk":{{"S":"{sk}"}}}}"#, *APP);
     let service = Scripted::start(move |number, operation, _| match (number, operation) {
         (0, _) => ok(&format!(r#"{{"Responses":{{"t":[]}},"UnprocessedKeys":{{"t":{{"Keys":[{}]}}}}}}"#, key("APP"))),
@@ -166,11 +166,11 @@ async fn what_a_batch_leaves_over_is_asked_for_again() {
     .await;
     assert!(service.store.caller(&APP).await.unwrap().is_none());
     service.store.advance_watermark(&APP, Seq::FIRST).await.unwrap();
-    assert_eq!(service.asked(), "BatchGetItem BatchGetItem BatchWriteItem BatchWriteItem");
+    assert_eq!(service.requested(), "BatchGetItem BatchGetItem BatchWriteItem BatchWriteItem");
 }
 
 #[tokio::test]
-async fn a_service_that_is_gone_is_unavailable_and_nothing_is_taken_for_a_conflict() {
+async fn a_missing_service_is_unavailable_and_not_a_conflict() {
     let service = Scripted::start(|_, _, _| refusal("ResourceNotFoundException", "")).await;
     assert!(matches!(service.store.app(&APP).await, Err(StoreError::Unavailable(_))));
     assert!(matches!(service.store.append(&APP, &message(1, "x"), None).await, Err(StoreError::Unavailable(_))));
