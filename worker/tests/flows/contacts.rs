@@ -1,4 +1,4 @@
-//! The contact book.
+//! Contact sync, contact changes and lookups of unknown senders.
 
 use domain::{
     contact::{Contact, ContactKind},
@@ -13,7 +13,7 @@ fn names(contacts: &[Contact], kind: ContactKind) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_login_reads_everybody() {
+async fn a_login_reads_all_contacts() {
     let stage = Stage::start().await;
     let app = stage.fixture.app(None).await;
     let worker = stage.worker();
@@ -31,17 +31,17 @@ async fn a_login_reads_everybody() {
     assert_eq!((members.len(), members[0].contact.puid.as_str()), (20, "e1d54615"));
     assert_eq!(session.contacts.done, session.contacts.total);
     assert_eq!(stage.fixture.relay.store.caller(&app.id).await.unwrap().unwrap().book_version, 1);
-    worker.end().await;
+    worker.shut_down().await;
 }
 
 #[tokio::test]
-async fn everybody_is_recognised_at_the_next_login() {
+async fn contacts_keep_their_puids_at_the_next_login() {
     let stage = Stage::start().await;
     let app = stage.fixture.app(None).await;
     let worker = stage.worker();
     stage.log_in(&app).await;
     let before = stage.contacts(&app).await;
-    stage.done(&app, Command::Logout).await;
+    stage.outcome(&app, Command::Logout).await;
     stage.fixture.clock.advance_seconds(3600);
     stage.world.remove_contact(UIN, "韩梅梅").unwrap();
     stage.world.edit_contact(UIN, "老李", |person| person.signature = "改了".into()).unwrap();
@@ -50,7 +50,7 @@ async fn everybody_is_recognised_at_the_next_login() {
     assert_eq!(before.len(), after.len());
     let now = stage.fixture.relay.now();
     for old in &before {
-        let new = after.iter().find(|contact| contact.puid == old.puid).expect("everybody keeps the puid");
+        let new = after.iter().find(|contact| contact.puid == old.puid).expect("every contact keeps its puid");
         assert_eq!(new.insert_time, old.insert_time);
         let changed = ["李雷", "韩梅梅"].contains(&old.nick_name.as_str());
         assert_eq!(new.update_time, if changed { now } else { old.update_time }, "{}", old.nick_name);
@@ -62,12 +62,15 @@ async fn everybody_is_recognised_at_the_next_login() {
         stage.fixture.relay.store.members(&app.id, &group.puid).await.unwrap().unwrap()
     };
     let home = members("家").await;
-    assert!(home.iter().any(|member| member.contact.signature.as_deref() == Some("改了")), "a member is the friend");
-    worker.end().await;
+    assert!(
+        home.iter().any(|member| member.contact.signature.as_deref() == Some("改了")),
+        "the member row has the friend's new signature"
+    );
+    worker.shut_down().await;
 }
 
 #[tokio::test]
-async fn changes_are_told_as_they_happen() {
+async fn contact_changes_are_stored_as_they_happen() {
     let stage = Stage::start().await;
     let app = stage.fixture.app(None).await;
     let worker = stage.worker();
@@ -88,11 +91,11 @@ async fn changes_are_told_as_they_happen() {
     let home = stage.contact(&app, "家").await;
     let members = stage.fixture.relay.store.members(&app.id, &home.puid).await.unwrap().unwrap();
     assert!(members.iter().any(|member| member.contact.nick_name == "二婶"));
-    worker.end().await;
+    worker.shut_down().await;
 }
 
 #[tokio::test]
-async fn who_is_unknown_is_asked_for() {
+async fn an_unknown_group_is_fetched_and_its_message_kept() {
     let stage = Stage::start().await;
     let app = stage.fixture.app(None).await;
     let worker = stage.worker();
@@ -107,7 +110,7 @@ async fn who_is_unknown_is_asked_for() {
     let friend = stage.contact(&app, "李雷").await;
     assert!(members.iter().any(|member| member.contact.puid == friend.puid));
 
-    // WeChat does not answer for the next one: the message is kept all the same.
+    // The lookup of the next group fails; its message is stored all the same.
     stage.world.add_group(UIN, Group::new("哑群").members(["甲"]).unsaved()).unwrap();
     stage.world.fault(simulator::Fault::on("webwxbatchgetcontact").times(0).ret(1));
     stage.world.push_text(UIN, From::member("哑群", "甲"), "在").unwrap();
@@ -116,5 +119,5 @@ async fn who_is_unknown_is_asked_for() {
     let (chat, sender) = (log[1].send_group.clone().unwrap(), log[1].send_user.clone().unwrap());
     assert_ne!(chat, sender);
     until(async || stage.fixture.relay.store.contact(&app.id, &chat).await.unwrap()).await;
-    worker.end().await;
+    worker.shut_down().await;
 }

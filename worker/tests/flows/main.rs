@@ -1,4 +1,4 @@
-//! The worker between a simulated WeChat and the embedded services.
+//! Flows through a worker, from a simulated WeChat to the embedded services and back.
 
 mod contacts;
 mod grants;

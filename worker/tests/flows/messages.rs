@@ -1,4 +1,4 @@
-//! Messages into the log and on their way.
+//! Inbound messages, from WeChat to the log and the inbound queue.
 
 use domain::{contact::ContactKind, delivery::Delivery, id::Seq, message::Direction, session::SessionState};
 use simulator::{Fault, From};
@@ -8,7 +8,7 @@ use crate::support::{Stage, UIN, text, until};
 const CALLBACK: Option<&str> = Some("http://127.0.0.1:9/callback");
 
 #[tokio::test]
-async fn from_the_scan_to_the_envelope() {
+async fn a_friends_message_becomes_a_row_and_an_envelope() {
     let stage = Stage::start().await;
     let app = stage.fixture.app(CALLBACK).await;
     let worker = stage.worker();
@@ -21,7 +21,7 @@ async fn from_the_scan_to_the_envelope() {
     );
 
     let id = stage.world.push_text(UIN, From::friend("老李"), "你好 <b>").unwrap();
-    let envelopes = stage.envelopes(1).await;
+    let envelopes = stage.take_envelopes(1).await;
     let friend = stage.contact(&app, "李雷").await;
     assert_eq!((envelopes[0].seq.get(), &envelopes[0].chat), (1, &friend.puid));
 
@@ -32,12 +32,12 @@ async fn from_the_scan_to_the_envelope() {
     assert_eq!((message.send_user.as_ref(), message.receiver.as_ref()), (Some(&friend.puid), Some(&user.puid)));
     assert_eq!((&message.send_group, &message.maps, &message.receiver_group), (&None, &None, &None));
     assert_eq!(message.receive_time, stage.fixture.relay.now());
-    worker.end().await;
+    worker.shut_down().await;
     assert_eq!(stage.world.violations(), []);
 }
 
 #[tokio::test]
-async fn a_groups_message_names_who_wrote_it() {
+async fn a_group_message_names_its_sender() {
     let stage = Stage::start().await;
     let app = stage.fixture.app(CALLBACK).await;
     let worker = stage.worker();
@@ -57,12 +57,12 @@ async fn a_groups_message_names_who_wrote_it() {
     assert_eq!((first.is_at, &first.receiver, &first.chat), (Some(true), &Some(first.owner.clone()), &home.puid));
     let friend = stage.contact(&app, "李雷").await;
     assert_eq!((&log[1].send_user, log[1].is_at), (&Some(friend.puid), Some(false)));
-    assert_eq!(log[2].send_group, Some(quiet.puid), "a group that is saved nowhere is known as a recent chat");
-    worker.end().await;
+    assert_eq!(log[2].send_group, Some(quiet.puid), "a group outside the contact list is known as a recent chat");
+    worker.shut_down().await;
 }
 
 #[tokio::test]
-async fn official_accounts_the_phone_and_an_app_without_a_callback() {
+async fn messages_of_official_accounts_and_the_phone_are_logged_without_a_callback() {
     let stage = Stage::start().await;
     let app = stage.fixture.app(None).await;
     let worker = stage.worker();
@@ -79,16 +79,16 @@ async fn official_accounts_the_phone_and_an_app_without_a_callback() {
     assert_eq!(log[1].send_user, Some(log[1].owner.clone()));
     let home = stage.contact(&app, "家").await;
     assert_eq!((&log[2].receiver, &log[2].receiver_group), (&None, &Some(home.puid)));
-    worker.end().await;
+    worker.shut_down().await;
 }
 
 #[tokio::test]
-async fn what_comes_twice_is_in_the_log_once() {
+async fn a_message_fetched_twice_is_logged_once() {
     let stage = Stage::start().await;
     let app = stage.fixture.app(CALLBACK).await;
     let worker = stage.worker();
     stage.log_in(&app).await;
-    // The answers are lost on the way, so the messages are fetched again.
+    // The responses are lost, so the session fetches the messages again.
     stage.world.fault(Fault::on("webwxsync").times(2).drop_answer());
     stage.world.fault(Fault::on("synccheck").times(2).status(502));
     for n in 1..=5 {
@@ -98,31 +98,31 @@ async fn what_comes_twice_is_in_the_log_once() {
     stage.world.push_text(UIN, From::friend("韩梅梅"), "6").unwrap();
     let texts: Vec<_> = stage.log(&app, 6).await.iter().map(|message| text(message).to_owned()).collect();
     assert_eq!(texts, ["1", "2", "3", "4", "5", "6"]);
-    let mut seqs: Vec<u64> = stage.envelopes(6).await.iter().map(|envelope| envelope.seq.get()).collect();
+    let mut seqs: Vec<u64> = stage.take_envelopes(6).await.iter().map(|envelope| envelope.seq.get()).collect();
     seqs.sort_unstable();
     assert_eq!(seqs, [1, 2, 3, 4, 5, 6]);
-    worker.end().await;
+    worker.shut_down().await;
 }
 
 #[tokio::test]
-async fn trouble_is_told_and_forgotten() {
+async fn an_error_is_stored_until_the_next_successful_fetch() {
     let stage = Stage::start().await;
     let app = stage.fixture.app(CALLBACK).await;
     let worker = stage.worker();
     stage.log_in(&app).await;
     stage.world.fault(Fault::on("webwxsync").times(0).status(502));
     stage.world.push_text(UIN, From::friend("老李"), "hi").unwrap();
-    let session = stage.session(&app, |session| session.last_error.is_some()).await;
+    let session = stage.session_when(&app, |session| session.last_error.is_some()).await;
     assert_eq!(session.last_error.as_deref(), Some("temporary failure: webwxsync: status 502"));
     stage.world.clear_faults();
     stage.log(&app, 1).await;
-    let session = stage.session(&app, |session| session.last_error.is_none()).await;
+    let session = stage.session_when(&app, |session| session.last_error.is_none()).await;
     assert_eq!(session.state, SessionState::Online);
-    worker.end().await;
+    worker.shut_down().await;
 }
 
 #[tokio::test]
-async fn an_app_that_is_deleted_ends_its_session() {
+async fn deleting_an_app_ends_its_session() {
     let stage = Stage::start().await;
     let app = stage.fixture.app(CALLBACK).await;
     let worker = stage.worker();
@@ -131,5 +131,5 @@ async fn an_app_that_is_deleted_ends_its_session() {
     stage.world.push_text(UIN, From::friend("老李"), "hi").unwrap();
     until(async || (!stage.world.state_of(UIN).unwrap().online).then_some(())).await;
     assert_eq!(stage.fixture.relay.store.head(&app.id).await.unwrap(), Seq::START);
-    worker.end().await;
+    worker.shut_down().await;
 }

@@ -1,4 +1,4 @@
-//! What every flow starts from.
+//! The stage of every flow: a relay, a simulated WeChat and workers between them.
 
 use std::{
     collections::BTreeSet,
@@ -27,10 +27,10 @@ use worker::{Channels, Config, Worker};
 
 /// The account that the fixture's app is bound to.
 pub const UIN: u64 = 1_234_567_890;
-/// Nothing here takes this long unless it is broken.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// The limit of every wait.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A relay, a WeChat, and an account with a few people.
+/// A relay and a simulated WeChat with one account and its contacts.
 pub struct Stage {
     pub fixture: Fixture,
     pub simulator: Simulator,
@@ -47,32 +47,32 @@ impl Drop for Stage {
     }
 }
 
-/// A worker that runs.
-pub struct Running {
+/// A running worker.
+pub struct RunningWorker {
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
-impl Running {
-    /// Tells it to end, and waits until it has.
-    pub async fn end(self) {
+impl RunningWorker {
+    /// Requests a shutdown and waits for its end.
+    pub async fn shut_down(self) {
         drop(self.stop);
-        self.task.await.expect("the worker ends in order");
+        self.task.await.expect("the worker does not panic");
     }
 
-    /// Stops it where it stands, as `kill -9` does.
+    /// Stops the worker without a shutdown, as `kill -9` does.
     pub async fn kill(self) {
         self.task.abort();
-        assert!(self.task.await.expect_err("it was still running").is_cancelled());
+        assert!(self.task.await.expect_err("the worker is still running").is_cancelled());
     }
 }
 
 pub fn config() -> Config {
     Config {
-        // One worker at a time: the next need not wait until the one before is thought dead.
+        // Workers with the same name run one after another, so the next acquires the lease at once.
         owner: Some("the worker".to_owned()),
         heartbeat: Duration::from_millis(50),
-        // A machine that is busy with other tests must not look like a worker that died.
+        // Other tests may slow the machine; a slow worker must not lose its lease.
         takeover: Duration::from_secs(30),
         command_wait: Duration::from_secs(1),
         retry: Duration::from_millis(10),
@@ -110,14 +110,15 @@ impl Stage {
             .expect("the client is made")
     }
 
-    pub fn worker(&self) -> Running {
+    pub fn worker(&self) -> RunningWorker {
         self.worker_with(config())
     }
 
-    pub fn worker_with(&self, config: Config) -> Running {
+    pub fn worker_with(&self, config: Config) -> RunningWorker {
         Self::run(self.new_worker(config))
     }
 
+    /// A worker that does not run yet.
     pub fn new_worker(&self, config: Config) -> Worker {
         let (relay, recorder) = self.fixture.recorded();
         self.recorders.lock().expect("no panic with the lock").push(recorder);
@@ -133,49 +134,50 @@ impl Stage {
         recorders.iter().flat_map(|recorder| recorder.take_within(worker::GRANTS, "the worker")).collect()
     }
 
-    pub fn run(worker: Worker) -> Running {
+    pub fn run(worker: Worker) -> RunningWorker {
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(worker.run(async {
-            // An error says that the sender was dropped, which is the sign.
+            // The sender is dropped to request the shutdown, so this is always an error.
             let _ = stopped.await;
         }));
-        Running { stop, task }
+        RunningWorker { stop, task }
     }
 
-    /// Puts a job of which the queue knows nothing.
-    pub async fn left_in_the_ledger(&self, app: &App, command: Command) -> Job {
+    /// Puts a job into the ledger without an envelope in the queue.
+    pub async fn put_job(&self, app: &App, command: Command) -> Job {
         let relay = &self.fixture.relay;
         let job = Job::queued(JobId::generate(&*relay.ids), app.id.clone(), app.shard, command, relay.now());
         assert!(relay.store.put_job(&job).await.expect("the ledger takes the job"));
         job
     }
 
-    /// Puts a job and its envelope, as a function does.
-    pub async fn order(&self, app: &App, command: Command) -> Job {
+    /// Puts a job into the ledger and its envelope into the command queue, as the functions do.
+    pub async fn command(&self, app: &App, command: Command) -> Job {
         let relay = &self.fixture.relay;
-        let job = self.left_in_the_ledger(app, command).await;
+        let job = self.put_job(app, command).await;
         let envelope = CommandEnvelope { app: app.id.clone(), job: job.id.clone() };
         relay.queues.command(app.shard, &envelope).await.expect("the queue takes the command");
         job
     }
 
-    /// How many commands wait in the queue, and how many somebody has in hand.
-    pub async fn commands_waiting_and_in_hand(&self) -> [u32; 2] {
+    /// The numbers of visible and of in-flight messages in the command queue.
+    pub async fn visible_and_in_flight_commands(&self) -> [u32; 2] {
         let sqs = self.fixture.services.clients.sqs();
         let url = self.fixture.relay.queues.commands[0].url();
         let names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"].map(Into::into);
-        let asked = sqs.client().get_queue_attributes().queue_url(url).set_attribute_names(Some(names.to_vec()));
-        let told = asked.send().await.expect("the queue answers").attributes.expect("both numbers");
-        names.map(|name| told[&name].parse().expect("a number"))
+        let request = sqs.client().get_queue_attributes().queue_url(url).set_attribute_names(Some(names.to_vec()));
+        let attributes = request.send().await.expect("the queue answers").attributes.expect("both numbers");
+        names.map(|name| attributes[&name].parse().expect("a number"))
     }
 
-    /// Orders, and waits for the end.
-    pub async fn done(&self, app: &App, command: Command) -> JobState {
-        let job = self.order(app, command).await;
-        self.end_of(&job).await
+    /// Creates a command, and waits for the final state of its job.
+    pub async fn outcome(&self, app: &App, command: Command) -> JobState {
+        let job = self.command(app, command).await;
+        self.final_state(&job).await
     }
 
-    pub async fn end_of(&self, job: &Job) -> JobState {
+    /// Waits until the job is final, and returns its state.
+    pub async fn final_state(&self, job: &Job) -> JobState {
         let store = &self.fixture.relay.store;
         until(async || {
             let job = store.job(&job.app, &job.id).await.expect("the ledger answers")?;
@@ -184,29 +186,29 @@ impl Stage {
         .await
     }
 
-    /// The session once it is as wanted.
-    pub async fn session(&self, app: &App, wanted: impl Fn(&Session) -> bool) -> Session {
+    /// Waits until the session meets the condition, and returns it.
+    pub async fn session_when(&self, app: &App, condition: impl Fn(&Session) -> bool) -> Session {
         let store = &self.fixture.relay.store;
-        until(async || store.session(&app.id).await.expect("the ledger answers").filter(&wanted)).await
+        until(async || store.session(&app.id).await.expect("the ledger answers").filter(&condition)).await
     }
 
-    /// Asks for a QR code; its uuid.
-    pub async fn code(&self, app: &App) -> String {
-        assert_eq!(self.done(app, Command::Login).await, JobState::Sent { message_id: None });
-        let session = self.session(app, |session| session.state == SessionState::Waiting).await;
+    /// Starts a login by QR code, and returns the login's uuid.
+    pub async fn qr_login_id(&self, app: &App) -> String {
+        assert_eq!(self.outcome(app, Command::Login).await, JobState::Sent { message_id: None });
+        let session = self.session_when(app, |session| session.state == SessionState::Waiting).await;
         session.login.expect("a waiting session has a login").uuid
     }
 
-    /// Logs in from the phone, and waits until the session is idle.
+    /// Logs in with the phone, and waits until the session is idle and its contacts are synced.
     pub async fn log_in(&self, app: &App) -> Session {
-        let uuid = self.code(app).await;
+        let uuid = self.qr_login_id(app).await;
         self.world.log_in(&uuid, UIN).expect("the phone scans");
-        self.idle().await;
-        self.session(app, |session| session.last_sync.is_some()).await
+        self.wait_until_idle().await;
+        self.session_when(app, |session| session.last_sync.is_some()).await
     }
 
-    /// An app that is bound to nobody yet.
-    pub async fn new_app(&self) -> App {
+    /// Creates an app without a binding.
+    pub async fn unbound_app(&self) -> App {
         let relay = &self.fixture.relay;
         let new = NewApp { name: "new", token: "t", callback: None, channel: ChannelKind::Web, shard: 0 };
         let (app, _) = App::create(&new, &relay.sealer, &*relay.ids, relay.now());
@@ -214,12 +216,12 @@ impl Stage {
         app
     }
 
-    /// Waits until a poll waits and everything pushed was fetched.
-    pub async fn idle(&self) {
+    /// Waits until a poll is pending, so that everything pushed was fetched.
+    pub async fn wait_until_idle(&self) {
         within(self.world.wait_polling(UIN)).await;
     }
 
-    /// The log once it has so many rows.
+    /// Waits until the log has at least `rows` rows, and returns all of them.
     pub async fn log(&self, app: &App, rows: u64) -> Vec<Message> {
         let store = &self.fixture.relay.store;
         until(async || {
@@ -230,55 +232,59 @@ impl Stage {
         store.messages(&app.id, Seq::FIRST..=Seq::MAX).await.expect("the ledger answers")
     }
 
-    /// Takes so many envelopes from the inbound queue, in the order they come.
-    pub async fn envelopes(&self, count: usize) -> Vec<InboundEnvelope> {
+    /// Receives and deletes `count` envelopes of the inbound queue, and returns them in the order received.
+    pub async fn take_envelopes(&self, count: usize) -> Vec<InboundEnvelope> {
         let inbound = &self.fixture.relay.queues.inbound;
-        let mut taken = Vec::new();
+        let mut envelopes = Vec::new();
         within(async {
-            while taken.len() < count {
+            while envelopes.len() < count {
                 for received in inbound.receive(Duration::from_secs(20)).await.expect("the queue answers") {
-                    taken.push(serde_json::from_str(&received.body).expect("an envelope"));
+                    envelopes.push(serde_json::from_str(&received.body).expect("an envelope"));
                     inbound.delete(&[&received.receipt]).await.expect("the queue answers");
                 }
             }
         })
         .await;
-        taken
+        envelopes
     }
 
+    /// All contacts of the app, sorted by nickname.
     pub async fn contacts(&self, app: &App) -> Vec<Contact> {
         let mut contacts = self.fixture.relay.store.contacts(&app.id).await.expect("the ledger answers");
         contacts.sort_by(|one, other| one.nick_name.cmp(&other.nick_name));
         contacts
     }
 
+    /// The contact with this nickname.
     pub async fn contact(&self, app: &App, nick_name: &str) -> Contact {
         let contacts = self.contacts(app).await;
-        contacts.into_iter().find(|contact| contact.nick_name == nick_name).expect("somebody of that name")
+        contacts.into_iter().find(|contact| contact.nick_name == nick_name).expect("a contact with that nickname")
     }
 }
 
+/// Awaits a step, and fails the test when the step exceeds [`TIMEOUT`].
 pub async fn within<T>(future: impl Future<Output = T>) -> T {
-    timeout(PATIENCE, future).await.expect("this takes no time unless it is broken")
+    timeout(TIMEOUT, future).await.expect("the step ends within a minute")
 }
 
-/// Asks the ledger, which tells nobody of changes, until it has an answer.
-pub async fn until<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+/// Polls until there is a value: the ledger reports no changes.
+pub async fn until<T>(mut poll: impl AsyncFnMut() -> Option<T>) -> T {
     within(async {
-        let mut beat = tokio::time::interval(Duration::from_millis(5));
+        let mut interval = tokio::time::interval(Duration::from_millis(5));
         loop {
-            beat.tick().await;
-            if let Some(answer) = ask().await {
-                return answer;
+            interval.tick().await;
+            if let Some(value) = poll().await {
+                return value;
             }
         }
     })
     .await
 }
 
+/// The text of a text message.
 pub fn text(message: &Message) -> &str {
     match &message.content {
         domain::message::Content::Text { text } => text,
-        other => panic!("no text: {other:?}"),
+        other => panic!("not a text message: {other:?}"),
     }
 }

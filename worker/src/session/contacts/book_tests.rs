@@ -1,9 +1,10 @@
 use jiff::ToSpan;
+use testing::START;
 
 use super::*;
 
 fn start() -> Timestamp {
-    "2020-01-07T03:25:45Z".parse().unwrap()
+    START.parse().unwrap()
 }
 
 fn friend(user_name: &str, nick_name: &str) -> Card {
@@ -15,11 +16,12 @@ fn group(user_name: &str, members: &[&Card]) -> Card {
     Card { nick_name: "群".into(), members, ..Card::bare(user_name, ContactKind::Group) }
 }
 
-/// The book after `changes` were written.
+/// The contacts and members that `changes` write.
 fn written(changes: Changes) -> (Vec<Contact>, Vec<(Puid, Vec<Member>)>) {
     (changes.contacts.into_values().collect(), changes.members.into_iter().collect())
 }
 
+/// The book after the first login: two friends, and a group of both and a stranger.
 fn first_login() -> (Vec<Contact>, Vec<(Puid, Vec<Member>)>) {
     let (one, two) = (friend("@one00000001", "一"), friend("@two00000002", "二"));
     let mut book = Book::new(Vec::new(), Vec::new(), start());
@@ -29,7 +31,7 @@ fn first_login() -> (Vec<Contact>, Vec<(Puid, Vec<Member>)>) {
 }
 
 #[test]
-fn a_login_that_tells_the_same_again_changes_names_only() {
+fn a_new_login_with_the_same_contacts_changes_user_names_only() {
     let (contacts, members) = first_login();
     let later = start() + 1.hour();
     let mut book = Book::new(contacts.clone(), members, later);
@@ -44,12 +46,12 @@ fn a_login_that_tells_the_same_again_changes_names_only() {
         assert_eq!((contact.insert_time, contact.update_time, contact.present), (start(), start(), true));
         assert_ne!(contact.user_name, before.user_name);
     }
-    assert_eq!(changes.names.len(), 4, "two friends, the group, and the stranger in it");
+    assert_eq!(changes.names.len(), 4, "two friends, the group and its stranger");
     assert!(changes.names.iter().all(|(name, _)| name.contains("new")));
 }
 
 #[test]
-fn the_same_login_told_again_changes_nothing() {
+fn the_same_cards_again_change_nothing() {
     let (contacts, members) = first_login();
     let mut book = Book::new(contacts, members, start() + 1.hour());
     let (one, two) = (friend("@one00000001", "一"), friend("@two00000002", "二"));
@@ -61,7 +63,7 @@ fn the_same_login_told_again_changes_nothing() {
 }
 
 #[test]
-fn who_is_no_longer_listed_is_gone_and_comes_back_the_same() {
+fn an_unlisted_contact_becomes_absent_and_returns_with_its_puid() {
     let (contacts, members) = first_login();
     let mut book = Book::new(contacts, members, start() + 1.hour());
     book.full(&[friend("@newone00001", "一")]);
@@ -77,31 +79,31 @@ fn who_is_no_longer_listed_is_gone_and_comes_back_the_same() {
 }
 
 #[test]
-fn what_a_change_does_not_tell_is_as_before() {
+fn fields_missing_from_a_change_keep_their_values() {
     let (contacts, members) = first_login();
     let mut book = Book::new(contacts, members, start() + 1.hour());
     book.keep_present();
-    let told = Card { signature: Some("新".into()), ..Card::bare("@one00000001", ContactKind::Friend) };
-    book.partial(&[told]);
+    let card = Card { signature: Some("新".into()), ..Card::bare("@one00000001", ContactKind::Friend) };
+    book.partial(&[card]);
     let changes = book.take_changes();
-    let [contact] = changes.contacts.values().collect::<Vec<_>>()[..] else { panic!("one has changed") };
+    let [contact] = changes.contacts.values().collect::<Vec<_>>()[..] else { panic!("exactly one contact changes") };
     assert_eq!((contact.nick_name.as_str(), contact.city.as_deref()), ("一", Some("杭州")));
     assert_eq!((contact.signature.as_deref(), contact.update_time), (Some("新"), start() + 1.hour()));
 }
 
 #[test]
-fn a_newcomer_is_nobody_who_is_present() {
+fn a_new_contact_matches_no_present_contact() {
     let (contacts, members) = first_login();
     let known: HashSet<Puid> = contacts.iter().map(|contact| contact.puid.clone()).collect();
     let mut book = Book::new(contacts, members, start());
     book.keep_present();
     book.partial(&[friend("@other000007", "一"), Card::bare("@abc00000004", ContactKind::Stranger)]);
     assert!(!known.contains(book.puid("@other000007").unwrap()));
-    assert_eq!(book.puid("@abc00000004").unwrap().as_str(), "00000004", "a member of a group is known from there");
+    assert_eq!(book.puid("@abc00000004").unwrap().as_str(), "00000004", "a group member keeps the puid from the group");
 }
 
 #[test]
-fn the_account_is_itself_whatever_it_is_called() {
+fn the_account_keeps_its_puid_under_a_new_nickname() {
     let owner = Puid::new("e1d54615");
     let myself = Card { nick_name: "我".into(), ..Card::bare("@me000000005", ContactKind::Myself) };
     let mut book = Book::owned(Vec::new(), Vec::new(), start(), &owner, "@me000000005");
