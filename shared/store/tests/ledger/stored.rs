@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
+    channel::Cursor,
     delivery::Parked,
     id::Seq,
     job::{Command, Job, Origin},
@@ -38,7 +39,7 @@ fn assert_attributes<const N: usize>(row: &Item, expected: [(&str, AttributeValu
 #[tokio::test]
 async fn a_message_and_its_checkpoint_keep_their_stored_form() {
     let ledger = Ledger::start().await;
-    let checkpoint = Checkpoint { login_number: 3, cursor: "{}".into() };
+    let checkpoint = Checkpoint { login_number: 3, cursor: Cursor::new("{}") };
     ledger.store.append(&APP, &message(1, "text"), Some(&checkpoint)).await.unwrap();
     let row = ledger.item(&format!("APP#{}", *APP), LOG).await.unwrap();
     assert_attributes(
@@ -61,7 +62,7 @@ async fn a_session_keeps_its_stored_form() {
     let session = Session {
         state: SessionState::Online,
         credentials: Some(ledger.sealed("cookies")),
-        cursor: Some("{}".into()),
+        cursor: Some(Cursor::new("{}")),
         ending: Some(EndReason::EndedByWeChat { code: 1_101 }),
         ..Session::offline(at(0))
     };
