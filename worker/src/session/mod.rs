@@ -3,7 +3,7 @@
 //! ```text
 //!            ┌──── ended by WeChat: push login, once ────┐
 //!            ▼                                           │
-//!      Phase::Login ──confirmed, bound, synced──▶ Phase::Online
+//!      Phase::Login ──confirmed──▶ Phase::Opening ──▶ Phase::Online
 //!       ▲    │                                           │
 //!       │    └─ expired, refused, logout ─▶ Phase::Offline ◀─ logout
 //!       └──────────────── login command ──────────┘
@@ -19,6 +19,7 @@
 //! batch and sending its envelopes.
 
 mod contacts;
+mod envelopes;
 mod inbound;
 mod inbox;
 mod ledger;

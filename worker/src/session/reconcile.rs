@@ -6,7 +6,7 @@ use domain::{id::Seq, puid::Puid};
 use queue::InboundEnvelope;
 use tokio::time::Instant;
 
-use super::{Halt, inbound::send_envelopes, ledger::Ledger};
+use super::{Halt, envelopes::send_envelopes, ledger::Ledger};
 use crate::Config;
 
 /// When an app's log is reconciled next.

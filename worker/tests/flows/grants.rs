@@ -16,13 +16,13 @@ async fn every_grant_is_used() {
     let worker = stage.worker_with(Config { pace, ..config() });
     stage.log_in(&app).await;
     stage.world.push_text(UIN, From::friend("老李"), "在吗").unwrap();
-    stage.envelopes(1).await;
+    stage.take_envelopes(1).await;
     let friend = stage.contact(&app, "李雷").await.puid;
     let send = |text: &str| Command::SendText { to: friend.clone(), text: text.to_owned() };
-    assert_eq!(stage.done(&app, send("1")).await.as_str(), "sent");
+    assert_eq!(stage.outcome(&app, send("1")).await.as_str(), "sent");
     // Paced: the worker holds it until it ends, and gives it back then.
-    stage.order(&app, send("2")).await;
-    until(async || (stage.commands_waiting_and_in_hand().await == [0, 1]).then_some(())).await;
-    worker.end().await;
+    stage.command(&app, send("2")).await;
+    until(async || (stage.visible_and_in_flight_commands().await == [0, 1]).then_some(())).await;
+    worker.shut_down().await;
     assert_eq!(stage.called(), GRANTS.iter().copied().collect());
 }

@@ -9,7 +9,7 @@ use domain::{
 };
 use tokio::time::{Instant, sleep_until};
 
-use super::{Phase, opening};
+use super::{Phase, end::end_reason};
 use crate::{
     backoff::Backoff,
     session::{
@@ -162,8 +162,8 @@ impl Login {
                     self.row.proceed(ticket, step);
                     self.write(context, SessionState::Scanned).await?;
                 }
-                LoginProgress::Restarted(new) => return wait_for_person(context, new, None).await,
-                LoginProgress::Confirmed { ticket } => return opening::open(context, &ticket).await,
+                LoginProgress::Restarted(new) => return Ok(Phase::Restarted(new)),
+                LoginProgress::Confirmed { ticket } => return Ok(Phase::Opening(ticket)),
                 LoginProgress::Expired => return self.give_up(context, EndReason::Expired).await,
             }
         }
@@ -227,15 +227,5 @@ impl Login {
         let reason = self.pushed_after.map_or(reason, |code| EndReason::EndedByWeChat { code });
         context.ledger.end_session(reason, None).await?;
         Ok(Phase::Offline)
-    }
-}
-
-pub(super) fn end_reason(error: &Error) -> EndReason {
-    match error {
-        Error::Refused { reason } => EndReason::Refused { reason: reason.clone() },
-        Error::LoggedOut { code } => EndReason::EndedByWeChat { code: *code },
-        Error::RateLimited { .. } | Error::Transient { .. } | Error::Unconfirmed { .. } | Error::Protocol { .. } => {
-            EndReason::Failed { reason: error.to_string() }
-        }
     }
 }

@@ -1,10 +1,12 @@
 //! The phases of a session. Each owns its state; running one consumes it and returns the next.
 
+mod end;
 mod login;
 mod offline;
 mod online;
 mod opening;
 
+use channel::{Credentials, NewLogin, Ticket};
 use domain::session::{EndReason, Session as SessionRow, SessionState};
 
 use self::{login::Login, online::Online};
@@ -15,8 +17,14 @@ use crate::monitor::SessionPhase;
 pub(super) enum Phase {
     /// No account is logged in; waits for a login command.
     Offline,
+    /// WeChat has ended a session; asks the phone once to confirm a new one.
+    PushLogin { ended: Credentials, code: i64 },
+    /// The channel has replaced a login by a new one.
+    Restarted(NewLogin),
     /// Waits for the person to scan or to confirm.
     Login(Box<Login>),
+    /// Opens the session of a confirmed login, binds the app to the account and reads its contacts.
+    Opening(Ticket),
     /// Logged in: messages flow.
     Online(Box<Online>),
 }
@@ -25,7 +33,7 @@ impl Phase {
     pub(super) fn session_phase(&self) -> SessionPhase {
         match self {
             Self::Offline => SessionPhase::Offline,
-            Self::Login(_) => SessionPhase::LoggingIn,
+            Self::PushLogin { .. } | Self::Restarted(_) | Self::Login(_) | Self::Opening(_) => SessionPhase::LoggingIn,
             Self::Online(_) => SessionPhase::Online,
         }
     }
@@ -34,7 +42,10 @@ impl Phase {
     pub(super) async fn run(self, context: &Context, inbox: &mut Inbox) -> Result<Self, Halt> {
         match self {
             Self::Offline => Box::pin(offline::run(context, inbox)).await,
+            Self::PushLogin { ended, code } => Box::pin(login::push(context, &ended, code)).await,
+            Self::Restarted(new) => Box::pin(login::wait_for_person(context, new, None)).await,
             Self::Login(login) => Box::pin(login.run(context, inbox)).await,
+            Self::Opening(ticket) => Box::pin(opening::open(context, &ticket)).await,
             Self::Online(online) => online.run(context, inbox).await,
         }
     }
@@ -44,9 +55,7 @@ impl Phase {
 pub(super) async fn resume(context: &Context, inbox: &mut Inbox, row: SessionRow) -> Result<Phase, Halt> {
     match row.state {
         SessionState::Offline if can_push(&row) => match (context.ledger.unseal(&row), &row.ending) {
-            (Some(credentials), Some(EndReason::EndedByWeChat { code })) => {
-                login::push(context, &credentials, *code).await
-            }
+            (Some(ended), Some(EndReason::EndedByWeChat { code })) => Ok(Phase::PushLogin { ended, code: *code }),
             _ => Ok(Phase::Offline),
         },
         SessionState::Offline => Ok(Phase::Offline),

@@ -13,7 +13,7 @@ use domain::{
 };
 use tokio::time::{Instant, sleep_until};
 
-use super::{Phase, login, opening::close};
+use super::{Phase, end::close};
 use crate::{
     backoff::Backoff,
     session::{
@@ -308,7 +308,7 @@ impl Online {
         context.ledger.change_session(|row| row.last_error = Some(error.to_owned())).await
     }
 
-    /// Writes that WeChat has ended the session, and asks the phone once to confirm a new one.
+    /// Writes that WeChat has ended the session. A push login follows.
     async fn ended(&self, context: &Context, inbox: Option<&mut Inbox>, code: i64) -> Result<Phase, Halt> {
         metrics::SESSIONS_ENDED.add(1);
         tracing::info!(code, "session ended by WeChat");
@@ -318,7 +318,7 @@ impl Online {
         if let Some(inbox) = inbox {
             inbox.unclaim();
         }
-        login::push(context, &credentials, code).await
+        Ok(Phase::PushLogin { ended: credentials, code })
     }
 
     /// Writes the credentials if they have changed. A failure is not retried: older ones open the session as well.

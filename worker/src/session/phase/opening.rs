@@ -1,6 +1,6 @@
 //! From a confirmed login, or from the ledger's row after a restart, to a session that is online.
 
-use channel::{AccountId, Connection, Opened, Opening, Ticket};
+use channel::{AccountId, Opened, Opening, Ticket};
 use domain::{
     app::{App, Binding},
     contact::Card,
@@ -10,7 +10,7 @@ use domain::{
 
 use super::{
     Phase,
-    login::{end_reason, wait_for_person},
+    end::{close, end_reason},
     online::Online,
 };
 use crate::session::{
@@ -24,7 +24,7 @@ use crate::session::{
 pub(super) async fn open(context: &Context, ticket: &Ticket) -> Result<Phase, Halt> {
     match context.channel.open(ticket).await {
         Ok(Opening::Opened(opened)) => bind_and_sync(context, *opened).await,
-        Ok(Opening::Restarted(new)) => wait_for_person(context, new, None).await,
+        Ok(Opening::Restarted(new)) => Ok(Phase::Restarted(new)),
         Err(error) => {
             tracing::warn!(%error, "confirmed login not opened");
             context.ledger.end_session(end_reason(&error), None).await?;
@@ -112,11 +112,4 @@ async fn unreadable(context: &Context) -> Result<Phase, Halt> {
     let reason = EndReason::Failed { reason: "the kept session cannot be opened".into() };
     context.ledger.end_session(reason, None).await?;
     Ok(Phase::Offline)
-}
-
-/// Ends a session at the network, if the network still answers.
-pub(super) async fn close(connection: &mut dyn Connection) {
-    if let Err(error) = connection.close().await {
-        tracing::warn!(%error, "logout not confirmed by WeChat; the credentials are dropped all the same");
-    }
 }
