@@ -1,5 +1,5 @@
-//! The Lambda functions, in two wings: [`api`] answers HTTP requests, [`delivery`] brings messages to callbacks. Neither
-//! knows the other; what both need lies beside them. [`runtime`] puts either on Lambda, and `bin/` has a binary for each
+//! The Lambda functions, in two wings: [`api`] serves HTTP requests, [`delivery`] delivers messages to callbacks. Neither
+//! imports the other; the modules beside them serve both. [`runtime`] runs a wing on Lambda, and `bin/` has one binary per
 //! function.
 
 pub mod api;

@@ -1,4 +1,4 @@
-//! Messages: the same row in the history and in a callback, but for the form of two times.
+//! A message as a client sees it: the same in the history and in a callback, except for the format of two times.
 
 use domain::{
     id::Seq,
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::times::Times;
 
-/// Where a row is format, which decides the form of `create_time` and `receive_time`.
+/// The format of `create_time` and `receive_time`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeFormat {
     /// `YYYY-MM-DD HH:MM:SS`.
@@ -22,7 +22,7 @@ pub enum TimeFormat {
 #[derive(Debug, Serialize)]
 pub struct MessageRow<'a> {
     id: i64,
-    /// The same as `id`, for languages whose numbers have 53 bits.
+    /// The same as `id`, for languages whose numbers have only 53 bits.
     id_str: String,
     content: ContentRow,
     insert_time: String,
@@ -38,13 +38,13 @@ pub struct MessageRow<'a> {
     receiver_group: Option<&'a Puid>,
     owner: &'a Puid,
     direction: Direction,
-    /// The friend, group or official account the conversation is with: what `/send` takes as `puid`.
+    /// The friend, group or official account of the chat: the `puid` for `/send`.
     chat: &'a Puid,
 }
 
 #[derive(Debug, Serialize)]
 struct ContentRow {
-    /// The message's place in the app's log, which `after` of the history takes.
+    /// The sequence number, also a cursor for `after` of the history.
     id: Seq,
     insert_time: String,
     update_time: String,
@@ -88,11 +88,11 @@ impl<'a> MessageRow<'a> {
     }
 }
 
-/// The content's own fields, without its type, which stands beside it.
+/// The content's fields without `type`, which the row has itself.
 fn fields(message: &Message) -> Map<String, Value> {
     let mut fields = match serde_json::to_value(&message.content) {
         Ok(Value::Object(fields)) => fields,
-        // Content is a struct of plain values, which always is an object.
+        // Content is an enum of structs with plain values, so it always becomes an object.
         _ => Map::new(),
     };
     fields.remove("type");

@@ -1,9 +1,9 @@
-//! What may be sent, whether asked for by `/send` or by a callback's answer.
+//! Which messages can be sent, by `/send` or by a callback's reply.
 
-/// The longest text, in bytes of UTF-8. WeChat's own programs take about this many characters.
+/// The longest text, in bytes of UTF-8. WeChat's own programs accept about this many characters.
 pub const MAX_TEXT: usize = 16 * 1024;
 
-/// Why something cannot be sent.
+/// Why a message cannot be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unsendable {
     #[error("{0} is missing or empty")]
@@ -14,7 +14,7 @@ pub enum Unsendable {
     TooLong,
 }
 
-/// The text to send, from what was given as `msg_type` and `text`.
+/// The text to send, from the parameters `msg_type` and `text`.
 pub fn text<'a>(msg_type: Option<&str>, text: Option<&'a str>) -> Result<&'a str, Unsendable> {
     match msg_type {
         None => Err(Unsendable::Missing("msg_type")),

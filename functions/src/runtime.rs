@@ -1,15 +1,15 @@
-//! A function on Lambda: logs, the relay that the environment describes, and a router, a consumer or a sweep on top.
+//! A function on Lambda: starts logs, builds the relay from the environment, and runs an endpoint, the dispatcher or the
+//! sweep.
 //!
-//! | variable | what | default |
+//! | variable | meaning | default |
 //! |---|---|---|
-//! | `PUBLIC_URL` | what links begin with | each request's own |
-//! | `SIGNATURE_MAX_AGE` | seconds that a request's timestamp may be off | 300 |
+//! | `PUBLIC_URL` | the URL that links begin with | that of each request |
+//! | `SIGNATURE_MAX_AGE` | how far the timestamp of a signed request may be from the clock, in seconds | 300 |
 //! | `CALLBACK_ALLOW` | hosts, addresses and networks that callbacks may reach besides public ones | none |
-//! | `STACK_NAME` | the deployment's name: the dimension `Stack` of the metrics of dispatcher and sweep | no dimension |
+//! | `STACK_NAME` | the deployment's name, for the dimension `Stack` of the metrics of dispatcher and sweep | no dimension |
 //!
-//! and those of [`boot::Settings`]. Logs go to standard error. Dispatcher and sweep write what they have measured (see
-//! [`boot::metrics`]) to standard output at the end of each invocation; endpoints measure nothing that API Gateway does
-//! not.
+//! [`boot::Settings`] lists the other variables. Logs go to standard error. Dispatcher and sweep write their metrics (see
+//! [`boot::metrics`]) to standard output at the end of each invocation. Endpoints have none: API Gateway measures them.
 
 use std::{io, sync::Arc};
 
@@ -33,10 +33,10 @@ use crate::{
     },
 };
 
-/// What is logged.
+/// The log level.
 const LOGS: &str = "info";
 
-/// Serves an endpoint on Lambda until the process is ended.
+/// Serves an endpoint until Lambda ends the process.
 pub async fn serve(endpoint: &Endpoint) -> anyhow::Result<()> {
     boot::start_logs(LOGS, false);
     let state = AppState::new(Relay::from_env().await?, Config::from_env()?);
@@ -45,26 +45,25 @@ pub async fn serve(endpoint: &Endpoint) -> anyhow::Result<()> {
         .map_err(|error| anyhow!(error))
 }
 
-/// Answers requests for paths that have no function until the process is ended: with the path without its slash, or that
-/// there is none. Knows nothing of the deployment.
+/// Serves the paths that have no function until Lambda ends the process. Reads no configuration.
 pub async fn fallback() -> anyhow::Result<()> {
     boot::start_logs(LOGS, false);
     lambda_http::run(router::complete(fallback::router(), Arc::new(OsIds), ())).await.map_err(|error| anyhow!(error))
 }
 
-/// Delivers what the inbound queue hands over, until the process is ended. What failed is named in the answer, and
-/// comes again.
+/// Delivers batches of the inbound queue until Lambda ends the process. The response names the messages that failed, and
+/// SQS sends these again.
 pub async fn dispatch() -> anyhow::Result<()> {
     let (dispatcher, metrics) = dispatcher().await?;
     let handle = async |event: LambdaEvent<SqsEvent>| {
         let failed = dispatcher.deliver_batch(records(event.payload)).await;
         metrics.write(dispatcher.relay.now(), &mut io::stdout());
-        Ok::<_, lambda_runtime::Error>(answer(failed))
+        Ok::<_, lambda_runtime::Error>(response(failed))
     };
     lambda_runtime::run(service_fn(handle)).await.map_err(|error| anyhow!(error))
 }
 
-/// Sweeps every shard whenever the schedule says so, until the process is ended.
+/// Sweeps every shard at each invocation, until Lambda ends the process.
 pub async fn sweep() -> anyhow::Result<()> {
     let (dispatcher, metrics) = dispatcher().await?;
     let handle = async |_: LambdaEvent<serde_json::Value>| {
@@ -101,10 +100,10 @@ fn records(event: SqsEvent) -> Vec<Record> {
     event.records.into_iter().map(record).collect()
 }
 
-fn answer(failed: Vec<String>) -> SqsBatchResponse {
-    let mut answer = SqsBatchResponse::default();
-    answer.set_failures(failed);
-    answer
+fn response(failed: Vec<String>) -> SqsBatchResponse {
+    let mut response = SqsBatchResponse::default();
+    response.set_failures(failed);
+    response
 }
 
 #[cfg(test)]
@@ -112,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_sqs_event_becomes_records_and_failures_its_answer() {
+    fn an_sqs_event_becomes_records_and_failures_its_response() {
         let event = r#"{"Records": [
             {"messageId": "1", "body": "{\"seq\": 1}", "attributes": {"MessageGroupId": "a.b", "SentTimestamp": "1578367545988"}},
             {"messageId": "2", "body": "poison"}
@@ -124,7 +123,7 @@ mod tests {
             [Some("2020-01-07T03:25:45.988Z".parse().unwrap()), None]
         );
         assert_eq!((records[1].id.as_str(), records[1].body.as_str(), &records[1].group), ("2", "poison", &None));
-        let answer = serde_json::to_string(&answer(vec!["2".to_owned()])).unwrap();
-        assert_eq!(answer, r#"{"batchItemFailures":[{"itemIdentifier":"2"}]}"#);
+        let response = serde_json::to_string(&response(vec!["2".to_owned()])).unwrap();
+        assert_eq!(response, r#"{"batchItemFailures":[{"itemIdentifier":"2"}]}"#);
     }
 }

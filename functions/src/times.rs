@@ -3,7 +3,7 @@
 use domain::time;
 use jiff::{Timestamp, tz::TimeZone};
 
-/// Prints times of one zone.
+/// Formats times in a zone.
 #[derive(Debug, Clone, Copy)]
 pub struct Times<'a>(pub &'a TimeZone);
 

@@ -1,8 +1,8 @@
-//! Who calls, as API.md § Who calls: [`Caller`] for signed requests, [`SecretCaller`] for the three endpoints that take the
-//! bare app secret. Both take an access token as well.
+//! Authentication: [`Caller`] for endpoints with signed requests, [`SecretCaller`] for the three endpoints that accept the
+//! app secret without a signature. Both accept an access token instead.
 //!
-//! An unknown app, a wrong secret, a wrong signature and a wrong token answer alike, after like work. Every comparison
-//! takes constant time.
+//! An unknown app, a wrong secret, a wrong signature and a wrong token get the same response after the same work. Every
+//! comparison takes constant time.
 
 use axum::{
     body::Body,
@@ -18,36 +18,37 @@ use jiff::Timestamp;
 use url::Url;
 
 use crate::api::{
+    endpoint::NeededCapability,
     error::{ApiError, Fields},
     params::Params,
     request_url,
     state::AppState,
 };
 
-/// The longest body that is read, in bytes.
+/// The longest request body, in bytes.
 const MAX_BODY: usize = 256 * 1024;
 
-/// How the caller showed who it is.
+/// What a request was authenticated with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub enum AuthMode {
     AppSecret,
     Signature,
     AccessToken,
 }
 
-/// A caller of a signed endpoint, let in; with everything that its request says.
+/// An authenticated caller, and its request.
 #[derive(Debug)]
 pub struct Caller {
     pub app: App,
-    /// Changes whenever a contact did.
+    /// The version of the app's contact book.
     pub book_version: u64,
-    pub mode: Mode,
+    pub mode: AuthMode,
     pub params: Params,
-    /// The request's own address, as the caller knows it.
+    /// The request's URL, as the caller knows it.
     pub url: Url,
 }
 
-/// A caller that holds the app secret, let in.
+/// A caller that was authenticated with the app secret or an access token.
 #[derive(Debug)]
 pub struct SecretCaller {
     pub app: App,
@@ -58,7 +59,7 @@ impl FromRequest<AppState> for Caller {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
-        admit(request, state, Mode::Signature).await
+        authenticate(request, state, AuthMode::Signature).await
     }
 }
 
@@ -66,29 +67,35 @@ impl FromRequest<AppState> for SecretCaller {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
-        let Caller { app, params, .. } = admit(request, state, Mode::AppSecret).await?;
+        let Caller { app, params, .. } = authenticate(request, state, AuthMode::AppSecret).await?;
         Ok(Self { app, params })
     }
 }
 
-/// Reads the parameters and lets the caller in by `otherwise`, unless it brings an access token.
-async fn admit(request: Request, state: &AppState, otherwise: Mode) -> Result<Caller, ApiError> {
+/// Reads the parameters, and authenticates the caller by its access token if it has one, else by `mode`. Refuses an
+/// endpoint that the app's channel does not support.
+async fn authenticate(request: Request, state: &AppState, mode: AuthMode) -> Result<Caller, ApiError> {
     let (parts, body) = request.into_parts();
-    let mut params = Params::of_query(parts.uri.query());
+    let mut params = Params::from_query(parts.uri.query());
     if parts.method == Method::POST {
-        params.add_body(&parts.headers, &read(body).await?)?;
+        params.add_body(&parts.headers, &read_body(body).await?)?;
     }
     let token = bearer(&parts).or(params.get("access_token"));
-    let mode = if token.is_some() { Mode::AccessToken } else { otherwise };
+    let mode = if token.is_some() { AuthMode::AccessToken } else { mode };
     let (app, book_version) = match token {
-        Some(token) => by_token(state, token).await?,
-        None => by_secret(state, &params, mode).await?,
+        Some(token) => authenticate_by_token(state, token).await?,
+        None => authenticate_by_secret(state, &params, mode).await?,
     };
+    if let Some(NeededCapability(needed)) = parts.extensions.get()
+        && !(state.config.capabilities)(app.channel).has(*needed)
+    {
+        return Err(ApiError::UnsupportedByChannel(*needed));
+    }
     let url = request_url::of(&parts, state.config.public_url.as_ref());
     Ok(Caller { app, book_version, mode, params, url })
 }
 
-async fn read(body: Body) -> Result<bytes::Bytes, ApiError> {
+async fn read_body(body: Body) -> Result<bytes::Bytes, ApiError> {
     axum::body::to_bytes(body, MAX_BODY).await.map_err(|_| ApiError::TooLarge("a body may have 256 KiB"))
 }
 
@@ -97,63 +104,63 @@ fn bearer(parts: &Parts) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
-fn refused() -> ApiError {
+fn unauthorized() -> ApiError {
     ApiError::Unauthorized(Fields::new())
 }
 
-/// The row of an app id; what cannot be one is not looked up.
-async fn look_up(state: &AppState, id: &str) -> Result<Option<store::Caller>, ApiError> {
+/// The app and what authenticates it; `None` also for a text that is not an id.
+async fn find(state: &AppState, id: &str) -> Result<Option<store::Caller>, ApiError> {
     match id.parse() {
         Ok(id) => Ok(state.relay.store.caller(&id).await?),
         Err(InvalidId) => Ok(None),
     }
 }
 
-async fn by_token(state: &AppState, token: &str) -> Result<(App, u64), ApiError> {
-    let caller = look_up(state, token.get(..ID_LENGTH).unwrap_or_default()).await?;
+async fn authenticate_by_token(state: &AppState, token: &str) -> Result<(App, u64), ApiError> {
+    let caller = find(state, token.get(..ID_LENGTH).unwrap_or_default()).await?;
     let hash = secret::hash(token);
-    let nobodys = AccessToken { hash: secret::hash(""), expires: Timestamp::MIN };
-    let kept = caller.as_ref().and_then(|caller| caller.token.as_ref()).unwrap_or(&nobodys);
-    let admitted = secret::same(&kept.hash, &hash) & (state.relay.now() < kept.expires);
-    let caller = caller.filter(|_| admitted).ok_or_else(refused)?;
+    let no_token = AccessToken { hash: secret::hash(""), expires: Timestamp::MIN };
+    let stored = caller.as_ref().and_then(|caller| caller.token.as_ref()).unwrap_or(&no_token);
+    let admitted = secret::same(&stored.hash, &hash) & (state.relay.now() < stored.expires);
+    let caller = caller.filter(|_| admitted).ok_or_else(unauthorized)?;
     Ok((caller.app, caller.book_version))
 }
 
-async fn by_secret(state: &AppState, params: &Params, mode: Mode) -> Result<(App, u64), ApiError> {
-    let wanted: &[&'static str] = match mode {
-        Mode::Signature => &["app_id", "app_secret", "timestamp", "signature"],
-        Mode::AppSecret | Mode::AccessToken => &["app_id", "app_secret"],
+async fn authenticate_by_secret(state: &AppState, params: &Params, mode: AuthMode) -> Result<(App, u64), ApiError> {
+    let required: &[&'static str] = match mode {
+        AuthMode::Signature => &["app_id", "app_secret", "timestamp", "signature"],
+        AuthMode::AppSecret | AuthMode::AccessToken => &["app_id", "app_secret"],
     };
-    let missing = wanted.iter().filter(|name| params.get(name).is_none());
+    let missing = required.iter().filter(|name| params.get(name).is_none());
     let missing: Fields = missing.map(|name| (*name, "is required".to_owned())).collect();
     if !missing.is_empty() {
         return Err(ApiError::Unauthorized(missing));
     }
     let given = |name| params.get(name).unwrap_or_default();
-    let caller = look_up(state, given("app_id")).await?;
+    let caller = find(state, given("app_id")).await?;
     let (hash, token) = match &caller {
         Some(caller) => (caller.app.secret_hash.clone(), caller.app.open_token(&state.relay.sealer)?),
         None => (secret::hash(""), String::new()),
     };
     let known = secret::same(&hash, &secret::hash(given("app_secret")));
     let signed = signature::verify(&token, given("timestamp"), given("signature"));
-    // Both were worked out before either counts.
-    let admitted = known && (signed || mode != Mode::Signature);
-    let caller = caller.filter(|_| admitted).ok_or_else(refused)?;
-    if mode == Mode::Signature {
-        in_time(state, given("timestamp"))?;
+    // Both are computed before either counts, so that the response takes the same time.
+    let admitted = known && (signed || mode != AuthMode::Signature);
+    let caller = caller.filter(|_| admitted).ok_or_else(unauthorized)?;
+    if mode == AuthMode::Signature {
+        check_timestamp(state, given("timestamp"))?;
     }
     Ok((caller.app, caller.book_version))
 }
 
-/// Tells a caller that has signed rightly that its clock, or its request, is off.
-fn in_time(state: &AppState, timestamp: &str) -> Result<(), ApiError> {
+/// Tells a caller with a valid signature that its timestamp is too old or in the future.
+fn check_timestamp(state: &AppState, timestamp: &str) -> Result<(), ApiError> {
     let at = timestamp.split('.').next().unwrap_or_default().parse::<i64>();
-    let most = state.config.signature_max_age.as_secs();
-    if at.is_ok_and(|at| state.relay.now().as_second().abs_diff(at) <= most) {
+    let max_age = state.config.signature_max_age.as_secs();
+    if at.is_ok_and(|at| state.relay.now().as_second().abs_diff(at) <= max_age) {
         return Ok(());
     }
-    let why = format!("must be Unix seconds within {most} of the service's clock");
+    let why = format!("must be Unix seconds within {max_age} of the service's clock");
     Err(ApiError::Unauthorized(Fields::from([("timestamp", why)])))
 }
 
@@ -166,7 +173,7 @@ mod tests {
     use crate::support::Api;
 
     #[tokio::test]
-    async fn all_four_parts_of_a_signed_request_must_be_right() {
+    async fn every_part_of_a_signed_request_must_be_right() {
         let api = Api::start().await;
         let (id, now) = (api.app.id.clone(), api.fixture.relay.now().as_second());
         let ask = async |id: &str, secret: &str, timestamp: i64, signature: &str| {

@@ -1,5 +1,5 @@
-//! Contact books, as rows ready to be shown, kept in the process while they are current. A warm request costs the one
-//! read that admits its caller: that also tells the book's version.
+//! Contact books as the API shows them, cached in the process. Authentication reads the book's version along with the
+//! app, so a request with a cached book needs no further read.
 
 use std::{
     collections::HashMap,
@@ -21,22 +21,22 @@ use crate::{
     times::Times,
 };
 
-/// Apps whose books are kept at once.
+/// Cached books.
 const MAX_BOOKS: usize = 64;
-/// Contacts that are kept at once, of all apps; a row takes about 600 bytes.
+/// Contacts in all cached books. A contact takes about 600 bytes.
 const MAX_CONTACTS: usize = 100_000;
 
-/// An app's contacts. Every list is in the order in which its rows were first seen; the account itself comes first
-/// among its friends.
+/// An app's contacts. Each list is in the order in which the contacts were first seen; the account itself is the first
+/// of the friends.
 #[derive(Debug, Default)]
 pub struct Book {
     pub friends: Vec<Person>,
     pub groups: Vec<Group>,
     pub official_accounts: Vec<OfficialAccount>,
-    /// What each contact is.
+    /// The kind of every contact.
     kinds: HashMap<Puid, ContactKind>,
     /// Index into `friends`.
-    friend_at: HashMap<Puid, usize>,
+    friend_index: HashMap<Puid, usize>,
 }
 
 impl Book {
@@ -51,7 +51,7 @@ impl Book {
             let owner = owner.cloned();
             match contact.kind {
                 ContactKind::Myself | ContactKind::Friend => {
-                    book.friend_at.insert(contact.puid.clone(), book.friends.len());
+                    book.friend_index.insert(contact.puid.clone(), book.friends.len());
                     book.friends.push(Person::of(contact, true, owner, times));
                 }
                 ContactKind::Group => book.groups.push(Group::of(contact, owner, times)),
@@ -65,44 +65,43 @@ impl Book {
         book
     }
 
-    /// What the contact is; `None` for one that is unknown or gone.
+    /// The contact's kind; `None` if it is unknown or gone.
     pub fn kind(&self, puid: &str) -> Option<ContactKind> {
         self.kinds.get(&Puid::new(puid)).copied()
     }
 
-    /// The friend's row.
     pub fn friend(&self, puid: &Puid) -> Option<&Person> {
-        self.friend_at.get(puid).map(|at| &self.friends[*at])
+        self.friend_index.get(puid).map(|index| &self.friends[*index])
     }
 }
 
-/// What a kept book was made of; any difference makes it an old one.
+/// What a book was built from. A book of another version is out of date.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Made {
-    version: u64,
+struct Version {
+    number: u64,
     owner: Option<Arc<str>>,
 }
 
 #[derive(Debug)]
-struct Slot {
-    made: Made,
-    /// Filled by the first who asks; others wait for it.
+struct Entry {
+    version: Version,
+    /// Filled by the first request; others wait for it.
     book: Arc<OnceCell<Arc<Book>>>,
     last_used: u64,
 }
 
-/// The books of the apps that called last.
+/// The books that were used most recently.
 #[derive(Debug, Default)]
-pub struct Books(Mutex<Shelf>);
+pub struct BookCache(Mutex<Entries>);
 
 #[derive(Debug, Default)]
-struct Shelf {
-    slots: HashMap<AppId, Slot>,
+struct Entries {
+    entries: HashMap<AppId, Entry>,
     uses: u64,
 }
 
-impl Books {
-    /// The app's book of this version and owner, read by `read` unless it is kept.
+impl BookCache {
+    /// The app's book of this version and owner; `read` reads the contacts if it is not cached.
     pub(crate) async fn get<Read>(
         &self,
         app: &AppId,
@@ -114,39 +113,41 @@ impl Books {
     where
         Read: Future<Output = Result<Vec<Contact>, ApiError>>,
     {
-        let cell = self.cell(app, Made { version, owner: owner.clone() });
-        let make = async || Ok::<_, ApiError>(Arc::new(Book::of(read().await?, owner.as_ref(), times)));
-        cell.get_or_try_init(make).await.cloned()
+        let cell = self.cell(app, Version { number: version, owner: owner.clone() });
+        let build = async || Ok::<_, ApiError>(Arc::new(Book::of(read().await?, owner.as_ref(), times)));
+        cell.get_or_try_init(build).await.cloned()
     }
 
-    /// The cell that holds, or will hold, the app's book.
-    fn cell(&self, app: &AppId, made: Made) -> Arc<OnceCell<Arc<Book>>> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.uses += 1;
-        let last_used = kept.uses;
-        if let Some(slot) = kept.slots.get_mut(app).filter(|slot| slot.made == made) {
-            slot.last_used = last_used;
-            return Arc::clone(&slot.book);
+    /// The cell with the app's book, empty if it is yet to be read.
+    fn cell(&self, app: &AppId, version: Version) -> Arc<OnceCell<Arc<Book>>> {
+        let mut cached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        cached.uses += 1;
+        let last_used = cached.uses;
+        if let Some(entry) = cached.entries.get_mut(app).filter(|entry| entry.version == version) {
+            entry.last_used = last_used;
+            return Arc::clone(&entry.book);
         }
         let book = Arc::new(OnceCell::new());
-        kept.slots.insert(app.clone(), Slot { made, book: Arc::clone(&book), last_used });
-        kept.shrink(app);
+        cached.entries.insert(app.clone(), Entry { version, book: Arc::clone(&book), last_used });
+        cached.evict(app);
         book
     }
 }
 
-impl Shelf {
-    /// Lets go of the books that were used least recently, but never of `newest`, until the rest is within bounds.
-    fn shrink(&mut self, newest: &AppId) {
-        while self.slots.len() > MAX_BOOKS || self.contacts() > MAX_CONTACTS {
-            let others = self.slots.iter().filter(|(app, _)| *app != newest);
-            let Some(oldest) = others.min_by_key(|(_, slot)| slot.last_used).map(|(app, _)| app.clone()) else { break };
-            self.slots.remove(&oldest);
+impl Entries {
+    /// Evicts the books that were used least recently, except `newest`, until the limits are met.
+    fn evict(&mut self, newest: &AppId) {
+        while self.entries.len() > MAX_BOOKS || self.contacts() > MAX_CONTACTS {
+            let others = self.entries.iter().filter(|(app, _)| *app != newest);
+            let Some(oldest) = others.min_by_key(|(_, entry)| entry.last_used).map(|(app, _)| app.clone()) else {
+                break;
+            };
+            self.entries.remove(&oldest);
         }
     }
 
     fn contacts(&self) -> usize {
-        self.slots.values().filter_map(|slot| slot.book.get()).map(|book| book.kinds.len()).sum()
+        self.entries.values().filter_map(|entry| entry.book.get()).map(|book| book.kinds.len()).sum()
     }
 }
 
@@ -159,37 +160,37 @@ mod tests {
     }
 
     #[test]
-    fn a_book_is_kept_until_its_version_changes_or_others_crowd_it_out() {
-        let books = Books::default();
-        let made = |version| Made { version, owner: None };
-        let first = books.cell(&id("first"), made(1));
-        assert!(Arc::ptr_eq(&first, &books.cell(&id("first"), made(1))));
-        assert!(!Arc::ptr_eq(&first, &books.cell(&id("first"), made(2))));
+    fn a_book_is_cached_until_its_version_changes_or_it_is_evicted() {
+        let books = BookCache::default();
+        let version = |number| Version { number, owner: None };
+        let first = books.cell(&id("first"), version(1));
+        assert!(Arc::ptr_eq(&first, &books.cell(&id("first"), version(1))));
+        assert!(!Arc::ptr_eq(&first, &books.cell(&id("first"), version(2))));
 
-        let first = books.cell(&id("first"), made(2));
+        let first = books.cell(&id("first"), version(2));
         for app in 1..MAX_BOOKS {
-            books.cell(&id(&format!("app{app}")), made(1));
+            books.cell(&id(&format!("app{app}")), version(1));
         }
-        assert!(Arc::ptr_eq(&first, &books.cell(&id("first"), made(2))), "all fit, and it is now the newest");
-        books.cell(&id("one more"), made(1));
-        books.cell(&id("two more"), made(1));
-        assert!(Arc::ptr_eq(&first, &books.cell(&id("first"), made(2))), "others were older");
-        assert_eq!(books.0.lock().unwrap().slots.len(), MAX_BOOKS);
+        assert!(Arc::ptr_eq(&first, &books.cell(&id("first"), version(2))), "all fit, and it is the newest now");
+        books.cell(&id("one more"), version(1));
+        books.cell(&id("two more"), version(1));
+        assert!(Arc::ptr_eq(&first, &books.cell(&id("first"), version(2))), "others were older");
+        assert_eq!(books.0.lock().unwrap().entries.len(), MAX_BOOKS);
     }
 
     #[test]
-    fn large_books_crowd_out_earlier() {
-        let books = Books::default();
+    fn large_books_evict_earlier_ones() {
+        let books = BookCache::default();
         let kinds = (0..MAX_CONTACTS).map(|n| (Puid::new(n.to_string()), ContactKind::Stranger)).collect();
         let large = Arc::new(Book { kinds, ..Book::default() });
-        let made = Made { version: 1, owner: None };
-        books.cell(&id("small"), made.clone()).set(Arc::new(Book::default())).unwrap();
-        books.cell(&id("large"), made.clone()).set(Arc::clone(&large)).unwrap();
-        books.cell(&id("large too"), made.clone()).set(large).unwrap();
-        books.cell(&id("newest"), made).set(Arc::new(Book::default())).unwrap();
-        let shelf = books.0.lock().unwrap();
-        let mut kept: Vec<_> = shelf.slots.keys().map(AppId::as_str).collect();
-        kept.sort_unstable();
-        assert_eq!(kept, ["large too", "newest"]);
+        let version = Version { number: 1, owner: None };
+        books.cell(&id("small"), version.clone()).set(Arc::new(Book::default())).unwrap();
+        books.cell(&id("large"), version.clone()).set(Arc::clone(&large)).unwrap();
+        books.cell(&id("large too"), version.clone()).set(large).unwrap();
+        books.cell(&id("newest"), version).set(Arc::new(Book::default())).unwrap();
+        let cached = books.0.lock().unwrap();
+        let mut cached: Vec<_> = cached.entries.keys().map(AppId::as_str).collect();
+        cached.sort_unstable();
+        assert_eq!(cached, ["large too", "newest"]);
     }
 }

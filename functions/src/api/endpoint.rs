@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use axum::{
-    Router,
+    Extension, Router,
     routing::{MethodFilter, MethodRouter},
 };
 use boot::Grant;
+use domain::channel::Capability;
 use serde_json::Value;
 
 use crate::api::state::AppState;
@@ -18,10 +19,16 @@ pub struct Endpoint {
     pub binary: &'static str,
     pub title: Title,
     pub routes: &'static [Route],
+    /// What the app's channel must be able to do; a request of another app is answered with 422.
+    pub needs: Option<Capability>,
     /// The AWS operations that the function may call, besides writing its log.
     pub grants: &'static [Grant],
     pub sample: Sample,
 }
+
+/// The capability that the matched route needs, as an extension of the request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NeededCapability(pub(crate) Capability);
 
 /// An endpoint's name in the list of endpoints.
 #[derive(Debug, Clone, Copy)]
@@ -96,7 +103,10 @@ impl Sample {
 impl Endpoint {
     pub fn router(&self) -> Router<AppState> {
         self.routes.iter().fold(Router::new(), |router, route| {
-            let handler = (route.handler)(route.method.filter());
+            let mut handler = (route.handler)(route.method.filter());
+            if let Some(capability) = self.needs {
+                handler = handler.layer(Extension(NeededCapability(capability)));
+            }
             spellings(route.path).into_iter().fold(router, |router, path| router.route(&path, handler.clone()))
         })
     }

@@ -1,5 +1,5 @@
-//! Every way an endpoint can fail, and the one place that gives it a status, a code and a sentence. A failure below
-//! 500 is the caller's to mend, so it says what is wrong; from 500 on the answer is fixed and the cause goes to the log.
+//! Every failure of an endpoint, and the one place that gives each its status, code and sentence. Below 500 the sentence
+//! says what the caller can correct. From 500 on the sentence is fixed and the cause is logged.
 
 use std::collections::BTreeMap;
 
@@ -7,23 +7,24 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use domain::{error::chain, secret::CannotOpen};
+use domain::{channel::Capability, error::chain, secret::CannotOpen};
 use http::{HeaderValue, StatusCode, header};
 use queue::QueueError;
 use serde::Serialize;
 use store::StoreError;
 
-/// What is wrong with which parameter.
+/// The faults by parameter.
 pub type Fields = BTreeMap<&'static str, String>;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// Unknown app, wrong secret, wrong signature, stale timestamp: told apart only where that helps nobody guess.
+    /// Unknown app, wrong secret, wrong signature or stale timestamp; reported separately only where that does not help an
+    /// attacker.
     #[error("The credentials are missing, wrong or out of date.")]
     Unauthorized(Fields),
     #[error("A parameter is missing or malformed.")]
     Invalid(Fields),
-    /// A body that is no JSON object, form, or anything else we read.
+    /// A body that is neither a JSON object nor a form.
     #[error("The body cannot be read: {0}.")]
     Malformed(String),
     #[error("Only messages of type text can be sent so far.")]
@@ -40,9 +41,11 @@ pub enum ApiError {
     AccountMismatch,
     #[error("This Idempotency-Key was used for another message.")]
     IdempotencyConflict,
+    #[error("The app's channel {}.", lack(*.0))]
+    UnsupportedByChannel(Capability),
     #[error("The request is too large: {0}.")]
     TooLarge(&'static str),
-    /// No worker took the job in time.
+    /// No worker claimed the job in time.
     #[error("The worker did not answer in time; try again soon.")]
     WorkerUnavailable,
     #[error("WeChat did not let the login begin: {0}.")]
@@ -51,9 +54,19 @@ pub enum ApiError {
     Store(#[from] StoreError),
     #[error("The service is not available; try again soon.")]
     Queue(#[from] QueueError),
-    /// A secret that this deployment's key does not open, or something else that cannot be.
+    /// A secret that the sealing key does not open, or a broken assumption of the code.
     #[error("Something went wrong here.")]
     Internal(String),
+}
+
+fn lack(capability: Capability) -> &'static str {
+    match capability {
+        Capability::Contacts => "does not list contacts",
+        Capability::Groups => "has no groups",
+        Capability::OfficialAccounts => "has no official accounts",
+        Capability::Recall => "cannot recall messages",
+        Capability::WriteFirst => "cannot write to a contact who has not written first",
+    }
 }
 
 impl From<CannotOpen> for ApiError {
@@ -63,12 +76,12 @@ impl From<CannotOpen> for ApiError {
 }
 
 impl ApiError {
-    /// One parameter at fault.
+    /// A fault in one parameter.
     pub fn field(name: &'static str, why: impl Into<String>) -> Self {
         Self::Invalid(Fields::from([(name, why.into())]))
     }
 
-    fn meaning(&self) -> (StatusCode, &'static str) {
+    fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid_parameter"),
@@ -80,6 +93,7 @@ impl ApiError {
             Self::SessionOffline => (StatusCode::CONFLICT, "session_offline"),
             Self::AccountMismatch => (StatusCode::CONFLICT, "account_mismatch"),
             Self::IdempotencyConflict => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_conflict"),
+            Self::UnsupportedByChannel(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unsupported_by_channel"),
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::WorkerUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "worker_unavailable"),
             Self::LoginFailed(_) => (StatusCode::SERVICE_UNAVAILABLE, "login_failed"),
@@ -94,10 +108,10 @@ impl ApiError {
 
     fn log(&self) {
         match self {
-            Self::Store(error) => tracing::error!(error = %chain(error), "the ledger failed a request"),
-            Self::Queue(error) => tracing::error!(error = %chain(error), "the queue failed a request"),
-            Self::Internal(error) => tracing::error!(error = %error, "a request failed"),
-            Self::WorkerUnavailable => tracing::warn!("no worker took a job in time"),
+            Self::Store(error) => tracing::error!(error = %chain(error), "ledger request failed"),
+            Self::Queue(error) => tracing::error!(error = %chain(error), "queue request failed"),
+            Self::Internal(error) => tracing::error!(error = %error, "internal error"),
+            Self::WorkerUnavailable => tracing::warn!("no worker claimed the job in time"),
             _ => {}
         }
     }
@@ -115,7 +129,7 @@ struct Body<'a> {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         self.log();
-        let (status, code) = self.meaning();
+        let (status, code) = self.status_and_code();
         let fields = match &self {
             Self::Unauthorized(fields) | Self::Invalid(fields) => Some(fields).filter(|fields| !fields.is_empty()),
             _ => None,

@@ -1,4 +1,4 @@
-//! Asking the worker for something: a job in the ledger, then its envelope in the queue.
+//! Jobs for the worker: a row in the ledger, then an envelope in the command queue.
 
 use domain::{
     app::App,
@@ -7,17 +7,17 @@ use domain::{
 };
 use queue::CommandEnvelope;
 
-use crate::api::{error::ApiError, state::AppState, wait::Wait};
+use crate::api::{error::ApiError, polling::Polling, state::AppState};
 
 impl AppState {
-    /// Puts the job, or finds the one that has its id, and sends its envelope unless it has ended. Once more is
-    /// harmless: the queue and the worker know a job by its id.
-    pub(crate) async fn ask(&self, app: &App, id: JobId, command: Command) -> Result<Job, ApiError> {
+    /// Creates the job, or finds the one with its id, and sends its envelope unless the job has ended. Repeating it is
+    /// safe: queue and worker recognise a job by its id.
+    pub(crate) async fn enqueue(&self, app: &App, id: JobId, command: Command) -> Result<Job, ApiError> {
         let store = &self.relay.store;
         let origin = self.request.as_ref().map(|id| Origin::Request(id.as_str().to_owned()));
         let mut job = Job::queued(id, app.id.clone(), app.shard, command, self.relay.now()).made_for(origin);
         if store.put_job(&job).await? {
-            tracing::info!(request.id = job.request_id(), job.id = %job.id, "a job is queued");
+            tracing::info!(request.id = job.request_id(), job.id = %job.id, "job queued");
         } else {
             job = self.job(&app.id, &job.id).await?;
         }
@@ -32,17 +32,17 @@ impl AppState {
         self.relay.store.job(app, id).await?.ok_or(ApiError::NotFound("job"))
     }
 
-    /// The job as it is when it has ended, or when the time is over.
-    pub(crate) async fn follow(&self, mut job: Job, wait: &Wait) -> Result<Job, ApiError> {
-        while !job.state.is_final() && wait.again().await {
+    /// The job once it has ended, or at the deadline.
+    pub(crate) async fn wait_for(&self, mut job: Job, polling: &Polling) -> Result<Job, ApiError> {
+        while !job.state.is_final() && polling.next().await {
             job = self.job(&job.app, &job.id).await?;
         }
         Ok(job)
     }
 }
 
-/// What a message became: WeChat's number for it, or why not.
-pub(crate) fn result(state: &JobState) -> (Option<i64>, Option<&str>) {
+/// WeChat's id of the sent message, or why the job failed.
+pub(crate) fn outcome(state: &JobState) -> (Option<i64>, Option<&str>) {
     match state {
         JobState::Sent { message_id } => (*message_id, None),
         JobState::Failed { why } => (None, Some(why)),

@@ -1,7 +1,7 @@
 //! The history's filters.
 //!
-//! A time given in whole seconds stands for that second, one with a fraction for that microsecond: so a row's own
-//! `receive_time`, which shows seconds, finds the row, and `__lte` and `__gt` agree with it.
+//! A time without a fraction means the whole second, one with a fraction the microsecond. So the `receive_time` that a
+//! message shows, in seconds, finds that message, and `__lte` and `__gt` agree with it.
 
 use domain::{message::Kind, puid::Puid, time};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
@@ -12,8 +12,8 @@ use crate::api::{
     params::Params,
 };
 
-/// The filter that a request asks for. Every parameter at fault is named.
-pub fn of(params: &Params, zone: &TimeZone) -> Result<Filter, ApiError> {
+/// The filter of a request. The error names every invalid parameter.
+pub(crate) fn parse(params: &Params, zone: &TimeZone) -> Result<Filter, ApiError> {
     let mut faults = Fields::new();
     let puid = |name| params.get(name).map(Puid::new);
     let kind = params.get("type").map(|name| Kind::ALL.into_iter().find(|kind| kind.as_str() == name));
@@ -55,7 +55,7 @@ pub fn of(params: &Params, zone: &TimeZone) -> Result<Filter, ApiError> {
     })
 }
 
-/// The first instant that `text` stands for, and the first after it.
+/// The first instant that `text` means, and the first instant after it.
 fn span(text: &str, zone: &TimeZone) -> Option<(Timestamp, Timestamp)> {
     let from = time::parse_local(text, zone)?;
     let length = if text.contains('.') { SignedDuration::from_micros(1) } else { SignedDuration::from_secs(1) };

@@ -1,7 +1,7 @@
-//! Pages of a list, with absolute links that keep the caller's own query.
+//! Pages of a list, with absolute links that keep the caller's query.
 //!
-//! As in Django REST framework: a `page` that is no number, or past the end, is 404 `invalid_page`; a `page_size` that
-//! is no positive number is passed over, and one above the limit counts as the limit.
+//! As in Django REST framework, a `page` that is not a number or is past the end is 404 `invalid_page`. A `page_size` that
+//! is not a positive number is ignored; one above the limit counts as the limit.
 
 use axum::{
     Json,
@@ -13,16 +13,16 @@ use url::Url;
 
 use crate::api::{error::ApiError, params::Params};
 
-/// The page that a request asks for.
-pub fn requested(params: &Params) -> Result<PageRequest, ApiError> {
+/// The requested page.
+pub fn request(params: &Params) -> Result<PageRequest, ApiError> {
     let page = params.get("page").map_or(Some(1), |page| page.parse().ok().filter(|page| *page > 0));
     Ok(PageRequest { page: page.ok_or(ApiError::InvalidPage)?, size: size(params) })
 }
 
-/// The page size that a request asks for, in rows.
+/// The requested page size, in rows.
 pub fn size(params: &Params) -> u32 {
-    let asked = params.get("page_size").and_then(|size| size.parse::<u64>().ok()).filter(|size| *size > 0);
-    asked.map_or(DEFAULT_SIZE, |size| u32::try_from(size).unwrap_or(MAX_SIZE).min(MAX_SIZE))
+    let requested = params.get("page_size").and_then(|size| size.parse::<u64>().ok()).filter(|size| *size > 0);
+    requested.map_or(DEFAULT_SIZE, |size| u32::try_from(size).unwrap_or(MAX_SIZE).min(MAX_SIZE))
 }
 
 #[derive(Serialize)]
@@ -34,7 +34,7 @@ struct Body<Row> {
     success: bool,
 }
 
-/// A page of `count` rows as the contract shows it; `url` is the request's own.
+/// The response with one page, `results`, of `count` rows. `url` is the request's.
 pub fn respond<Row: Serialize>(
     request: PageRequest,
     url: &Url,
@@ -49,13 +49,13 @@ pub fn respond<Row: Serialize>(
     Ok(Json(Body { count, next, previous, results, success: true }).into_response())
 }
 
-/// A page of rows that are all at hand.
-pub fn cut<'a, Row: Serialize + 'a>(
+/// The response with the requested page of `rows`.
+pub fn paginate<'a, Row: Serialize + 'a>(
     params: &Params,
     url: &Url,
     rows: impl Iterator<Item = &'a Row>,
 ) -> Result<Response, ApiError> {
-    let request = requested(params)?;
+    let request = request(params)?;
     let (mut count, mut page) = (0, Vec::new());
     for row in rows {
         if count >= request.offset() && page.len() < request.size as usize {
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn sizes_and_numbers_are_read_as_django_rest_framework_does() {
-        let ask = |query| requested(&Params::of_query(Some(query)));
+        let ask = |query| request(&Params::from_query(Some(query)));
         let page = |page, size| PageRequest { page, size };
         assert_eq!(ask("").unwrap(), page(1, 20));
         assert_eq!(ask("page=3&page_size=50").unwrap(), page(3, 50));

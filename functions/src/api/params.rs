@@ -1,5 +1,4 @@
-//! Parameters of a request, from wherever the contract lets them come: the query, and for POST also a form or a JSON
-//! object in the body.
+//! The parameters of a request: from the query and, for POST, from a form or a JSON object in the body.
 
 use std::time::Duration;
 
@@ -9,20 +8,20 @@ use serde_json::Value;
 
 use crate::api::error::ApiError;
 
-/// The longest wait a caller may ask for.
+/// The longest `wait`, in seconds.
 const MAX_WAIT: u64 = 20;
 
-/// Names and values in the order they came, the query first. An empty value counts as absent, and the last of several
-/// counts, as in Django.
+/// Names and values in order, the query first. As in Django, the last of several values counts, and an empty value counts
+/// as absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Params(Vec<(String, String)>);
 
 impl Params {
-    pub fn of_query(query: Option<&str>) -> Self {
+    pub fn from_query(query: Option<&str>) -> Self {
         Self(url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect())
     }
 
-    /// Adds those of a body. Without a content type the body must be empty.
+    /// Adds the parameters of the body. A body without a content type must be empty.
     pub fn add_body(&mut self, headers: &HeaderMap, body: &Bytes) -> Result<(), ApiError> {
         if body.is_empty() {
             return Ok(());
@@ -65,7 +64,7 @@ impl Params {
         self.get(name).ok_or_else(|| ApiError::field(name, "is required"))
     }
 
-    /// `true`, `1`, `yes`, `on` and their opposites, in any case.
+    /// `true`, `1`, `yes`, `on`, `false`, `0`, `no` or `off`, in any case.
     pub fn boolean(&self, name: &'static str) -> Result<Option<bool>, ApiError> {
         let Some(value) = self.get(name) else { return Ok(None) };
         match value.to_ascii_lowercase().as_str() {
@@ -75,7 +74,7 @@ impl Params {
         }
     }
 
-    /// `wait`, in seconds; zero where it is not given.
+    /// The parameter `wait`; zero if it is absent.
     pub fn wait(&self) -> Result<Duration, ApiError> {
         let Some(value) = self.get("wait") else { return Ok(Duration::ZERO) };
         match value.parse() {
@@ -92,14 +91,14 @@ mod tests {
     use super::*;
 
     fn with_body(kind: &'static str, body: &'static str) -> Result<Params, ApiError> {
-        let mut params = Params::of_query(Some("a=query&b=query"));
+        let mut params = Params::from_query(Some("a=query&b=query"));
         let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(kind))]);
         params.add_body(&headers, &Bytes::from_static(body.as_bytes()))?;
         Ok(params)
     }
 
     #[test]
-    fn the_body_comes_after_the_query_and_the_last_counts() {
+    fn the_body_comes_after_the_query_and_the_last_value_counts() {
         let form = with_body("application/x-www-form-urlencoded; charset=utf-8", "a=%E6%B5%8B&a=%E8%AF%95").unwrap();
         assert_eq!((form.get("a"), form.get("b"), form.get("c")), (Some("试"), Some("query"), None));
         let json = with_body("application/json", r#"{"a": true, "b": null, "c": 5, "d": ""}"#).unwrap();
@@ -121,14 +120,14 @@ mod tests {
 
     #[test]
     fn booleans_and_waits_are_read_strictly() {
-        let params = Params::of_query(Some("yes=True&no=0&odd=maybe&wait=20"));
+        let params = Params::from_query(Some("yes=True&no=0&odd=maybe&wait=20"));
         assert_eq!(params.boolean("yes").unwrap(), Some(true));
         assert_eq!(params.boolean("no").unwrap(), Some(false));
         assert_eq!(params.boolean("absent").unwrap(), None);
         assert!(params.boolean("odd").is_err());
         assert_eq!(params.wait().unwrap(), Duration::from_secs(20));
         for wrong in ["wait=21", "wait=-1", "wait=x", "wait=1.5"] {
-            assert!(Params::of_query(Some(wrong)).wait().is_err(), "{wrong}");
+            assert!(Params::from_query(Some(wrong)).wait().is_err(), "{wrong}");
         }
     }
 }

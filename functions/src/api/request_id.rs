@@ -1,4 +1,4 @@
-//! A request's id: in the span around everything that it logs, on the jobs that it makes, and in its answer.
+//! The request id: in every log line of a request, in the jobs that it creates, and in its response.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use lambda_http::RequestExt;
 use tracing::Instrument;
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
-/// The longest id that is taken over from a caller.
-const LONGEST: usize = 64;
+/// The longest id that a caller may choose.
+const MAX_LENGTH: usize = 64;
 
-/// A few printable ASCII characters without blanks; cheap to clone.
+/// Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestId(Arc<str>);
 
@@ -25,25 +25,25 @@ impl RequestId {
         &self.0
     }
 
-    /// Lambda's own where there is one, so that its lines and ours have the same; else the caller's; else a new one.
+    /// Lambda's id, so that Lambda's log lines have the same; else the caller's; else a new one.
     fn of(request: &Request, ids: &dyn Ids) -> Self {
         let lambda = request.lambda_context_ref().map(|context| context.request_id.as_str());
         let given = || request.headers().get(&HEADER).and_then(|id| id.to_str().ok());
-        let id = lambda.or_else(given).filter(|id| is_sane(id));
+        let id = lambda.or_else(given).filter(|id| is_valid(id));
         Self(id.map_or_else(|| ids.hex().into(), Into::into))
     }
 }
 
-/// What a header and a log line can bear: no blanks, no quotes, no end.
-fn is_sane(id: &str) -> bool {
-    let sane = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':' | b'=');
-    (1..=LONGEST).contains(&id.len()) && id.bytes().all(sane)
+/// Whether the id is safe in a header and in a log line.
+fn is_valid(id: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':' | b'=');
+    (1..=MAX_LENGTH).contains(&id.len()) && id.bytes().all(allowed)
 }
 
-/// Around every endpoint.
+/// Middleware around every endpoint.
 pub async fn identify(State(ids): State<Arc<dyn Ids>>, mut request: Request, next: Next) -> Response {
     let id = RequestId::of(&request, &*ids);
-    // The route, not the path: whoever asks for a wrong one may have put anything into it.
+    // The route, not the path: an unknown path may contain anything, also a secret.
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let span = tracing::info_span!(
         "request",
@@ -66,23 +66,23 @@ mod tests {
 
     use crate::support::Api;
 
-    async fn told(api: &Api, request: http::request::Builder) -> String {
+    async fn returned_id(api: &Api, request: http::request::Builder) -> String {
         api.request(request).await.header("x-request-id").unwrap().to_owned()
     }
 
     #[tokio::test]
-    async fn an_answer_bears_lambdas_id_or_the_callers_or_a_new_one() {
+    async fn a_response_has_lambdas_id_or_the_callers_or_a_new_one() {
         let api = Api::start().await;
         let new = |id: String| id.len() == 32 && id.starts_with("0000");
-        let asked = |id: &str| Request::get("/friends").header("x-request-id", id);
-        assert_eq!(told(&api, asked("order-17.a_b")).await, "order-17.a_b");
+        let request = |id: &str| Request::get("/friends").header("x-request-id", id);
+        assert_eq!(returned_id(&api, request("order-17.a_b")).await, "order-17.a_b");
         for odd in ["", "two words", "\"", "é", &"x".repeat(65)] {
-            assert!(new(told(&api, asked(odd)).await), "{odd}");
+            assert!(new(returned_id(&api, request(odd)).await), "{odd}");
         }
-        assert_eq!(told(&api, asked("also-404").uri("/nothing")).await, "also-404");
+        assert_eq!(returned_id(&api, request("also-404").uri("/nothing")).await, "also-404");
         let mut context = Context::default();
         context.request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned();
-        let lambda = asked("mine").extension(context);
-        assert_eq!(told(&api, lambda).await, "8476a536-e9f4-11e8-9739-2dfe598c3fcd");
+        let lambda = request("mine").extension(context);
+        assert_eq!(returned_id(&api, lambda).await, "8476a536-e9f4-11e8-9739-2dfe598c3fcd");
     }
 }

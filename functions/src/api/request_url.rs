@@ -1,23 +1,23 @@
-//! The address of a request, as its caller knows it.
+//! The URL of a request, as its caller knows it.
 
 use http::request::Parts;
 use url::{Host, Url};
 
-/// The request's address with the host that the caller used, as the proxies before us tell it.
+/// The request's URL with the host that the caller used, as proxies forward it; under `public` if that is set.
 pub(crate) fn of(parts: &Parts, public: Option<&Url>) -> Url {
-    let told = |name: &str| {
+    let forwarded = |name: &str| {
         let value = parts.headers.get(name)?.to_str().ok()?;
         value.split(',').next().map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned)
     };
-    let host = told("x-forwarded-host").or_else(|| told("host"));
+    let host = forwarded("x-forwarded-host").or_else(|| forwarded("host"));
     let host = host.or_else(|| parts.uri.authority().map(ToString::to_string)).unwrap_or_default();
-    let mut url = Url::parse(&format!("http://{host}/"))
-        .unwrap_or_else(|_| Url::parse("http://localhost/").expect("this is a URL"));
-    // Lambda's runtime takes every request for one over TLS unless a proxy tells otherwise; `cargo lambda watch` is none.
-    let scheme = told("x-forwarded-proto")
-        .or_else(|| parts.uri.scheme_str().filter(|_| !is_this_machine(&url)).map(str::to_owned));
+    let mut url =
+        Url::parse(&format!("http://{host}/")).unwrap_or_else(|_| Url::parse("http://localhost/").expect("a URL"));
+    // The Lambda runtime assumes TLS unless a proxy forwards the scheme. `cargo lambda watch` forwards none and has no TLS.
+    let scheme = forwarded("x-forwarded-proto")
+        .or_else(|| parts.uri.scheme_str().filter(|_| !is_loopback(&url)).map(str::to_owned));
     if scheme.is_some_and(|scheme| scheme == "https") {
-        url.set_scheme("https").expect("http and https are alike");
+        url.set_scheme("https").expect("both schemes are special");
     }
     let mut url = public.cloned().unwrap_or(url);
     let path = format!("{}{}", url.path().trim_end_matches('/'), parts.uri.path());
@@ -26,7 +26,7 @@ pub(crate) fn of(parts: &Parts, public: Option<&Url>) -> Url {
     url
 }
 
-fn is_this_machine(url: &Url) -> bool {
+fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
@@ -55,7 +55,7 @@ mod tests {
         assert_eq!(url(&[("host", "nonsense/?")], None), "http://nonsense/friends/?a=%E6%9D%8E&page=2");
         assert_eq!(url(&[], None), "http://localhost/friends/?a=%E6%9D%8E&page=2");
 
-        // As Lambda's runtime builds requests.
+        // As the Lambda runtime builds requests.
         let on_lambda = |host: &str| {
             let request = http::Request::get(format!("https://{host}/mps")).header("host", host);
             of(&request.body(()).unwrap().into_parts().0, None).to_string()

@@ -1,4 +1,4 @@
-//! Successful answers that are no page.
+//! Successful JSON responses other than pages of a list.
 
 use axum::{
     Json,
@@ -7,7 +7,7 @@ use axum::{
 use http::StatusCode;
 use serde::Serialize;
 
-/// A status of 200 or 202, and `body` with `"success": true` after its own fields.
+/// Status 200 or 202, and the fields of `body` with `"success": true`.
 #[derive(Debug, Serialize)]
 pub struct ApiResponse<Body> {
     #[serde(flatten)]
@@ -22,7 +22,7 @@ impl<Body> ApiResponse<Body> {
         Self { body, success: true, status: StatusCode::OK }
     }
 
-    /// For something that was begun and is not done.
+    /// For work that has started and is not finished.
     pub fn accepted(body: Body) -> Self {
         Self { status: StatusCode::ACCEPTED, ..Self::new(body) }
     }

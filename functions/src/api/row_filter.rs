@@ -1,14 +1,14 @@
-//! Filters over rows that are all at hand: exact ones by field, and `search`.
+//! Filters of contact lists: exact ones by field, and `search`.
 
 use crate::api::params::Params;
 
-/// The value of a row's field.
+/// Reads a field of a row.
 type Value<Row> = fn(&Row) -> Option<&str>;
 
-/// A parameter and the field it is compared with.
+/// A parameter, and the field that it is compared with.
 pub type Field<Row> = (&'static str, Value<Row>);
 
-/// What a request asks of a row.
+/// The filter of a request.
 pub struct Filter<'a, Row> {
     exact: Vec<(Value<Row>, &'a str)>,
     search: Option<String>,
@@ -16,7 +16,7 @@ pub struct Filter<'a, Row> {
 }
 
 impl<'a, Row> Filter<'a, Row> {
-    /// `searched` are the fields that `search` looks into, in any case.
+    /// `search` looks for a substring in the fields that `searched` reads, in any case.
     pub fn of(params: &'a Params, fields: &[Field<Row>], searched: fn(&Row) -> [Option<&str>; 3]) -> Self {
         let exact = fields.iter().filter_map(|(name, field)| Some((*field, params.get(name)?))).collect();
         Self { exact, search: params.get("search").map(str::to_lowercase), searched }

@@ -1,33 +1,38 @@
-//! What every endpoint works with.
+//! The state that every endpoint shares.
 
 use std::{convert::Infallible, num::ParseIntError, sync::Arc, time::Duration};
 
 use axum::extract::FromRequestParts;
 use boot::{Relay, SettingError};
-use domain::app::App;
+use domain::{
+    app::App,
+    channel::{Capabilities, ChannelKind},
+};
 use http::request::Parts;
 use url::Url;
 
 use crate::{
     api::{
-        book::{Book, Books},
+        book::{Book, BookCache},
         error::ApiError,
         request_id::RequestId,
     },
     times::Times,
 };
 
-/// What a deployment may set. The defaults are the contract's.
+/// The API's configuration. The defaults are those of the contract.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// What links begin with (`https://relay.example/`); `None` takes it from each request.
+    /// The URL that links begin with (`https://relay.example/`). `None` uses that of each request.
     pub public_url: Option<Url>,
-    /// How far a request's timestamp may be from our clock.
+    /// How far the timestamp of a signed request may be from the clock.
     pub signature_max_age: Duration,
     /// How long `/login` and `/logout` wait for the worker.
     pub worker_wait: Duration,
-    /// The pause between two looks at what a request waits for.
-    pub poll: Duration,
+    /// The pause between two reads of what a request waits for.
+    pub poll_interval: Duration,
+    /// What each channel can do. A test replaces it with a channel that can do less.
+    pub capabilities: fn(ChannelKind) -> Capabilities,
 }
 
 impl Default for Config {
@@ -36,13 +41,14 @@ impl Default for Config {
             public_url: None,
             signature_max_age: Duration::from_mins(5),
             worker_wait: Duration::from_secs(10),
-            poll: Duration::from_millis(250),
+            poll_interval: Duration::from_millis(250),
+            capabilities: ChannelKind::capabilities,
         }
     }
 }
 
 impl Config {
-    /// `PUBLIC_URL` (what links begin with) and `SIGNATURE_MAX_AGE` (seconds), where they are set.
+    /// The defaults, changed by the variables `PUBLIC_URL` and `SIGNATURE_MAX_AGE` (seconds).
     pub fn from_env() -> Result<Self, SettingError> {
         let mut config = Self::default();
         if let Some(url) = boot::optional("PUBLIC_URL") {
@@ -59,19 +65,19 @@ impl Config {
     }
 }
 
-/// The relay with what the endpoints keep in the process; cheap to clone.
+/// The relay, and what the endpoints keep in the process. Cheap to clone.
 #[derive(Clone)]
 pub struct AppState {
     pub relay: Relay,
-    pub books: Arc<Books>,
+    pub books: Arc<BookCache>,
     pub config: Arc<Config>,
-    /// The request that it is used for; `None` outside one.
+    /// The id of the current request; `None` outside of one.
     pub request: Option<RequestId>,
 }
 
 impl AppState {
     pub fn new(relay: Relay, config: Config) -> Self {
-        Self { relay, books: Arc::new(Books::default()), config: Arc::new(config), request: None }
+        Self { relay, books: Arc::new(BookCache::default()), config: Arc::new(config), request: None }
     }
 }
 

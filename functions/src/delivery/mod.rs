@@ -1,4 +1,4 @@
-//! The way of a message to its app's callback, and of the callback's replies back.
+//! Delivery of messages to the apps' callbacks, and of the replies in the responses.
 
 pub mod batch;
 pub mod callback;

@@ -22,8 +22,8 @@ use testing::{Callback, Delivered, Fixture, Recorder, message};
 use crate::delivery::{
     batch::Record,
     callback::{Client, Policy},
-    dispatch::{self, Dispatcher, Outcome, Try},
-    sweep::{self, Swept},
+    dispatch::{self, AttemptOutcome, Dispatcher, Outcome},
+    sweep::{self, SweepCounts},
 };
 
 /// An app with a callback. A delivery or a sweep fails the test if its function's grants lack an AWS operation that it
@@ -95,14 +95,14 @@ impl Deliveries {
     }
 
     /// One attempt, as the sweep makes it.
-    pub async fn try_once(&self, seq: u64, chat: &str) -> Try {
-        let outcome = self.dispatcher.try_once(&self.app.id, &Puid::new(chat), Seq::new(seq)).await.unwrap();
+    pub async fn attempt_once(&self, seq: u64, chat: &str) -> AttemptOutcome {
+        let outcome = self.dispatcher.attempt_once(&self.app.id, &Puid::new(chat), Seq::new(seq)).await.unwrap();
         self.record(sweep::GRANTS, "sweep");
         outcome
     }
 
     /// Sweeps the only shard.
-    pub async fn sweep(&self) -> Swept {
+    pub async fn sweep(&self) -> SweepCounts {
         let swept = sweep::sweep(&self.dispatcher, 0).await.unwrap();
         self.record(sweep::GRANTS, "sweep");
         swept

@@ -1,4 +1,4 @@
-//! What the endpoints' tests share: an app on embedded services, behind the router.
+//! Test support of the functions.
 
 mod deliveries;
 
@@ -39,13 +39,13 @@ use crate::api::{
     state::{AppState, Config},
 };
 
-/// An answer of the router. Prints as its status and its body.
+/// A response of the router. Displays as its status and its JSON.
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub status: StatusCode,
     headers: HeaderMap,
     pub body: Vec<u8>,
-    /// `Null` for a body that is no JSON.
+    /// `Null` if the body is not JSON.
     pub json: Value,
     /// The grants that the request needed.
     pub called: BTreeSet<Grant>,
@@ -84,7 +84,7 @@ impl Answer {
     }
 
     fn rows(&self) -> impl Iterator<Item = &Value> {
-        self.json["results"].as_array().expect("the answer has rows").iter()
+        self.json["results"].as_array().expect("a page of rows").iter()
     }
 }
 
@@ -99,7 +99,7 @@ pub struct Api {
 
 impl Api {
     pub async fn start() -> Self {
-        Self::with(Config { poll: Duration::from_millis(1), ..Config::default() }).await
+        Self::with(Config { poll_interval: Duration::from_millis(1), ..Config::default() }).await
     }
 
     pub async fn with(config: Config) -> Self {
@@ -111,7 +111,7 @@ impl Api {
     }
 
     pub async fn send(&self, mut request: Request<Body>) -> Answer {
-        // One of its own would be an id more that a test counts.
+        // A new one would take an id, which tests count.
         request.headers_mut().entry("x-request-id").or_insert(HeaderValue::from_static("request-1"));
         let (mut parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
         let called = match parts.extensions.remove::<MatchedPath>() {
@@ -138,12 +138,12 @@ impl Api {
         self.request(Request::get(encode(path)).header("authorization", format!("Bearer {token}"))).await
     }
 
-    /// With the app secret.
+    /// A request with the app secret.
     pub async fn secret(&self, path: &str) -> Answer {
         self.get(&join(path, &self.credentials())).await
     }
 
-    /// Signed as the README does.
+    /// A signed request.
     pub async fn signed(&self, path: &str) -> Answer {
         self.get(&self.sign(path)).await
     }
@@ -176,7 +176,7 @@ impl Api {
         join(path, &format!("{}&timestamp={now}&signature={signature}", self.credentials()))
     }
 
-    /// A fresh access token.
+    /// A new access token.
     pub async fn token(&self) -> String {
         self.secret("/access-token").await.json["access_token"].as_str().unwrap().to_owned()
     }
@@ -211,7 +211,7 @@ fn join(path: &str, query: &str) -> String {
     format!("{path}{}{query}", if path.contains('?') { '&' } else { '?' })
 }
 
-/// Percent-encodes what cannot stand in a request line, so that tests can be read.
+/// Percent-encodes every byte that is not printable ASCII, so that tests stay readable.
 fn encode(path: &str) -> String {
     let encode = |byte: u8| match byte {
         b'!'..=b'~' => char::from(byte).to_string(),
@@ -231,7 +231,7 @@ impl Api {
         store.put_session(&self.app.id, &session, &lease).await.unwrap();
     }
 
-    /// A QR code waits to be scanned.
+    /// The session waits for its QR code to be scanned.
     pub async fn waiting(&self) {
         let expires = self.fixture.relay.now() + SignedDuration::from_mins(5);
         self.session(|session| {
@@ -249,7 +249,7 @@ impl Api {
         .await;
     }
 
-    /// The account is logged in.
+    /// The session is online.
     pub async fn online(&self) {
         self.session(|session| {
             session.state = session::SessionState::Online;
@@ -263,7 +263,7 @@ impl Api {
         .await;
     }
 
-    /// The next `count` commands, as a worker takes them.
+    /// Removes the next `count` commands, as a worker does.
     pub async fn commands(&self, count: usize) -> Vec<Job> {
         commands(&self.fixture.relay, count).await
     }
@@ -274,7 +274,7 @@ impl Api {
     }
 }
 
-/// The next `count` commands, taken out of the queue, which holds no others.
+/// Removes the next `count` commands from the queue, which must hold no others.
 pub async fn commands(relay: &Relay, count: usize) -> Vec<Job> {
     let queue = &relay.queues.commands[0];
     let mut jobs = Vec::new();
@@ -282,7 +282,14 @@ pub async fn commands(relay: &Relay, count: usize) -> Vec<Job> {
         for received in queue.receive(Duration::from_secs(20)).await.unwrap() {
             queue.delete(&[&received.receipt]).await.unwrap();
             let envelope: CommandEnvelope = serde_json::from_str(&received.body).unwrap();
-            jobs.push(relay.store.job(&envelope.app, &envelope.job).await.unwrap().expect("the job was put first"));
+            jobs.push(
+                relay
+                    .store
+                    .job(&envelope.app, &envelope.job)
+                    .await
+                    .unwrap()
+                    .expect("the job is written before its envelope"),
+            );
         }
     }
     assert_eq!((jobs.len(), queue.depth().await.unwrap()), (count, 0));

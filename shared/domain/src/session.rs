@@ -239,4 +239,19 @@ mod tests {
         assert_eq!(session.open_credentials(&app, &sealer), Some(Ok(Credentials::new("cookies"))));
         assert_eq!(session.open_credentials(&another, &sealer), Some(Err(CannotOpen)));
     }
+
+    #[test]
+    fn a_row_of_an_earlier_version_is_readable() {
+        let session: Session = serde_json::from_str(
+            r#"{"state":"waiting","since":"2020-01-07T03:25:45Z","login_number":2,
+            "login":{"uuid":"4f==","qr_content":"https://login/4f==","qr_url":"https://qr/4f==","avatar":null,
+                     "expires":"2020-01-07T03:30:45Z"},
+            "user":{"uin":2580137561,"puid":"e1d54615","user_name":"@me","nick_name":"我"},
+            "keys":null,"cursor":"{}","ending":null,"last_error":null,"contacts":{"done":0,"total":0},"last_sync":null}"#,
+        )
+        .unwrap();
+        assert_eq!(session.user.unwrap().account, AccountId::new("2580137561"));
+        let login = session.login.unwrap();
+        assert_eq!((login.steps.len(), login.qr_code()), (0, None), "the worker starts such a login anew");
+    }
 }

@@ -25,13 +25,21 @@ pub fn file_names(folder: &str) -> BTreeSet<String> {
     names.filter(|name| name != "mod").collect()
 }
 
-/// The environment variables that the code of a folder reads, its tests excepted.
+/// The environment variables that the code of a folder reads, its tests excepted. A name is a literal, or a constant of
+/// the same file.
 pub fn variables(folder: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for code in sources(&root().join(folder)) {
-        for call in ["optional(\"", "required(\"", "variable(\""] {
-            let read = code.split(call).skip(1).filter_map(|rest| rest.split_once('"'));
-            names.extend(read.map(|(name, _)| name).filter(|name| is_variable(name)).map(str::to_owned));
+        let literal = |text: &str| text.strip_prefix('"').and_then(|text| text.split('"').next()).map(str::to_owned);
+        let constant = |text: &str| {
+            let name = text.split(')').next().filter(|name| is_variable(name))?;
+            let (_, value) = code.split_once(&format!("const {name}: &str = "))?;
+            literal(value)
+        };
+        for call in ["optional(", "required(", "variable("] {
+            let arguments = code.split(call).skip(1);
+            let read = arguments.filter_map(|argument| literal(argument).or_else(|| constant(argument)));
+            names.extend(read.filter(|name| is_variable(name)));
         }
     }
     names

@@ -1,4 +1,4 @@
-//! `GET /access-token`: a token for every endpoint, in place of a signature. A new one replaces the old.
+//! `GET /access-token`: an access token, which authenticates requests to every endpoint. A new one replaces the old one.
 
 use axum::routing::on;
 use boot::{
@@ -21,11 +21,12 @@ pub const ENDPOINT: Endpoint = Endpoint {
     binary: "access-token",
     title: Title { zh: "访问令牌", en: "Access token" },
     routes: &[Route { method: Method::Get, path: "/access-token", handler: |method| on(method, handle) }],
+    needs: None,
     grants: &[Table(BatchGetItem), Table(BatchWriteItem)],
     sample: Sample { auth: SampleAuth::AppSecret, online: false, query: "", fields: &["access_token", "expire_in"] },
 };
 
-/// How long a token works, in seconds.
+/// How long an access token is valid, in seconds.
 const LIFETIME: i64 = 7200;
 
 #[derive(Serialize)]
@@ -34,12 +35,12 @@ struct Token {
     expire_in: i64,
 }
 
-/// A token begins with its app's id, so that one read finds what it is compared with.
+/// The token begins with the app's id, so that one read finds the stored hash.
 async fn handle(state: AppState, caller: SecretCaller) -> Result<ApiResponse<Token>, ApiError> {
     let access_token = format!("{}{}", caller.app.id, state.relay.ids.hex());
     let expires = state.relay.now() + SignedDuration::from_secs(LIFETIME);
-    let kept = AccessToken { hash: secret::hash(&access_token), expires };
-    state.relay.store.put_access_token(&caller.app.id, &kept).await?;
+    let stored = AccessToken { hash: secret::hash(&access_token), expires };
+    state.relay.store.put_access_token(&caller.app.id, &stored).await?;
     Ok(ApiResponse::new(Token { access_token, expire_in: LIFETIME }))
 }
 
@@ -48,7 +49,7 @@ mod tests {
     use crate::support::Api;
 
     #[tokio::test]
-    async fn the_app_secret_buys_a_token() {
+    async fn the_app_secret_gets_an_access_token() {
         let api = Api::start().await;
         let answer = api.secret("/access-token").await;
         insta::assert_snapshot!(answer, @r#"

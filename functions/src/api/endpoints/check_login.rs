@@ -1,5 +1,5 @@
-//! `GET /check-login?uuid=`: how a login stands. With `wait=<seconds>` and `seen=<status>` the answer waits until the
-//! status is another than the one seen.
+//! `GET /check-login?uuid=`: the status of a login. With `wait=<seconds>` and `seen=<status>` the response waits until the
+//! status is no longer `seen`.
 
 use axum::routing::on;
 use boot::{
@@ -22,6 +22,7 @@ pub const ENDPOINT: Endpoint = Endpoint {
     binary: "check-login",
     title: Title { zh: "登录状态", en: "Login status" },
     routes: &[Route { method: Method::Get, path: "/check-login", handler: |method| on(method, handle) }],
+    needs: None,
     grants: &[Table(BatchGetItem), Table(GetItem)],
     sample: Sample {
         auth: SampleAuth::AppSecret,
@@ -32,38 +33,38 @@ pub const ENDPOINT: Endpoint = Endpoint {
 };
 
 #[derive(Serialize)]
-struct Standing {
+struct LoginReport {
     status: &'static str,
-    /// Whether the app is online; null while a login is under way.
+    /// Whether the app is online; null during a login.
     alive: Option<bool>,
-    /// The picture of who scanned, a data URI.
+    /// The picture of the account that scanned, as a data URI.
     avatar: Option<String>,
     user: Option<serde_json::Value>,
 }
 
-async fn handle(state: AppState, caller: SecretCaller) -> Result<ApiResponse<Standing>, ApiError> {
+async fn handle(state: AppState, caller: SecretCaller) -> Result<ApiResponse<LoginReport>, ApiError> {
     let (uuid, seen) = (caller.params.required("uuid")?, caller.params.get("seen"));
-    let wait = state.wait(caller.params.wait()?);
+    let polling = state.poll_for(caller.params.wait()?);
     loop {
         let session = state.relay.store.session(&caller.app.id).await?;
         let session = session.unwrap_or_else(|| Session::offline(state.relay.now()));
         let status = LoginStatus::of(&session, uuid);
-        if seen == Some(status.as_str()) && wait.again().await {
+        if seen == Some(status.as_str()) && polling.next().await {
             continue;
         }
         let latest = session.login.as_ref().is_some_and(|login| login.uuid == uuid);
         if latest && status == LoginStatus::Over && session.ending == Some(EndReason::AccountMismatch) {
             return Err(ApiError::AccountMismatch);
         }
-        return standing(&session, status).map(ApiResponse::new);
+        return report(&session, status).map(ApiResponse::new);
     }
 }
 
-fn standing(session: &Session, status: LoginStatus) -> Result<Standing, ApiError> {
+fn report(session: &Session, status: LoginStatus) -> Result<LoginReport, ApiError> {
     let user = session.user.as_ref().filter(|_| status == LoginStatus::LoggedIn).map(User::from);
     let user = user.map(serde_json::to_value).transpose().map_err(|error| ApiError::Internal(error.to_string()))?;
     let shown = matches!(status, LoginStatus::Scanned | LoginStatus::LoggedIn);
-    Ok(Standing {
+    Ok(LoginReport {
         status: status.as_str(),
         alive: match session.state {
             SessionState::Online => Some(true),
@@ -90,7 +91,7 @@ mod tests {
     #[tokio::test]
     async fn a_login_is_followed_to_its_end() {
         let api = Api::start().await;
-        assert_eq!(api.secret(PATH).await.json["status"], "400", "nobody has begun a login");
+        assert_eq!(api.secret(PATH).await.json["status"], "400", "no login has begun");
         api.waiting().await;
         insta::assert_snapshot!(api.secret(PATH).await, @r#"
         200 OK
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_waiting_request_is_told_of_a_change() {
+    async fn a_waiting_request_is_answered_when_the_status_changes() {
         let api = Api::start().await;
         api.waiting().await;
         let (answer, ()) = tokio::join!(api.secret("/check-login?uuid=Ab12==&seen=408&wait=20"), api.online());
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn another_account_is_turned_away() {
+    async fn another_account_is_refused() {
         let api = Api::start().await;
         api.waiting().await;
         api.session(|session| {

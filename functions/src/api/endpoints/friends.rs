@@ -1,13 +1,15 @@
-//! `GET /friends`, also as the README spells it, `/firends`: the account itself and its friends, filtered, by pages.
+//! `GET /friends`, also spelled `/firends` as in the predecessor: the account itself and its friends, with filters and
+//! pages.
 
 use axum::{response::Response, routing::on};
 use boot::{
     Grant::Table,
     TableOperation::{BatchGetItem, Query},
 };
+use domain::channel::Capability;
 
 use crate::api::{
-    auth::{Caller, Mode},
+    auth::{AuthMode, Caller},
     endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
     error::ApiError,
     page,
@@ -23,6 +25,7 @@ pub const ENDPOINT: Endpoint = Endpoint {
         Route { method: Method::Get, path: "/friends", handler: |method| on(method, handle) },
         Route { method: Method::Get, path: "/firends", handler: |method| on(method, handle) },
     ],
+    needs: Some(Capability::Contacts),
     grants: &[Table(BatchGetItem), Table(Query)],
     sample: Sample {
         auth: SampleAuth::Signature,
@@ -42,7 +45,7 @@ const FIELDS: [Field<Person>; 8] = [
     ("province", |person| person.province.as_deref()),
     ("city", |person| person.city.as_deref()),
 ];
-/// In signature mode `signature` is the request's own.
+/// Only without a signed request: there, `signature` is the request's.
 const SIGNATURE: Field<Person> = ("signature", |person| person.signature.as_deref());
 
 async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
@@ -50,14 +53,14 @@ async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
         return Err(ApiError::field("sex", "must be 1 (male) or 2 (female)"));
     }
     let mut fields = FIELDS.to_vec();
-    if caller.mode != Mode::Signature {
+    if caller.mode != AuthMode::Signature {
         fields.push(SIGNATURE);
     }
     let filter = Filter::of(&caller.params, &fields, |person| {
         [person.name.as_deref(), person.nick_name.as_deref(), person.remark_name.as_deref()]
     });
     let book = state.book(&caller.app, caller.book_version).await?;
-    page::cut(&caller.params, &caller.url, book.friends.iter().filter(|person| filter.matches(person)))
+    page::paginate(&caller.params, &caller.url, book.friends.iter().filter(|person| filter.matches(person)))
 }
 
 fn sex(sex: Option<u8>) -> Option<&'static str> {
@@ -126,7 +129,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn pages_link_to_each_other_with_the_callers_query() {
+    async fn pages_are_linked_and_keep_the_callers_query() {
         let api = with_friends().await;
         let token = api.token().await;
         let ask = async |query: &str| api.get(&format!("/friends/?access_token={token}&page_size=2{query}")).await;
@@ -184,11 +187,11 @@ mod tests {
           "success": false
         }
         "#);
-        assert_eq!(api.signed("/friends").await.json["count"], 6, "its signature filters nothing");
+        assert_eq!(api.signed("/friends").await.json["count"], 6, "the request's signature is no filter");
     }
 
     #[tokio::test]
-    async fn a_change_of_the_book_is_seen_at_once() {
+    async fn a_change_of_the_contact_book_is_visible_at_once() {
         let api = with_friends().await;
         assert_eq!(api.signed("/friends").await.json["count"], 6);
         api.contacts(vec![contact("aaaaaaaa", ContactKind::Friend, "new")]).await;

@@ -1,10 +1,11 @@
-//! `GET /groups`: the account's groups, filtered, by pages.
+//! `GET /groups`: the account's groups, with filters and pages.
 
 use axum::{response::Response, routing::on};
 use boot::{
     Grant::Table,
     TableOperation::{BatchGetItem, Query},
 };
+use domain::channel::Capability;
 
 use crate::api::{
     auth::Caller,
@@ -20,6 +21,7 @@ pub const ENDPOINT: Endpoint = Endpoint {
     binary: "groups",
     title: Title { zh: "群组", en: "Groups" },
     routes: &[Route { method: Method::Get, path: "/groups", handler: |method| on(method, handle) }],
+    needs: Some(Capability::Groups),
     grants: &[Table(BatchGetItem), Table(Query)],
     sample: Sample {
         auth: SampleAuth::Signature,
@@ -39,7 +41,7 @@ const FIELDS: [Field<Group>; 4] = [
 async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
     let filter = Filter::of(&caller.params, &FIELDS, |group| [group.name.as_deref(), group.nick_name.as_deref(), None]);
     let book = state.book(&caller.app, caller.book_version).await?;
-    page::cut(&caller.params, &caller.url, book.groups.iter().filter(|group| filter.matches(group)))
+    page::paginate(&caller.params, &caller.url, book.groups.iter().filter(|group| filter.matches(group)))
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! `GET /login`: begins a QR login of the app, or joins the one under way, and shows its code: as a page that follows
-//! the login to its end, as a picture, or as JSON. An app that is online answers with who it is.
+//! `GET /login`: starts a login of the app, or joins the current one, and shows its QR code: as a page that follows the
+//! login to its end, as a picture, or as JSON. If the app is online, the response has its user.
 
 use axum::{
     http::{HeaderMap, header},
@@ -33,13 +33,14 @@ pub const ENDPOINT: Endpoint = Endpoint {
     binary: "login",
     title: Title { zh: "登录", en: "Login" },
     routes: &[Route { method: Method::Get, path: "/login", handler: |method| on(method, handle) }],
+    needs: None,
     grants: &[Table(BatchGetItem), Table(GetItem), Table(PutItem), Commands(SendMessage)],
     sample: Sample { auth: SampleAuth::AppSecret, online: true, query: "", fields: &["status", "user"] },
 };
 
 const OFFERED: [Representation; 3] = [Representation::Page, Representation::Picture, Representation::Json];
-/// Requests within so many seconds share a job.
-const SHARED: i64 = 10;
+/// Requests within this time share a job, in seconds.
+const JOB_WINDOW: i64 = 10;
 
 #[derive(Serialize)]
 #[serde(untagged)]
@@ -60,7 +61,7 @@ enum LoginView<'a> {
 }
 
 async fn handle(state: AppState, headers: HeaderMap, caller: SecretCaller) -> Result<Response, ApiError> {
-    let session = current(&state, &caller.app).await?;
+    let session = current_session(&state, &caller.app).await?;
     let view = view(&state, &session);
     let content = code(&state, &session).and_then(|(_, code)| qr::png(code.content));
     match (preferred(&headers, &OFFERED), content) {
@@ -73,7 +74,7 @@ async fn handle(state: AppState, headers: HeaderMap, caller: SecretCaller) -> Re
     }
 }
 
-/// A code is good for minutes, and whoever scans it is the app's account.
+/// A QR code is valid for minutes, and the account that scans it becomes the app's.
 const NO_STORE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "no-store");
 
 /// The login that can be shown, with its QR code. A push login has no code.
@@ -83,8 +84,8 @@ fn code<'a>(state: &AppState, session: &'a Session) -> Option<(&'a Login, QrCode
     matches!(session.state, SessionState::Waiting | SessionState::Scanned).then_some((login, code))
 }
 
-/// The session, online or with a code to show; begins a login where there is neither.
-async fn current(state: &AppState, app: &App) -> Result<Session, ApiError> {
+/// A session that is online or has a QR code to show. Starts a login if there is neither.
+async fn current_session(state: &AppState, app: &App) -> Result<Session, ApiError> {
     let (store, now) = (&state.relay.store, state.relay.now());
     let ready = |session: &Session| session.state == SessionState::Online || code(state, session).is_some();
     let before = store.session(&app.id).await?;
@@ -92,14 +93,14 @@ async fn current(state: &AppState, app: &App) -> Result<Session, ApiError> {
         return Ok(session.clone());
     }
     let since = before.map(|session| session.since.to_string()).unwrap_or_default();
-    let id = derived_id(&["login", &app.id, &since, &(now.as_second() / SHARED).to_string()]);
-    let (mut job, wait) = (state.ask(app, id, Command::Login).await?, state.wait(state.config.worker_wait));
-    while wait.again().await {
+    let id = derived_id(&["login", &app.id, &since, &(now.as_second() / JOB_WINDOW).to_string()]);
+    let (mut job, polling) = (state.enqueue(app, id, Command::Login).await?, state.poll_for(state.config.worker_wait));
+    while polling.next().await {
         if let Some(session) = store.session(&app.id).await?.filter(ready) {
             return Ok(session);
         }
         job = state.job(&app.id, &job.id).await?;
-        if let (JobState::Failed { .. }, (_, Some(why))) = (&job.state, jobs::result(&job.state)) {
+        if let (JobState::Failed { .. }, (_, Some(why))) = (&job.state, jobs::outcome(&job.state)) {
             return Err(ApiError::LoginFailed(why.to_owned()));
         }
     }
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_login_is_begun_and_answered_once_its_code_is_there() {
+    async fn a_login_is_started_and_its_qr_code_returned() {
         let api = Api::start().await;
         let worker = async {
             let jobs = api.commands(1).await;
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_login_under_way_is_joined_as_json_picture_or_page() {
+    async fn a_current_login_is_shown_as_json_picture_or_page() {
         let api = Api::start().await;
         api.waiting().await;
         assert_eq!(api.secret("/login/").await.json["uuid"], "Ab12==");
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_app_that_is_online_says_who_it_is() {
+    async fn an_app_that_is_online_shows_its_user() {
         let api = Api::start().await;
         api.waiting().await;
         api.online().await;
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_a_worker_the_caller_is_told_to_come_back() {
+    async fn without_a_worker_the_caller_is_asked_to_retry() {
         let api = Api::with(Config { worker_wait: Duration::ZERO, ..Config::default() }).await;
         let answer = api.secret("/login").await;
         assert_eq!(answer.header("retry-after"), Some("5"));
@@ -214,12 +215,12 @@ mod tests {
         }
         "#);
         api.secret("/login").await;
-        // Impatience makes no second job.
+        // The second request shares the job of the first.
         api.commands(1).await;
     }
 
     #[tokio::test]
-    async fn a_login_that_wechat_refuses_says_why() {
+    async fn a_login_that_wechat_refuses_has_a_reason() {
         let api = Api::start().await;
         let worker = async {
             let jobs = api.commands(1).await;
@@ -237,7 +238,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_code_that_is_over_is_not_shown() {
+    async fn an_expired_code_is_not_shown() {
         let api = Api::with(Config { worker_wait: Duration::ZERO, ..Config::default() }).await;
         api.waiting().await;
         api.fixture.clock.advance_seconds(301);

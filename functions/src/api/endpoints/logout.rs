@@ -1,4 +1,4 @@
-//! `POST /logout`: ends the session, or the login under way, at WeChat and here. Nothing to end is a success too.
+//! `POST /logout`: ends the session or the login, at WeChat and here. It succeeds as well if there is neither.
 
 use axum::routing::on;
 use boot::{
@@ -21,6 +21,7 @@ pub const ENDPOINT: Endpoint = Endpoint {
     binary: "logout",
     title: Title { zh: "登出", en: "Logout" },
     routes: &[Route { method: Method::Post, path: "/logout", handler: |method| on(method, handle) }],
+    needs: None,
     grants: &[Table(BatchGetItem), Table(GetItem), Table(PutItem), Commands(SendMessage)],
     sample: Sample { auth: SampleAuth::Signature, online: false, query: "", fields: &["state"] },
 };
@@ -33,8 +34,8 @@ struct LoggedOut {
 async fn handle(state: AppState, caller: Caller) -> Result<ApiResponse<LoggedOut>, ApiError> {
     let session = state.relay.store.session(&caller.app.id).await?;
     if session.is_some_and(|session| session.state != SessionState::Offline) {
-        let job = state.ask(&caller.app, JobId::generate(&*state.relay.ids), Command::Logout).await?;
-        let job = state.follow(job, &state.wait(state.config.worker_wait)).await?;
+        let job = state.enqueue(&caller.app, JobId::generate(&*state.relay.ids), Command::Logout).await?;
+        let job = state.wait_for(job, &state.poll_for(state.config.worker_wait)).await?;
         if !job.state.is_final() {
             return Err(ApiError::WorkerUnavailable);
         }
@@ -52,7 +53,7 @@ mod tests {
     use crate::{api::state::Config, support::Api};
 
     #[tokio::test]
-    async fn a_session_is_ended_by_the_worker() {
+    async fn the_worker_ends_the_session() {
         let api = Api::start().await;
         assert_eq!(api.post("/logout", &[], "").await.json["success"], true, "nothing to end");
         api.online().await;
@@ -72,7 +73,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_a_worker_nothing_is_claimed_to_have_ended() {
+    async fn without_a_worker_the_logout_fails() {
         let api = Api::with(Config { worker_wait: Duration::ZERO, ..Config::default() }).await;
         api.online().await;
         assert_eq!(api.post("/logout", &[], "").await.json["code"], "worker_unavailable");

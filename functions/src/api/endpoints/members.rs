@@ -1,11 +1,11 @@
-//! `GET /members/<group_puid>`: the people of a group, by pages; 404 for an unknown group.
+//! `GET /members/<group_puid>`: the members of a group, with pages; 404 for an unknown group.
 
 use axum::{response::Response, routing::on};
 use boot::{
     Grant::Table,
     TableOperation::{BatchGetItem, GetItem, Query},
 };
-use domain::{contact::ContactKind, puid::Puid};
+use domain::{channel::Capability, contact::ContactKind, puid::Puid};
 
 use crate::{
     api::{
@@ -24,6 +24,7 @@ pub const ENDPOINT: Endpoint = Endpoint {
     binary: "members",
     title: Title { zh: "群成员", en: "Group members" },
     routes: &[Route { method: Method::Get, path: "/members/{group}", handler: |method| on(method, handle) }],
+    needs: Some(Capability::Groups),
     grants: &[Table(BatchGetItem), Table(GetItem), Table(Query)],
     sample: Sample {
         auth: SampleAuth::Signature,
@@ -40,9 +41,9 @@ async fn handle(state: AppState, PathSegment(group): PathSegment, caller: Caller
     }
     let members = state.relay.store.members(&caller.app.id, &Puid::new(group)).await?.unwrap_or_default();
     let owner = caller.app.bound.as_ref().map(|bound| bound.puid.as_str().into());
-    let request = page::requested(&caller.params)?;
-    let from = usize::try_from(request.offset()).unwrap_or(usize::MAX);
-    let rows = members.iter().skip(from).take(request.size as usize).map(|member| {
+    let request = page::request(&caller.params)?;
+    let offset = usize::try_from(request.offset()).unwrap_or(usize::MAX);
+    let rows = members.iter().skip(offset).take(request.size as usize).map(|member| {
         let friend = book.friend(&member.contact.puid);
         MemberRow::of(member, friend, owner.clone(), Times(&state.relay.zone))
     });
@@ -61,7 +62,7 @@ mod tests {
     use crate::support::Api;
 
     #[tokio::test]
-    async fn members_are_shown_as_in_the_readme_and_friends_among_them_as_friends() {
+    async fn members_are_shown_as_in_the_readme_and_friends_with_their_own_data() {
         let api = Api::start().await;
         let mut friend = contact("12ed2cd6", ContactKind::Friend, "朋友");
         friend.remark_name = Some("备注".to_owned());

@@ -1,5 +1,5 @@
-//! `GET /message`, also `/messages`: the history, newest first, filtered, by pages; or, with `after`, what came since,
-//! oldest first, waiting for it where asked.
+//! `GET /message`, also `/messages`: the history, newest first, with filters and pages. With `after=<cursor>`: the later
+//! messages, oldest first; `wait=<seconds>` waits for one.
 
 use axum::{
     response::{IntoResponse, Response},
@@ -36,6 +36,7 @@ pub const ENDPOINT: Endpoint = Endpoint {
         Route { method: Method::Get, path: "/message", handler: |method| on(method, handle) },
         Route { method: Method::Get, path: "/messages", handler: |method| on(method, handle) },
     ],
+    needs: None,
     grants: &[Table(BatchGetItem), Table(Query)],
     sample: Sample {
         auth: SampleAuth::Signature,
@@ -46,22 +47,22 @@ pub const ENDPOINT: Endpoint = Endpoint {
 };
 
 #[derive(Serialize)]
-struct News<'a> {
+struct NewMessages<'a> {
     results: Vec<MessageRow<'a>>,
-    /// What `after` takes to go on from here.
+    /// The value of `after` for the next request.
     cursor: String,
 }
 
 async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
-    let filter = message_filter::of(&caller.params, &state.relay.zone)?;
+    let filter = message_filter::parse(&caller.params, &state.relay.zone)?;
     if let Some(after) = caller.params.get("after") {
         let after = after
             .parse()
             .map(Seq::new)
             .map_err(|_| ApiError::field("after", "must be a cursor from an earlier answer"))?;
-        return news(&state, &caller, &filter, after).await;
+        return new_messages(&state, &caller, &filter, after).await;
     }
-    let request = page::requested(&caller.params)?;
+    let request = page::request(&caller.params)?;
     let history = state.relay.store.history(&caller.app.id, &filter, request).await?;
     let history = history.ok_or(ApiError::InvalidPage)?;
     page::respond(request, &caller.url, history.count, rows(&state, &history.rows))
@@ -71,17 +72,22 @@ fn rows<'a>(state: &AppState, messages: &'a [Message]) -> Vec<MessageRow<'a>> {
     messages.iter().map(|message| MessageRow::of(message, TimeFormat::History, Times(&state.relay.zone))).collect()
 }
 
-async fn news(state: &AppState, caller: &Caller, filter: &Filter, mut after: Seq) -> Result<Response, ApiError> {
-    let (limit, wait) = (page::size(&caller.params), state.wait(caller.params.wait()?));
-    let mut found = look(state, &caller.app.id, filter, &mut after, limit).await?;
-    while found.is_empty() && wait.again().await {
-        found = look(state, &caller.app.id, filter, &mut after, limit).await?;
+async fn new_messages(
+    state: &AppState,
+    caller: &Caller,
+    filter: &Filter,
+    mut after: Seq,
+) -> Result<Response, ApiError> {
+    let (limit, polling) = (page::size(&caller.params), state.poll_for(caller.params.wait()?));
+    let mut found = read_after(state, &caller.app.id, filter, &mut after, limit).await?;
+    while found.is_empty() && polling.next().await {
+        found = read_after(state, &caller.app.id, filter, &mut after, limit).await?;
     }
-    Ok(ApiResponse::new(News { results: rows(state, &found), cursor: after.to_string() }).into_response())
+    Ok(ApiResponse::new(NewMessages { results: rows(state, &found), cursor: after.to_string() }).into_response())
 }
 
-/// What came after row `after`, which is moved past all that was looked at, whether it matches or not.
-async fn look(
+/// The messages after `after` that match. Moves `after` past every message that was read, whether it matches or not.
+async fn read_after(
     state: &AppState,
     app: &AppId,
     filter: &Filter,
@@ -94,7 +100,7 @@ async fn look(
     }
     let found = state.relay.store.messages_after(app, filter, *after, limit).await?;
     let last = found.last().map_or(Seq::START, |message| message.seq);
-    // Only a full page ends before the head.
+    // A page that is not full was read up to the head.
     *after = if found.len() < limit as usize { last.max(head) } else { last };
     Ok(found)
 }
@@ -152,7 +158,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_newest_comes_first_and_pages_follow() {
+    async fn the_newest_message_comes_first() {
         let api = Api::start().await;
         insta::assert_snapshot!(api.signed("/message").await, @r#"
         200 OK
@@ -215,7 +221,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn news_come_oldest_first_with_a_cursor_past_what_does_not_match() {
+    async fn new_messages_come_oldest_first_and_the_cursor_passes_those_that_do_not_match() {
         let api = Api::start().await;
         for seq in 1..=3 {
             api.append(message(seq)).await;
@@ -238,7 +244,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_waiting_request_is_told_of_a_new_message() {
+    async fn a_waiting_request_is_answered_by_a_new_message() {
         let api = Api::start().await;
         api.append(message(1)).await;
         let later = async {

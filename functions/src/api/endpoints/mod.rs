@@ -83,10 +83,10 @@ const COUNT: usize = {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeSet, time::Duration};
+    use std::{collections::BTreeSet, fmt::Write, time::Duration};
 
     use boot::Grant;
-    use domain::{contact::ContactKind, session::SessionState};
+    use domain::{channel::Capabilities, contact::ContactKind, session::SessionState};
     use http::StatusCode;
     use testing::contact;
 
@@ -126,6 +126,42 @@ mod tests {
             let granted: BTreeSet<Grant> = endpoint.grants.iter().copied().collect();
             assert_eq!(called, granted, "{}", endpoint.binary);
         }
+    }
+
+    #[tokio::test]
+    async fn a_channel_that_lacks_what_an_endpoint_needs_is_refused_after_authentication() {
+        let capabilities = |_| Capabilities {
+            contacts: false,
+            groups: false,
+            official_accounts: false,
+            recall: false,
+            write_first: false,
+            media_in: &[],
+            media_out: &[],
+        };
+        let api = Api::with(Config { capabilities, ..Config::default() }).await;
+        let mut sentences = String::new();
+        for endpoint in ALL.iter().filter(|endpoint| endpoint.needs.is_some()) {
+            let answer = api.sample(endpoint).await;
+            assert_eq!((answer.status.as_u16(), &answer.json["code"]), (422, &"unsupported_by_channel".into()));
+            writeln!(sentences, "{}: {}", endpoint.binary, answer.json["errmsg"]).unwrap();
+        }
+        insta::assert_snapshot!(sentences, @r#"
+        friends: "The app's channel does not list contacts."
+        groups: "The app's channel has no groups."
+        members: "The app's channel has no groups."
+        mps: "The app's channel has no official accounts."
+        "#);
+        insta::assert_snapshot!(api.signed("/groups").await, @r#"
+        422 Unprocessable Entity
+        {
+          "code": "unsupported_by_channel",
+          "errmsg": "The app's channel has no groups.",
+          "success": false
+        }
+        "#);
+        assert_eq!(api.get("/groups").await.json["code"], "unauthorized");
+        assert_eq!(api.signed("/session").await.json["capabilities"]["groups"], false);
     }
 
     #[tokio::test]

@@ -1,10 +1,11 @@
-//! `GET /mps`: the official accounts (公众号) that the account follows, filtered, by pages.
+//! `GET /mps`: the official accounts (公众号) that the account follows, with filters and pages.
 
 use axum::{response::Response, routing::on};
 use boot::{
     Grant::Table,
     TableOperation::{BatchGetItem, Query},
 };
+use domain::channel::Capability;
 
 use crate::api::{
     auth::Caller,
@@ -20,6 +21,7 @@ pub const ENDPOINT: Endpoint = Endpoint {
     binary: "mps",
     title: Title { zh: "公众号", en: "Official accounts" },
     routes: &[Route { method: Method::Get, path: "/mps", handler: |method| on(method, handle) }],
+    needs: Some(Capability::OfficialAccounts),
     grants: &[Table(BatchGetItem), Table(Query)],
     sample: Sample {
         auth: SampleAuth::Signature,
@@ -42,7 +44,7 @@ async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
     let filter =
         Filter::of(&caller.params, &FIELDS, |account| [account.name.as_deref(), account.nick_name.as_deref(), None]);
     let book = state.book(&caller.app, caller.book_version).await?;
-    page::cut(&caller.params, &caller.url, book.official_accounts.iter().filter(|account| filter.matches(account)))
+    page::paginate(&caller.params, &caller.url, book.official_accounts.iter().filter(|account| filter.matches(account)))
 }
 
 #[cfg(test)]
@@ -54,7 +56,7 @@ mod tests {
     use crate::support::Api;
 
     #[tokio::test]
-    async fn an_official_account_is_shown_with_whose_it_is() {
+    async fn an_official_account_is_shown_with_its_owner() {
         let api = Api::start().await;
         let mut account = contact("0badcafe", ContactKind::OfficialAccount, "新闻");
         (account.province, account.signature) = (Some("北京".to_owned()), Some("每日新闻".to_owned()));

@@ -20,6 +20,7 @@ pub const ENDPOINT: Endpoint = Endpoint {
     binary: "root",
     title: Title { zh: "本页", en: "This page" },
     routes: &[Route { method: Method::Get, path: "/", handler: |method| on(method, handle) }],
+    needs: None,
     grants: &[],
     sample: Sample {
         auth: SampleAuth::None,

@@ -1,5 +1,5 @@
-//! `POST /send`: sends into a chat, and `GET /send/<id>`: what became of it. The answer is the README's echo with the
-//! job's id and status; with `wait=<seconds>` it waits for the end. `Idempotency-Key` makes a retry safe.
+//! `POST /send` sends a text into a chat, `GET /send/<id>` shows the job. The response to `POST` repeats the request with
+//! the job's id and status; with `wait=<seconds>` it waits for the job to end. `Idempotency-Key` makes a retry safe.
 
 use axum::{http::HeaderMap, routing::on};
 use boot::{
@@ -36,8 +36,9 @@ pub const ENDPOINT: Endpoint = Endpoint {
     title: Title { zh: "发送消息、查询结果", en: "Send a message; its result" },
     routes: &[
         Route { method: Method::Post, path: "/send", handler: |method| on(method, handle) },
-        Route { method: Method::Get, path: "/send/{id}", handler: |method| on(method, look) },
+        Route { method: Method::Get, path: "/send/{id}", handler: |method| on(method, job_status) },
     ],
+    needs: None,
     grants: &[Table(BatchGetItem), Table(GetItem), Table(PutItem), Commands(SendMessage)],
     sample: Sample {
         auth: SampleAuth::Signature,
@@ -49,7 +50,7 @@ pub const ENDPOINT: Endpoint = Endpoint {
 
 /// The longest `Idempotency-Key`, in bytes.
 const MAX_KEY: usize = 255;
-/// No puid has so many bytes, and the ledger takes no key that is much longer.
+/// The longest puid that is looked up, in bytes. Real ones are shorter, and DynamoDB limits the length of keys.
 const MAX_PUID: usize = 255;
 
 #[derive(Serialize)]
@@ -67,19 +68,19 @@ struct Sent {
 struct JobRow {
     id: JobId,
     status: &'static str,
-    /// WeChat's number for the message, once it was sent.
+    /// WeChat's id of the message, once it is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     message_id: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message_id_str: Option<String>,
-    /// Why it failed.
+    /// Why the job failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
 }
 
 impl From<&Job> for JobRow {
     fn from(job: &Job) -> Self {
-        let (message_id, why) = jobs::result(&job.state);
+        let (message_id, why) = jobs::outcome(&job.state);
         Self {
             id: job.id.clone(),
             status: job.state.as_str(),
@@ -91,27 +92,31 @@ impl From<&Job> for JobRow {
 }
 
 async fn handle(state: AppState, headers: HeaderMap, caller: Caller) -> Result<ApiResponse<Sent>, ApiError> {
-    let wanted = Wanted::of(&caller.params)?;
-    let wait = state.wait(caller.params.wait()?);
-    let key = key(&headers)?.map(|key| derived_id(&["send", &caller.app.id, key]));
-    let command = Command::SendText { to: wanted.puid.clone(), text: wanted.text.clone() };
+    let request = SendRequest::parse(&caller.params)?;
+    let polling = state.poll_for(caller.params.wait()?);
+    let key = idempotency_key(&headers)?.map(|key| derived_id(&["send", &caller.app.id, key]));
+    let command = Command::SendText { to: request.puid.clone(), text: request.text.clone() };
     let known = match &key {
         Some(id) => state.relay.store.job(&caller.app.id, id).await?,
         None => None,
     };
     if known.is_none() {
-        wanted.can_be_sent(&state, &caller).await?;
+        request.check(&state, &caller).await?;
     }
     let job =
-        state.ask(&caller.app, key.unwrap_or_else(|| JobId::generate(&*state.relay.ids)), command.clone()).await?;
+        state.enqueue(&caller.app, key.unwrap_or_else(|| JobId::generate(&*state.relay.ids)), command.clone()).await?;
     if job.command != command {
         return Err(ApiError::IdempotencyConflict);
     }
-    let job = JobRow::from(&state.follow(job, &wait).await?);
-    Ok(ApiResponse::new(Sent { msg_type: "text", puid: wanted.puid, group: wanted.group, text: wanted.text, job }))
+    let job = JobRow::from(&state.wait_for(job, &polling).await?);
+    Ok(ApiResponse::new(Sent { msg_type: "text", puid: request.puid, group: request.group, text: request.text, job }))
 }
 
-async fn look(state: AppState, PathSegment(id): PathSegment, caller: Caller) -> Result<ApiResponse<JobRow>, ApiError> {
+async fn job_status(
+    state: AppState,
+    PathSegment(id): PathSegment,
+    caller: Caller,
+) -> Result<ApiResponse<JobRow>, ApiError> {
     let id = id.parse().map_err(|InvalidId| ApiError::NotFound("job"))?;
     let job = state.job(&caller.app.id, &id).await?;
     match job.command {
@@ -120,16 +125,16 @@ async fn look(state: AppState, PathSegment(id): PathSegment, caller: Caller) -> 
     }
 }
 
-/// What is to be sent, and to whom.
-struct Wanted {
+/// A text and its chat.
+struct SendRequest {
     puid: Puid,
-    /// Whether the caller takes it for a group.
+    /// Whether the caller says that the chat is a group.
     group: Option<bool>,
     text: String,
 }
 
-impl Wanted {
-    fn of(params: &Params) -> Result<Self, ApiError> {
+impl SendRequest {
+    fn parse(params: &Params) -> Result<Self, ApiError> {
         let text = outgoing::text(params.get("msg_type"), params.get("text")).map_err(|why| match why {
             Unsendable::Missing(name) => ApiError::field(name, "is required"),
             Unsendable::Kind if matches!(params.get("msg_type"), Some("image" | "file" | "video")) => {
@@ -142,9 +147,9 @@ impl Wanted {
         Ok(Self { puid, group: params.boolean("group")?, text: text.to_owned() })
     }
 
-    /// Whether there is such a contact, and a session to send it with.
-    async fn can_be_sent(&self, state: &AppState, caller: &Caller) -> Result<(), ApiError> {
-        // Of the book, this row alone: a function that has just started would have to read all of it.
+    /// Fails unless the contact exists and the app is online.
+    async fn check(&self, state: &AppState, caller: &Caller) -> Result<(), ApiError> {
+        // Only this contact's row: a cold function would have to read the whole contact book.
         if self.puid.as_str().len() > MAX_PUID {
             return Err(ApiError::NotFound("contact"));
         }
@@ -159,7 +164,7 @@ impl Wanted {
     }
 }
 
-fn key(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
     let key = key.to_str().ok().filter(|key| (1..=MAX_KEY).contains(&key.len()));
     key.map(Some).ok_or_else(|| ApiError::field("Idempotency-Key", "must be 1 to 255 printable ASCII characters"))
@@ -191,7 +196,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_text_becomes_a_command_by_json_form_or_query() {
+    async fn a_text_becomes_a_command_from_json_form_or_query() {
         let api = online().await;
         let answer = send(&api, BODY).await;
         insta::assert_snapshot!(answer, @r#"
@@ -222,7 +227,7 @@ mod tests {
         let ask = async |body| api.post("/send", &[JSON, key], body).await;
         let first = ask(BODY).await;
         api.session(|session| session.state = SessionState::Offline).await;
-        assert_eq!(ask(BODY).await, first, "also when it could not be sent now");
+        assert_eq!(ask(BODY).await, first, "even if it could not be sent now");
         let other = ask(r#"{"msg_type": "text", "puid": "1fee435b", "text": "777"}"#).await;
         insta::assert_snapshot!(other, @r#"
         422 Unprocessable Entity
@@ -239,7 +244,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_waiting_request_is_told_what_became_of_it() {
+    async fn a_waiting_request_gets_the_end_of_the_job() {
         let api = online().await;
         let worker = async |state| {
             let jobs = api.commands(1).await;
@@ -281,7 +286,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_sent_is_refused_with_its_reason() {
+    async fn an_invalid_request_is_refused_with_its_reason() {
         let api = online().await;
         let mut refusals = String::new();
         for body in [
@@ -312,8 +317,8 @@ mod tests {
         404 "not_found" null
         404 "not_found" null
         "#);
-        let nobody = format!("/send?msg_type=text&text=x&puid={}", "é".repeat(1_200));
-        assert_eq!(api.post(&nobody, &[], "").await.status, 404);
+        let unknown = format!("/send?msg_type=text&text=x&puid={}", "é".repeat(1_200));
+        assert_eq!(api.post(&unknown, &[], "").await.status, 404);
         let long = format!("/send?msg_type=text&puid=1fee435b&text={}", "x".repeat(outgoing::MAX_TEXT + 1));
         assert_eq!(api.post(&long, &[], "").await.status, 413);
         let body: &'static str = Box::leak("x".repeat(300_000).into_boxed_str());
@@ -321,7 +326,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_sent_while_the_app_is_offline() {
+    async fn an_app_that_is_offline_sends_nothing() {
         let api = online().await;
         api.session(|session| session.state = SessionState::Waiting).await;
         insta::assert_snapshot!(send(&api, BODY).await, @r#"

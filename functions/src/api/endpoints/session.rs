@@ -1,4 +1,4 @@
-//! `GET /session`: how the app's session stands, and what waits.
+//! `GET /session`: the app's session, its channel, and how much waits.
 
 use axum::{
     response::{IntoResponse, Response},
@@ -9,7 +9,10 @@ use boot::{
     QueueOperation::GetQueueAttributes,
     TableOperation::{BatchGetItem, GetItem, Query},
 };
-use domain::session::{EndReason, Progress, Session};
+use domain::{
+    channel::{Capabilities, ChannelKind},
+    session::{EndReason, Progress, Session, SessionState},
+};
 use futures_util::future::try_join;
 use serde::Serialize;
 
@@ -29,6 +32,7 @@ pub const ENDPOINT: Endpoint = Endpoint {
     binary: "session",
     title: Title { zh: "会话", en: "Session" },
     routes: &[Route { method: Method::Get, path: "/session", handler: |method| on(method, handle) }],
+    needs: None,
     grants: &[
         Table(BatchGetItem),
         Table(GetItem),
@@ -40,12 +44,26 @@ pub const ENDPOINT: Endpoint = Endpoint {
         auth: SampleAuth::Signature,
         online: true,
         query: "",
-        fields: &["contacts", "ending", "last_error", "last_sync", "parked", "queues", "since", "state", "user"],
+        fields: &[
+            "capabilities",
+            "channel",
+            "contacts",
+            "ending",
+            "last_error",
+            "last_sync",
+            "parked",
+            "queues",
+            "since",
+            "state",
+            "user",
+        ],
     },
 };
 
 #[derive(Serialize)]
-struct Standing<'a> {
+struct SessionReport<'a> {
+    channel: ChannelKind,
+    capabilities: Capabilities,
     state: &'static str,
     since: String,
     user: Option<User<'a>>,
@@ -55,11 +73,11 @@ struct Standing<'a> {
     last_sync: Option<String>,
     contacts: Progress,
     queues: Depths,
-    /// Chats whose delivery waits for another attempt.
+    /// Parked chats.
     parked: usize,
 }
 
-/// Messages in the queues that serve the app, others' among them.
+/// Messages in the queues that serve the app, those of other apps included.
 #[derive(Serialize)]
 struct Depths {
     inbound: u64,
@@ -77,8 +95,10 @@ async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
     let queued = async { Ok(try_join(relay.queues.inbound.depth(), commands.depth()).await?) };
     let ((session, parked), (inbound, commands)) = try_join(Box::pin(stored), Box::pin(queued)).await?;
     let session = session.unwrap_or_else(|| Session::offline(app.created));
-    let (times, online) = (Times(&relay.zone), session.state == domain::session::SessionState::Online);
-    let standing = Standing {
+    let (times, online) = (Times(&relay.zone), session.state == SessionState::Online);
+    let report = SessionReport {
+        channel: app.channel,
+        capabilities: (state.config.capabilities)(app.channel),
         state: session.state.as_str(),
         since: times.iso(session.since),
         user: session.user.as_ref().filter(|_| online).map(User::from),
@@ -89,7 +109,7 @@ async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
         queues: Depths { inbound, commands },
         parked: parked.len(),
     };
-    Ok(ApiResponse::new(standing).into_response())
+    Ok(ApiResponse::new(report).into_response())
 }
 
 #[cfg(test)]
@@ -100,11 +120,21 @@ mod tests {
     use crate::support::Api;
 
     #[tokio::test]
-    async fn a_session_tells_who_since_when_and_what_waits() {
+    async fn a_session_is_shown_with_its_user_channel_and_backlog() {
         let api = Api::start().await;
         insta::assert_snapshot!(api.signed("/session").await, @r#"
         200 OK
         {
+          "capabilities": {
+            "contacts": true,
+            "groups": true,
+            "media_in": [],
+            "media_out": [],
+            "official_accounts": true,
+            "recall": false,
+            "write_first": true
+          },
+          "channel": "web",
           "contacts": {
             "done": 0,
             "total": 0
@@ -143,6 +173,16 @@ mod tests {
         insta::assert_snapshot!(api.signed("/session/").await, @r#"
         200 OK
         {
+          "capabilities": {
+            "contacts": true,
+            "groups": true,
+            "media_in": [],
+            "media_out": [],
+            "official_accounts": true,
+            "recall": false,
+            "write_first": true
+          },
+          "channel": "web",
           "contacts": {
             "done": 7,
             "total": 313
@@ -168,7 +208,7 @@ mod tests {
         }
         "#);
         api.session(|session| {
-            session.state = domain::session::SessionState::Offline;
+            session.state = SessionState::Offline;
             session.ending = Some(EndReason::EndedByWeChat { code: 1101 });
         })
         .await;

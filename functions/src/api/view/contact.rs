@@ -8,7 +8,7 @@ use domain::{
 };
 use serde::Serialize;
 
-use super::filled;
+use super::non_empty;
 use crate::times::Times;
 
 /// A friend, or a member of a group.
@@ -38,15 +38,15 @@ impl Person {
             puid: contact.puid.clone(),
             insert_time: times.iso(contact.insert_time),
             update_time: times.iso(contact.update_time),
-            name: filled(Some(contact.name())),
-            nick_name: filled(Some(&contact.nick_name)),
-            user_name: filled(Some(&contact.user_name)),
-            remark_name: filled(contact.remark_name.as_deref()),
+            name: non_empty(Some(contact.name())),
+            nick_name: non_empty(Some(&contact.nick_name)),
+            user_name: non_empty(Some(&contact.user_name)),
+            remark_name: non_empty(contact.remark_name.as_deref()),
             avatar: contact.avatar(),
-            signature: filled(contact.signature.as_deref()),
+            signature: non_empty(contact.signature.as_deref()),
             sex: contact.sex,
-            province: filled(contact.province.as_deref()),
-            city: filled(contact.city.as_deref()),
+            province: non_empty(contact.province.as_deref()),
+            city: non_empty(contact.city.as_deref()),
             is_friend,
             friend: is_friend,
             owner,
@@ -54,7 +54,7 @@ impl Person {
     }
 }
 
-/// A person with what the group calls them.
+/// A member of a group.
 #[derive(Debug, Serialize)]
 pub struct MemberRow {
     #[serde(flatten)]
@@ -63,10 +63,10 @@ pub struct MemberRow {
 }
 
 impl MemberRow {
-    /// `friend` is the person's own row where they are a friend, which knows more than the group does.
+    /// `friend` is the person's row among the friends, if there is one; it has more fields.
     pub fn of(member: &Member, friend: Option<&Person>, owner: Option<Arc<str>>, times: Times<'_>) -> Self {
         let person = friend.cloned().unwrap_or_else(|| Person::of(&member.contact, false, owner, times));
-        Self { person, display_name: filled(member.display_name.as_deref()) }
+        Self { person, display_name: non_empty(member.display_name.as_deref()) }
     }
 }
 
@@ -90,9 +90,9 @@ impl Group {
             member_count: contact.member_count,
             insert_time: times.iso(contact.insert_time),
             update_time: times.iso(contact.update_time),
-            name: filled(Some(contact.name())),
-            nick_name: filled(Some(&contact.nick_name)),
-            user_name: filled(Some(&contact.user_name)),
+            name: non_empty(Some(contact.name())),
+            nick_name: non_empty(Some(&contact.nick_name)),
+            user_name: non_empty(Some(&contact.user_name)),
             avatar: contact.avatar(),
             owner,
         }
@@ -121,13 +121,13 @@ impl OfficialAccount {
             puid: contact.puid.clone(),
             insert_time: times.iso(contact.insert_time),
             update_time: times.iso(contact.update_time),
-            name: filled(Some(contact.name())),
-            nick_name: filled(Some(&contact.nick_name)),
-            user_name: filled(Some(&contact.user_name)),
+            name: non_empty(Some(contact.name())),
+            nick_name: non_empty(Some(&contact.nick_name)),
+            user_name: non_empty(Some(&contact.user_name)),
             avatar: contact.avatar(),
-            province: filled(contact.province.as_deref()),
-            city: filled(contact.city.as_deref()),
-            signature: filled(contact.signature.as_deref()),
+            province: non_empty(contact.province.as_deref()),
+            city: non_empty(contact.city.as_deref()),
+            signature: non_empty(contact.signature.as_deref()),
             owner,
         }
     }

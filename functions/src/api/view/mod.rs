@@ -1,16 +1,16 @@
-//! Rows as a client sees them: the README's fields, in its order.
+//! Rows as a client sees them: the fields of the predecessor's README, in its order.
 
 pub mod contact;
 pub mod session;
 
 use domain::puid::Puid;
 
-/// Where a picture is, or will be.
-fn avatar(puid: &Puid) -> String {
+/// The path of a contact's picture.
+fn avatar_path(puid: &Puid) -> String {
     format!("/media/image/avatar/{puid}.jpg")
 }
 
-/// Absent where empty.
-fn filled(text: Option<&str>) -> Option<String> {
+/// `None` for an empty text.
+fn non_empty(text: Option<&str>) -> Option<String> {
     text.filter(|text| !text.is_empty()).map(str::to_owned)
 }

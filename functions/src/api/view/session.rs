@@ -1,9 +1,9 @@
-//! Who is logged in, and how a login stands.
+//! The user of a session, and the status of a login.
 
 use domain::session::{self, Session, SessionState};
 use serde::Serialize;
 
-use super::avatar;
+use super::avatar_path;
 
 #[derive(Debug, Serialize)]
 #[expect(clippy::struct_field_names, reason = "the contract's names")]
@@ -22,12 +22,12 @@ impl<'a> From<&'a session::User> for User<'a> {
             name: &user.nick_name,
             nick_name: &user.nick_name,
             user_name: &user.user_name,
-            avatar: avatar(&user.puid),
+            avatar: avatar_path(&user.puid),
         }
     }
 }
 
-/// How a login stands, in WeChat's own numbers.
+/// The status of a login, in WeChat's own numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginStatus {
     Waiting,
@@ -37,7 +37,7 @@ pub enum LoginStatus {
 }
 
 impl LoginStatus {
-    /// Of the login `uuid`; one that is not the app's latest is over.
+    /// The status of the login `uuid`. A login that is not the app's latest is over.
     pub fn of(session: &Session, uuid: &str) -> Self {
         let latest = session.login.as_ref().is_some_and(|login| login.uuid == uuid);
         match session.state {

@@ -1,5 +1,5 @@
-//! Resolves a callback's host name and lets the connection see vetted addresses only. The connection goes to what was
-//! vetted here and nowhere else, so a second DNS answer changes nothing.
+//! Resolves a callback's host name to allowed addresses only. The connection uses these addresses and does not resolve
+//! again, so a later DNS answer cannot change the target.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -22,17 +22,17 @@ impl Resolve for VettedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let policy = Arc::clone(&self.policy);
         Box::pin(async move {
-            // The port is the URL's; 0 leaves it to the connector.
+            // The connector replaces port 0 with the URL's.
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
             Ok(vet(&policy, name.as_str(), found)?)
         })
     }
 }
 
-/// The addresses that may be called.
+/// The addresses among `found` that may be called.
 fn vet(policy: &Policy, name: &str, found: impl Iterator<Item = SocketAddr>) -> Result<Addrs, Refused> {
-    let named = policy.names(name);
-    let vetted: Vec<_> = found.filter(|address| named || policy.admits(address.ip())).collect();
+    let named = policy.allows_host(name);
+    let vetted: Vec<_> = found.filter(|address| named || policy.allows_address(address.ip())).collect();
     if vetted.is_empty() { Err(Refused::Name(name.to_owned())) } else { Ok(Box::new(vetted.into_iter())) }
 }
 
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_several_addresses_only_public_ones_are_called() {
+    fn only_the_public_addresses_of_a_host_are_called() {
         let found = || ["127.0.0.1:0", "8.8.8.8:0", "[::1]:0"].map(|address| address.parse().unwrap()).into_iter();
         let vetted = |policy: &Policy, found| vet(policy, "a.example", found).map(Iterator::collect::<Vec<_>>);
         assert_eq!(vetted(&Policy::default(), found()).unwrap(), ["8.8.8.8:0".parse().unwrap()]);

@@ -1,4 +1,4 @@
-//! The POST to an app's callback: signed two ways, never to a forbidden address, never further than told.
+//! The POST to an app's callback. It is signed in two ways, goes to allowed addresses only, and follows no redirect.
 
 mod guard;
 mod policy;
@@ -15,56 +15,55 @@ use url::Url;
 use guard::VettedResolver;
 use policy::Refused;
 
-/// How long a callback may take to answer, body included.
+/// How long a callback may take to respond, body included.
 const TIME_OUT: Duration = Duration::from_secs(15);
-/// The longest answer that is read, in bytes.
-const MAX_ANSWER: usize = 256 * 1024;
+/// The longest response body that is read, in bytes.
+const MAX_RESPONSE: usize = 256 * 1024;
 
-/// Why a POST failed. The sentence is shown to administrators.
+/// Why a POST failed. Administrators see the sentence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    /// The address may not be called, or is none.
+    /// The URL is not a URL, or its address may not be called.
     #[error("the callback URL is refused: {0}")]
     Refused(String),
-    /// No connection, no answer in time, or one that broke off.
+    /// No connection, a time-out, or an incomplete response.
     #[error("the callback cannot be reached: {0}")]
     Unreachable(String),
-    /// An answer other than 2xx.
+    /// A status other than 2xx.
     #[error("the callback answered {0}")]
     Status(StatusCode),
 }
 
 impl Failure {
-    /// The callback's status, where it answered.
+    /// The status of the response, if there was one.
     pub fn status(&self) -> Option<u16> {
         if let Self::Status(status) = self { Some(status.as_u16()) } else { None }
     }
 
-    /// Whether trying again within a second may help.
-    pub fn is_passing(&self) -> bool {
+    /// Whether another attempt within a second may succeed.
+    pub fn is_retryable(&self) -> bool {
         !matches!(self, Self::Refused(_))
     }
 
-    /// Whether every other message to the same callback would fail as well.
-    pub fn is_general(&self) -> bool {
+    /// Whether every other message to the same callback would fail, too.
+    pub fn affects_every_message(&self) -> bool {
         !matches!(self, Self::Status(_))
     }
 }
 
-/// What a callback has answered.
+/// A callback's 2xx response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Taken {
-    /// Some 2xx.
+pub struct CallbackResponse {
     pub status: StatusCode,
-    /// Empty where it is too long to be a reply.
+    /// Empty if it is longer than a reply may be.
     pub body: Vec<u8>,
 }
 
-/// A message on its way, with what it is signed with.
+/// A request to a callback, with the secrets that sign it.
 #[derive(Debug, Clone)]
 pub struct Post {
     pub url: String,
-    /// The same for every try of one message (`webhook-id`).
+    /// The header `webhook-id`: the same for every attempt of a message.
     pub id: String,
     pub token: String,
     /// `whsec_…`.
@@ -88,9 +87,9 @@ impl Client {
     }
 
     /// Posts once.
-    pub async fn post(&self, post: &Post, at: Timestamp) -> Result<Taken, Failure> {
+    pub async fn post(&self, post: &Post, at: Timestamp) -> Result<CallbackResponse, Failure> {
         let url = signed_url(post, at)?;
-        self.policy.admit_literal(&url).map_err(|refused| Failure::Refused(refused.to_string()))?;
+        self.policy.check_url(&url).map_err(|refused| Failure::Refused(refused.to_string()))?;
         let refused = || Failure::Refused("the signing secret cannot be used".to_owned());
         let signature = signature::webhook(&post.signing_secret, &post.id, at.as_second(), &post.body);
         let request = self
@@ -103,13 +102,17 @@ impl Client {
             .header("webhook-timestamp", at.as_second())
             .header("webhook-signature", signature.ok_or_else(refused)?)
             .body(post.body.clone());
-        let answer = request.send().await.map_err(failure)?;
-        let status = answer.status();
-        if status.is_success() { Ok(Taken { status, body: read(answer).await? }) } else { Err(Failure::Status(status)) }
+        let response = request.send().await.map_err(failure)?;
+        let status = response.status();
+        if status.is_success() {
+            Ok(CallbackResponse { status, body: read(response).await? })
+        } else {
+            Err(Failure::Status(status))
+        }
     }
 }
 
-/// The callback's address with the predecessor's `timestamp` and `signature` after its own query.
+/// The callback's URL with the predecessor's `timestamp` and `signature` added to its own query.
 fn signed_url(post: &Post, at: Timestamp) -> Result<Url, Failure> {
     let mut url = Url::parse(&post.url).map_err(|error| Failure::Refused(error.to_string()))?;
     let timestamp = at.as_second().to_string();
@@ -118,11 +121,11 @@ fn signed_url(post: &Post, at: Timestamp) -> Result<Url, Failure> {
     Ok(url)
 }
 
-async fn read(mut answer: reqwest::Response) -> Result<Vec<u8>, Failure> {
+async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, Failure> {
     let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(failure)? {
-        if body.len() + chunk.len() > MAX_ANSWER {
-            tracing::warn!(limit.bytes = MAX_ANSWER, "a callback's answer is too long to be a reply");
+    while let Some(chunk) = response.chunk().await.map_err(failure)? {
+        if body.len() + chunk.len() > MAX_RESPONSE {
+            tracing::warn!(limit.bytes = MAX_RESPONSE, "a callback's response is too long to be a reply");
             return Ok(Vec::new());
         }
         body.extend_from_slice(&chunk);
@@ -130,7 +133,7 @@ async fn read(mut answer: reqwest::Response) -> Result<Vec<u8>, Failure> {
     Ok(body)
 }
 
-/// What went wrong, in a sentence without the URL, whose query may hold the receiver's own secrets.
+/// The failure as a sentence without the URL, whose query may contain secrets of the receiver.
 fn failure(error: reqwest::Error) -> Failure {
     let timed_out = error.is_timeout();
     let error = error.without_url();

@@ -1,4 +1,4 @@
-//! Which addresses may be called: public ones, and what the deployment allows besides.
+//! Which addresses may be called: public ones, and those that the deployment allows.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -18,30 +18,30 @@ pub enum Refused {
     Name(String),
 }
 
-/// Something that may be called although it is not public.
+/// An entry of the allow-list: it may be called although it is not public.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Allowed {
-    /// A host name, whatever it resolves to.
+    /// A host name with all its addresses.
     Host(String),
-    /// The addresses that begin with the first `bits` bits of `address`.
+    /// The addresses that share the first `bits` bits with `address`.
     Network { address: IpAddr, bits: u8 },
 }
 
-/// Neither a network nor a host name.
+/// An entry that cannot be parsed.
 #[derive(Debug, thiserror::Error)]
 #[error("{0:?} is neither a host name, nor an address, nor a network such as 10.0.0.0/8")]
-pub struct NotAllowed(String);
+pub struct InvalidEntry(String);
 
 impl FromStr for Allowed {
-    type Err = NotAllowed;
+    type Err = InvalidEntry;
 
-    fn from_str(text: &str) -> Result<Self, NotAllowed> {
-        let error = || NotAllowed(text.to_owned());
+    fn from_str(text: &str) -> Result<Self, InvalidEntry> {
+        let error = || InvalidEntry(text.to_owned());
         let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
         if let Ok(address) = address.parse::<IpAddr>() {
-            let most = if address.is_ipv4() { 32 } else { 128 };
-            let bits = bits.map_or(Ok(most), |bits| bits.parse().map_err(|_| error()))?;
-            return if bits <= most { Ok(Self::Network { address, bits }) } else { Err(error()) };
+            let max = if address.is_ipv4() { 32 } else { 128 };
+            let bits = bits.map_or(Ok(max), |bits| bits.parse().map_err(|_| error()))?;
+            return if bits <= max { Ok(Self::Network { address, bits }) } else { Err(error()) };
         }
         match Host::parse(text) {
             Ok(Host::Domain(name)) => Ok(Self::Host(name)),
@@ -51,21 +51,21 @@ impl FromStr for Allowed {
 }
 
 impl Allowed {
-    fn holds(&self, candidate: IpAddr) -> bool {
+    fn contains(&self, candidate: IpAddr) -> bool {
         let Self::Network { address, bits } = self else { return false };
-        let starts_alike = |one: u128, other: u128, width: u32| {
+        let same_prefix = |one: u128, other: u128, width: u32| {
             let ignored = width.saturating_sub(u32::from(*bits));
             ignored >= width || one >> ignored == other >> ignored
         };
         match (address, candidate) {
-            (IpAddr::V4(one), IpAddr::V4(other)) => starts_alike(one.to_bits().into(), other.to_bits().into(), 32),
-            (IpAddr::V6(one), IpAddr::V6(other)) => starts_alike(one.to_bits(), other.to_bits(), 128),
+            (IpAddr::V4(one), IpAddr::V4(other)) => same_prefix(one.to_bits().into(), other.to_bits().into(), 32),
+            (IpAddr::V6(one), IpAddr::V6(other)) => same_prefix(one.to_bits(), other.to_bits(), 128),
             _ => false,
         }
     }
 }
 
-/// Public addresses and the deployment's allow-list.
+/// Allows public addresses and the entries of the deployment's allow-list.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     allowed: Vec<Allowed>,
@@ -76,48 +76,48 @@ impl Policy {
         Self { allowed }
     }
 
-    /// Public addresses and this machine, for `local` and for tests.
+    /// Allows this machine too, for tests.
     pub fn with_loopback() -> Self {
         let network = |address, bits| Allowed::Network { address, bits };
         Self::new(vec![network(Ipv4Addr::LOCALHOST.into(), 8), network(Ipv6Addr::LOCALHOST.into(), 128)])
     }
 
-    /// Host names, addresses and networks, separated by commas.
-    pub fn parse(list: &str) -> Result<Self, NotAllowed> {
+    /// Parses host names, addresses and networks, separated by commas.
+    pub fn parse(list: &str) -> Result<Self, InvalidEntry> {
         let entries = list.split(',').map(str::trim).filter(|entry| !entry.is_empty());
         Ok(Self::new(entries.map(str::parse).collect::<Result<_, _>>()?))
     }
 
     /// Whether the allow-list names this host.
-    pub fn names(&self, host: &str) -> bool {
+    pub fn allows_host(&self, host: &str) -> bool {
         let host = host.trim_end_matches('.');
         self.allowed.iter().any(|allowed| matches!(allowed, Allowed::Host(name) if name.eq_ignore_ascii_case(host)))
     }
 
     /// Whether the address may be called.
-    pub fn admits(&self, address: IpAddr) -> bool {
+    pub fn allows_address(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        is_public(address) || self.allowed.iter().any(|allowed| allowed.holds(address))
+        is_public(address) || self.allowed.iter().any(|allowed| allowed.contains(address))
     }
 
     /// Refuses a URL that is not HTTP, or whose host is an address that may not be called. A host name passes: its
-    /// addresses are looked at when they are known.
-    pub fn admit_literal(&self, url: &Url) -> Result<(), Refused> {
+    /// addresses are checked when it is resolved.
+    pub fn check_url(&self, url: &Url) -> Result<(), Refused> {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(Refused::Scheme);
         }
         let address = match url.host() {
             None => return Err(Refused::Scheme),
-            // The URL parser has turned every notation of an IPv4 address (octal, hex, one number) into one.
+            // The URL parser has normalised every notation of an IPv4 address (octal, hex, one number).
             Some(Host::Domain(_)) => return Ok(()),
             Some(Host::Ipv4(address)) => address.into(),
             Some(Host::Ipv6(address)) => address.into(),
         };
-        if self.admits(address) { Ok(()) } else { Err(Refused::Address(address)) }
+        if self.allows_address(address) { Ok(()) } else { Err(Refused::Address(address)) }
     }
 }
 
-/// Whether an address belongs to the internet at large, by IANA's registries of special-purpose addresses.
+/// Whether an address is globally reachable, by IANA's registries of special-purpose addresses.
 fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -131,10 +131,10 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         [0 | 10 | 127 | 224.., ..]
         | [172, 16..32, ..]
         | [192, 168, ..]
-        // Link-local, where most clouds keep their metadata; carrier-grade NAT, where Alibaba Cloud does.
+        // Link-local, with the metadata service of most clouds; carrier-grade NAT, with that of Alibaba Cloud.
         | [169, 254, ..]
         | [100, 64..128, ..]
-        // Protocol assignments, where Oracle does; more documentation, the 6to4 relay, benchmarks.
+        // Protocol assignments, with that of Oracle Cloud; documentation, the 6to4 relay, benchmarks.
         | [192, 0, 0 | 2, _]
         | [198, 51, 100, _]
         | [203, 0, 113, _]
@@ -147,11 +147,11 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let inner = |high: u16, low: u16| is_public_v4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)));
     match address.segments() {
-        // IPv4 behind NAT64, and 6to4: as public as the IPv4 address inside.
+        // NAT64 and 6to4: as public as the IPv4 address inside.
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => inner(high, low),
         // Protocol assignments (Teredo and the like), documentation.
         [0x2001, 0..0x200 | 0xdb8, ..] | [0x3fff, 0..0x1000, ..] => false,
-        // Global unicast; everything else is special.
+        // Everything outside of global unicast is special.
         [first, ..] => (0x2000..0x4000).contains(&first),
     }
 }
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_notation_of_an_inner_address_is_admitted() {
+    fn no_notation_of_an_internal_address_is_allowed() {
         let policy = Policy::default();
         for host in [
             "127.0.0.1",
@@ -200,29 +200,29 @@ mod tests {
             "[ff02::1]",
         ] {
             let url = Url::parse(&format!("http://{host}/")).unwrap();
-            assert!(matches!(policy.admit_literal(&url), Err(Refused::Address(_))), "{host}");
+            assert!(matches!(policy.check_url(&url), Err(Refused::Address(_))), "{host}");
         }
     }
 
     #[test]
-    fn public_addresses_are_admitted_and_other_schemes_are_not() {
+    fn public_addresses_are_allowed_and_other_schemes_are_not() {
         let policy = Policy::default();
         for url in ["http://8.8.8.8/", "https://[2606:4700::1111]/", "http://172.32.0.1/", "https://example.com/"] {
-            assert!(policy.admit_literal(&Url::parse(url).unwrap()).is_ok(), "{url}");
+            assert!(policy.check_url(&Url::parse(url).unwrap()).is_ok(), "{url}");
         }
         for url in ["file:///etc/passwd", "ftp://8.8.8.8/", "data:,x"] {
-            assert_eq!(policy.admit_literal(&Url::parse(url).unwrap()), Err(Refused::Scheme), "{url}");
+            assert_eq!(policy.check_url(&Url::parse(url).unwrap()), Err(Refused::Scheme), "{url}");
         }
     }
 
     #[test]
     fn the_allow_list_names_hosts_addresses_and_networks() {
         let policy = Policy::parse("Hook.internal, 10.1.0.0/16,fd00::/8, 192.168.0.7").unwrap();
-        let admits = |address: &str| policy.admits(address.parse().unwrap());
-        assert!(admits("10.1.255.1") && admits("::ffff:10.1.0.1") && admits("fd12::1") && admits("192.168.0.7"));
-        assert!(!admits("10.2.0.1") && !admits("fc12::1") && !admits("192.168.0.8") && !admits("127.0.0.1"));
-        assert!(policy.names("hook.internal.") && !policy.names("other.internal"));
-        assert!(Policy::with_loopback().admits(Ipv4Addr::LOCALHOST.into()));
+        let allows = |address: &str| policy.allows_address(address.parse().unwrap());
+        assert!(allows("10.1.255.1") && allows("::ffff:10.1.0.1") && allows("fd12::1") && allows("192.168.0.7"));
+        assert!(!allows("10.2.0.1") && !allows("fc12::1") && !allows("192.168.0.8") && !allows("127.0.0.1"));
+        assert!(policy.allows_host("hook.internal.") && !policy.allows_host("other.internal"));
+        assert!(Policy::with_loopback().allows_address(Ipv4Addr::LOCALHOST.into()));
         for wrong in ["10.0.0.0/33", "10.0.0.0/x", "a b"] {
             assert!(Policy::parse(wrong).is_err(), "{wrong}");
         }

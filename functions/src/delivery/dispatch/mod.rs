@@ -1,9 +1,9 @@
-//! From an inbound envelope to the callback and back: POST the message, turn the answer into jobs, note it as
-//! delivered. In this order, so that a crash in between repeats a step and loses none; the jobs' ids derive from the
-//! message, so that repeating them makes no second.
+//! The dispatcher: takes an inbound envelope, POSTs its message to the callback, creates a job for each reply in the
+//! response, and marks the message as delivered. In this order, a crash repeats steps and skips none. The jobs' ids are
+//! derived from the message, so a repetition creates no second job.
 //!
-//! A callback that fails is tried again a few times, then its chat is parked in the ledger for [`crate::sweep`]; what
-//! comes later in that chat lines up behind. Other chats go on.
+//! After a few quick attempts that fail, the chat is parked in the ledger for the [`sweep`](crate::delivery::sweep).
+//! Later messages of the chat wait behind it; other chats are not affected.
 
 pub mod reply;
 
@@ -31,7 +31,7 @@ use tokio::time::Instant;
 use crate::{
     delivery::{
         batch::{self, Record},
-        callback::{Client, Failure, Post, Taken},
+        callback::{CallbackResponse, Client, Failure, Post},
     },
     message_row::{MessageRow, TimeFormat},
     times::Times,
@@ -44,7 +44,7 @@ pub const GRANTS: &[Grant] =
 pub const EVENT_SOURCE_GRANTS: &[Grant] =
     &[Inbound(DeleteMessage), Inbound(GetQueueAttributes), Inbound(ReceiveMessage)];
 
-/// The relay itself failed; the envelope must come again. A callback that fails is no error.
+/// The relay itself failed, and the envelope must be received again. A callback that fails is no error.
 #[derive(Debug, thiserror::Error)]
 pub enum DispatchError {
     #[error(transparent)]
@@ -57,21 +57,21 @@ pub enum DispatchError {
     Json(#[from] serde_json::Error),
 }
 
-/// What became of an envelope.
+/// The result for an envelope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// The callback has the message.
-    Received,
-    /// It waits in the ledger for a later attempt.
+    /// The callback has accepted the message.
+    Delivered,
+    /// The message waits in the ledger for a later attempt.
     Parked,
-    /// Nothing to deliver: delivered before, never wanted, or gone.
+    /// There is nothing to deliver: the message was delivered before, is unwanted, or does not exist.
     Skipped,
 }
 
-/// What became of one try.
+/// The result of one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Try {
-    Received,
+pub enum AttemptOutcome {
+    Delivered,
     Skipped,
     Failed(Failure),
 }
@@ -89,13 +89,12 @@ impl Dispatcher {
         Self { relay, client, schedule: Arc::new(schedule) }
     }
 
-    /// Delivers what a queue handed over: group by group, the groups side by side. The ids of those that must come
-    /// again.
+    /// Delivers a batch of the inbound queue. Returns the ids of the messages that must be received again.
     pub async fn deliver_batch(&self, records: Vec<Record>) -> Vec<String> {
         for sent in records.iter().filter_map(|record| record.sent) {
             metrics::QUEUE_AGE.record_of("inbound", self.relay.since(sent).as_secs_f64());
         }
-        batch::in_groups(records, |envelope: InboundEnvelope| async move { self.deliver(&envelope).await }).await
+        batch::process(records, |envelope: InboundEnvelope| async move { self.deliver(&envelope).await }).await
     }
 
     /// Delivers the message, or parks it.
@@ -110,37 +109,37 @@ impl Dispatcher {
         }
         if found.parked.is_some() && store.park_behind(&envelope.app, &envelope.chat, envelope.seq).await? {
             metrics::PARKED.add(1);
-            tracing::info!("a message lines up in its parked chat");
+            tracing::info!("message waits in its parked chat");
             return Ok(Outcome::Parked);
         }
-        match self.tries(&found).await? {
+        match self.quick_attempts(&found).await? {
             None => {
                 if found.app.parked {
                     store.wake_parked(&envelope.app, self.relay.now()).await?;
                 }
-                Ok(Outcome::Received)
+                Ok(Outcome::Delivered)
             }
             Some(failure) => self.park(&found, &failure).await.map(|()| Outcome::Parked),
         }
     }
 
-    /// One try, for the sweep.
+    /// One attempt, for the sweep.
     #[tracing::instrument(skip_all, fields(delivery.id = %delivery::id(app, seq)))]
-    pub async fn try_once(&self, app: &AppId, chat: &Puid, seq: Seq) -> Result<Try, DispatchError> {
+    pub async fn attempt_once(&self, app: &AppId, chat: &Puid, seq: Seq) -> Result<AttemptOutcome, DispatchError> {
         match self.relay.store.pending_delivery(app, seq, chat).await? {
             Some(found) if found.message.delivery == Delivery::Pending => {
-                Ok(self.attempt(&found, 1).await?.map_or(Try::Received, Try::Failed))
+                Ok(self.attempt(&found, 1).await?.map_or(AttemptOutcome::Delivered, AttemptOutcome::Failed))
             }
-            _ => Ok(Try::Skipped),
+            _ => Ok(AttemptOutcome::Skipped),
         }
     }
 
-    /// The quick tries; one only while something of the app is parked already, as its callback is probably down.
-    /// The last failure, or `None` once the callback has the message.
-    async fn tries(&self, found: &PendingDelivery) -> Result<Option<Failure>, DispatchError> {
+    /// Makes the quick attempts: only one while the app has a parked chat, because its callback is probably down. Returns
+    /// the last failure, or `None` once the callback has accepted the message.
+    async fn quick_attempts(&self, found: &PendingDelivery) -> Result<Option<Failure>, DispatchError> {
         let mut failure = self.attempt(found, 1).await?;
         for (attempt, pause) in (2..).zip(&self.schedule.quick) {
-            if found.app.parked || !failure.as_ref().is_some_and(Failure::is_passing) {
+            if found.app.parked || !failure.as_ref().is_some_and(Failure::is_retryable) {
                 break;
             }
             tokio::time::sleep(*pause).await;
@@ -149,13 +148,13 @@ impl Dispatcher {
         Ok(failure)
     }
 
-    /// Posts once, for the `attempt`th time in a row, and does what the answer says. A message of an app that has no
-    /// callback any more counts as delivered: it is in the history.
+    /// Makes the `attempt`th attempt in a row, and queues the replies in the response. A message counts as delivered if
+    /// the app no longer has a callback; the history has it.
     async fn attempt(&self, found: &PendingDelivery, attempt: u32) -> Result<Option<Failure>, DispatchError> {
         if let Some(url) = &found.app.callback {
             let post = self.post(found, url)?;
-            match self.timed_post(&post, found, attempt).await {
-                Ok(answer) => self.answered(found, &answer.body).await?,
+            match self.measured_post(&post, found, attempt).await {
+                Ok(response) => self.queue_replies(found, &response.body).await?,
                 Err(failure) => return Ok(Some(failure)),
             }
         }
@@ -163,14 +162,19 @@ impl Dispatcher {
         Ok(None)
     }
 
-    /// Posts, measures, and tells.
-    async fn timed_post(&self, post: &Post, found: &PendingDelivery, attempt: u32) -> Result<Taken, Failure> {
-        let begun = Instant::now();
+    /// Posts once, and records metrics and a log line.
+    async fn measured_post(
+        &self,
+        post: &Post,
+        found: &PendingDelivery,
+        attempt: u32,
+    ) -> Result<CallbackResponse, Failure> {
+        let start = Instant::now();
         let outcome = self.client.post(post, self.relay.now()).await;
-        let duration = begun.elapsed().as_secs_f64() * 1e3;
+        let duration = start.elapsed().as_secs_f64() * 1e3;
         metrics::DELIVERY_ATTEMPTS.add(1);
         match &outcome {
-            Ok(taken) => {
+            Ok(response) => {
                 let latency = self.relay.since(found.message.receive_time).as_secs_f64() * 1e3;
                 metrics::DELIVERIES.add(1);
                 metrics::DELIVERY_LATENCY.record(latency);
@@ -178,7 +182,7 @@ impl Dispatcher {
                     delivery.id = post.id,
                     message.id = found.message.id,
                     attempt,
-                    http.status = taken.status.as_u16(),
+                    http.status = response.status.as_u16(),
                     duration_ms = duration,
                     latency_ms = latency,
                     "delivered"
@@ -193,7 +197,7 @@ impl Dispatcher {
                     http.status = failure.status(),
                     duration_ms = duration,
                     error = %failure,
-                    "a try failed"
+                    "delivery attempt failed"
                 );
             }
         }
@@ -212,10 +216,10 @@ impl Dispatcher {
         })
     }
 
-    /// Makes a job of every reply, in their order.
-    async fn answered(&self, found: &PendingDelivery, answer: &[u8]) -> Result<(), DispatchError> {
+    /// Creates a job for each reply in the response, in order.
+    async fn queue_replies(&self, found: &PendingDelivery, response: &[u8]) -> Result<(), DispatchError> {
         let PendingDelivery { app, message, .. } = found;
-        for (index, reply) in reply::parse(answer).into_iter().enumerate() {
+        for (index, reply) in reply::parse(response).into_iter().enumerate() {
             let text = match reply {
                 Ok(text) => text,
                 Err(why) => {
@@ -228,7 +232,7 @@ impl Dispatcher {
             let job = Job::queued(id.clone(), app.id.clone(), app.shard, command, self.relay.now())
                 .made_for(Some(Origin::Delivery(message.seq)));
             self.relay.store.put_job(&job).await?;
-            tracing::info!(delivery.id = job.delivery_id(), job.id = %id, reply.index = index, "a reply is to be sent");
+            tracing::info!(delivery.id = job.delivery_id(), job.id = %id, reply.index = index, "reply queued");
             self.relay.queues.command(app.shard, &CommandEnvelope { app: app.id.clone(), job: id }).await?;
         }
         Ok(())
@@ -238,7 +242,7 @@ impl Dispatcher {
         let now = self.relay.now();
         metrics::PARKED.add(1);
         let id = delivery::id(&found.app.id, found.message.seq);
-        tracing::warn!(delivery.id = id, error = %failure, "a delivery failed and is parked");
+        tracing::warn!(delivery.id = id, error = %failure, "delivery failed, chat parked");
         let parked = Parked {
             chat: found.message.chat.clone(),
             attempts: 0,
@@ -250,7 +254,7 @@ impl Dispatcher {
         Ok(self.relay.store.park(&found.app.id, found.app.shard, &parked).await?)
     }
 
-    /// When a chat is tried again after `attempts` sweeps have failed.
+    /// When the next attempt in a chat is due after `attempts` failed sweeps.
     pub(crate) fn next_attempt(&self, attempts: u32, now: Timestamp) -> Timestamp {
         let delay = self.schedule.delay(attempts, self.relay.ids.random()[15]);
         now.checked_add(SignedDuration::try_from(delay).unwrap_or(SignedDuration::MAX)).unwrap_or(Timestamp::MAX)

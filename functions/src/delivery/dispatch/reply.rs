@@ -1,13 +1,13 @@
-//! What a callback's answer asks to be sent.
+//! The replies in a callback's response.
 
 use serde_json::Value;
 
 use crate::outgoing::{self, Unsendable};
 
-/// The replies of an answer, in order: one for a JSON object with `msg_type`, one for each item of a JSON array, none
-/// for anything else. A reply that cannot be sent says why.
-pub fn parse(answer: &[u8]) -> Vec<Result<String, Unsendable>> {
-    match serde_json::from_slice(answer) {
+/// The texts to send, in order: one for a JSON object with `msg_type`, one for each item of a JSON array, none for
+/// anything else. A reply that cannot be sent is an error.
+pub fn parse(response: &[u8]) -> Vec<Result<String, Unsendable>> {
+    match serde_json::from_slice(response) {
         Ok(reply @ Value::Object(_)) if reply.get("msg_type").is_some() => vec![text(&reply)],
         Ok(Value::Array(replies)) => replies.iter().map(text).collect(),
         _ => Vec::new(),
@@ -23,8 +23,8 @@ fn text(reply: &Value) -> Result<String, Unsendable> {
 mod tests {
     use super::*;
 
-    fn parsed(answer: &str) -> Vec<Result<String, Unsendable>> {
-        parse(answer.as_bytes())
+    fn parsed(response: &str) -> Vec<Result<String, Unsendable>> {
+        parse(response.as_bytes())
     }
 
     #[test]

@@ -23,7 +23,7 @@ fn text(command: &Command) -> &str {
 #[tokio::test]
 async fn a_message_is_posted_as_in_the_readme_and_signed_both_ways() {
     let test = Deliveries::start().await;
-    assert_eq!(test.deliver(1, "1fee435b").await, Outcome::Received);
+    assert_eq!(test.deliver(1, "1fee435b").await, Outcome::Delivered);
     assert_eq!(test.delivery(1).await, Delivery::Delivered);
 
     let taken = test.taken();
@@ -68,11 +68,11 @@ async fn a_message_is_posted_as_in_the_readme_and_signed_both_ways() {
 }
 
 #[tokio::test]
-async fn an_answer_goes_back_into_its_chat_once() {
+async fn a_reply_goes_back_into_its_chat_once() {
     let test = Deliveries::start().await;
     test.answer(|_| r#"{"msg_type": "text", "text": "好"}"#);
     let envelope = test.append(1, "973e46d8").await;
-    assert_eq!(test.deliver_envelope(&envelope).await, Outcome::Received);
+    assert_eq!(test.deliver_envelope(&envelope).await, Outcome::Delivered);
     assert_eq!(test.deliver_envelope(&envelope).await, Outcome::Skipped);
     assert_eq!(test.taken().len(), 1);
     let jobs = commands(&test.fixture.relay, 1).await;
@@ -83,7 +83,7 @@ async fn an_answer_goes_back_into_its_chat_once() {
 }
 
 #[tokio::test]
-async fn an_array_is_several_answers_in_order() {
+async fn an_array_is_several_replies_in_order() {
     let test = Deliveries::start().await;
     test.answer(|_| {
         r#"[{"msg_type": "text", "text": "1"}, {"msg_type": "image", "url": "x"}, {"msg_type": "text", "text": "3"}]"#
@@ -95,7 +95,7 @@ async fn an_array_is_several_answers_in_order() {
 }
 
 #[tokio::test]
-async fn a_delivery_that_broke_off_after_its_answer_makes_no_second_job() {
+async fn a_delivery_that_is_repeated_after_its_response_creates_no_second_job() {
     let test = Deliveries::start().await;
     test.answer(|_| r#"{"msg_type": "text", "text": "again"}"#);
     let (store, now) = (&test.fixture.relay.store, test.fixture.relay.now());
@@ -103,22 +103,22 @@ async fn a_delivery_that_broke_off_after_its_answer_makes_no_second_job() {
     let id = derived_id(&["reply", &test.app.id, "1", "0"]);
     let first = Job::queued(id.clone(), test.app.id.clone(), 0, command, now);
     store.put_job(&first).await.unwrap();
-    assert_eq!(test.deliver(1, "1fee435b").await, Outcome::Received);
+    assert_eq!(test.deliver(1, "1fee435b").await, Outcome::Delivered);
     assert_eq!(store.job(&test.app.id, &id).await.unwrap().unwrap(), first);
 }
 
 #[tokio::test]
-async fn a_failing_message_holds_up_its_own_chat_alone() {
+async fn a_failing_message_holds_up_only_its_own_chat() {
     let test = Deliveries::start().await;
     test.answer(|message| {
         let fails = message["chat"] == "aaaaaaaa";
         if fails { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::NO_CONTENT }
     });
     assert_eq!(test.deliver(1, "aaaaaaaa").await, Outcome::Parked);
-    assert_eq!(test.taken_seqs(), [1, 1, 1], "three quick tries");
+    assert_eq!(test.taken_seqs(), [1, 1, 1], "three quick attempts");
     assert_eq!(test.deliver(2, "aaaaaaaa").await, Outcome::Parked);
-    assert!(test.taken().is_empty(), "it lines up behind");
-    assert_eq!(test.deliver(3, "bbbbbbbb").await, Outcome::Received);
+    assert!(test.taken().is_empty(), "it waits behind");
+    assert_eq!(test.deliver(3, "bbbbbbbb").await, Outcome::Delivered);
     assert_eq!(test.taken_seqs(), [3]);
 
     let store = &test.fixture.relay.store;
@@ -130,21 +130,21 @@ async fn a_failing_message_holds_up_its_own_chat_alone() {
 }
 
 #[tokio::test]
-async fn every_try_of_a_message_has_the_same_id() {
+async fn every_attempt_of_a_message_has_the_same_id() {
     let test = Deliveries::start().await;
     let mut failures = 2;
     test.answer(move |_| {
         failures -= 1;
         if failures >= 0 { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }
     });
-    assert_eq!(test.deliver(1, "1fee435b").await, Outcome::Received);
+    assert_eq!(test.deliver(1, "1fee435b").await, Outcome::Delivered);
     let taken = test.taken();
     assert_eq!(taken.len(), 3);
     assert!(taken.iter().all(|taken| taken.headers["webhook-id"] == *format!("msg_{}_1", test.app.id)));
 }
 
 #[tokio::test]
-async fn while_something_is_parked_a_message_has_one_try() {
+async fn while_a_chat_is_parked_a_message_has_one_quick_attempt() {
     let test = Deliveries::start().await;
     test.answer(|_| StatusCode::BAD_GATEWAY);
     test.deliver(1, "aaaaaaaa").await;
@@ -162,7 +162,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn an_inner_address_is_not_called_by_number_nor_by_name() {
+async fn an_internal_address_is_not_called_by_number_nor_by_name() {
     let test = Deliveries::with(Policy::default()).await;
     assert_eq!(test.deliver(1, "1fee435b").await, Outcome::Parked);
     let store = &test.fixture.relay.store;
@@ -172,23 +172,23 @@ async fn an_inner_address_is_not_called_by_number_nor_by_name() {
     let callback = test.app.callback.as_ref().unwrap().replace("127.0.0.1", "localhost");
     let change = store::AppChange { callback: Some(Some(callback)), ..store::AppChange::default() };
     store.update_app(&test.app.id, &change, test.fixture.relay.now()).await.unwrap();
-    let tried = test.try_once(1, "1fee435b").await;
-    let Try::Failed(failure) = tried else { panic!("{tried:?}") };
+    let outcome = test.attempt_once(1, "1fee435b").await;
+    let AttemptOutcome::Failed(failure) = outcome else { panic!("{outcome:?}") };
     assert_eq!(failure.to_string(), "the callback URL is refused: localhost has no public address");
     assert!(test.taken().is_empty());
 }
 
 #[tokio::test]
-async fn an_endless_answer_is_no_reply() {
+async fn a_response_that_is_too_long_is_no_reply() {
     let test = Deliveries::start().await;
     test.answer(|_| format!(r#"{{"msg_type": "text", "text": "{}"}}"#, "x".repeat(300_000)));
-    assert_eq!(test.deliver(1, "1fee435b").await, Outcome::Received);
+    assert_eq!(test.deliver(1, "1fee435b").await, Outcome::Delivered);
     let id = derived_id(&["reply", &test.app.id, "1", "0"]);
     assert_eq!(test.fixture.relay.store.job(&test.app.id, &id).await.unwrap(), None);
 }
 
 #[tokio::test]
-async fn what_is_not_wanted_or_gone_is_skipped() {
+async fn unwanted_and_missing_messages_are_skipped() {
     let test = Deliveries::start().await;
     let unwanted = test.append_message(Message { delivery: Delivery::Unwanted, ..message(1) }).await;
     assert_eq!(test.deliver_envelope(&unwanted).await, Outcome::Skipped);
@@ -198,16 +198,16 @@ async fn what_is_not_wanted_or_gone_is_skipped() {
 }
 
 #[tokio::test]
-async fn an_app_without_a_callback_has_nothing_left_to_deliver() {
+async fn a_message_counts_as_delivered_once_the_app_has_no_callback() {
     let test = Deliveries::start().await;
     let change = store::AppChange { callback: Some(None), ..store::AppChange::default() };
     test.fixture.relay.store.update_app(&test.app.id, &change, test.fixture.relay.now()).await.unwrap();
-    assert_eq!(test.deliver(1, "1fee435b").await, Outcome::Received);
+    assert_eq!(test.deliver(1, "1fee435b").await, Outcome::Delivered);
     assert_eq!(test.delivery(1).await, Delivery::Delivered);
 }
 
 #[tokio::test]
-async fn a_batch_is_delivered_in_order_and_poison_fails_alone() {
+async fn a_batch_is_delivered_in_order_and_an_unreadable_body_fails_alone() {
     let test = Deliveries::start().await;
     let mut records = Vec::new();
     for seq in 1..=3 {
@@ -216,16 +216,16 @@ async fn a_batch_is_delivered_in_order_and_poison_fails_alone() {
         let group = Some(queue::Envelope::group(&envelope));
         records.push(Record { id: seq.to_string(), group, body, sent: None });
     }
-    records.insert(1, Record { id: "poison".to_owned(), body: "{}".to_owned(), ..records[0].clone() });
-    assert_eq!(test.deliver_batch(records).await, ["poison"]);
+    records.insert(1, Record { id: "unreadable".to_owned(), body: "{}".to_owned(), ..records[0].clone() });
+    assert_eq!(test.deliver_batch(records).await, ["unreadable"]);
     assert_eq!(test.taken_seqs(), [1, 2, 3]);
 }
 
 #[tokio::test]
-async fn what_is_delivered_is_measured() {
+async fn deliveries_are_measured() {
     let test = Deliveries::start().await;
     let emf = boot::metrics::Emf::new(None);
-    // Holds for this thread, on which everything but the embedded services runs.
+    // For this thread only; everything but the embedded services runs on it.
     let _recorder = ::metrics::set_default_local_recorder(&emf);
     test.answer(|message| if message["chat"] == "aaaaaaaa" { StatusCode::BAD_GATEWAY } else { StatusCode::OK });
     let sent = test.fixture.relay.now();

@@ -1,5 +1,5 @@
-//! The later attempts: parked chats that are due, and jobs that should have ended. Run by a schedule, and by a timer
-//! in `local`.
+//! The sweep: makes the later attempts in parked chats that are due, and sends the envelopes of overdue jobs again. A
+//! schedule starts it, in `local` a timer.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -20,7 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 use queue::CommandEnvelope;
 use store::Due;
 
-use crate::delivery::dispatch::{DispatchError, Dispatcher, Try};
+use crate::delivery::dispatch::{AttemptOutcome, DispatchError, Dispatcher};
 
 /// The AWS operations that the sweep may call, besides writing its log.
 pub const GRANTS: &[Grant] = &[
@@ -34,103 +34,102 @@ pub const GRANTS: &[Grant] = &[
     Commands(SendMessage),
 ];
 
-/// Due chats that are looked at in one round.
-const CHATS_A_ROUND: i32 = 256;
-/// Rounds of one sweep; what is left is due at the next.
+/// Due chats that are read in one round.
+const CHATS_PER_ROUND: i32 = 256;
+/// Rounds of one sweep. What is left is due at the next sweep.
 const ROUNDS: usize = 32;
-/// Apps whose callbacks are tried at once.
-const APPS_AT_ONCE: usize = 32;
-/// Chats of one app that are delivered at once.
-const CHATS_AT_ONCE: usize = 8;
+/// Apps that are swept side by side.
+const CONCURRENT_APPS: usize = 32;
+/// Chats of one app that are swept side by side.
+const CONCURRENT_CHATS: usize = 8;
 /// Waiting messages of a chat that are read at once.
 const PAGE: i32 = 100;
-/// Overdue jobs that are sent again by one sweep.
+/// Overdue jobs of one sweep.
 const JOBS: i32 = 256;
-/// How long a chat is a sweep's own. Extended when half of it has passed, so it must be more than twice a try.
+/// How long a sweep claims a chat. It extends the claim after half of this time, so the time must exceed two attempts.
 const CLAIM: SignedDuration = SignedDuration::from_secs(120);
 
-/// What a sweep did.
+/// What a sweep has done.
 #[derive(Debug, Default)]
-pub struct Swept {
-    /// Messages that callbacks took.
+pub struct SweepCounts {
+    /// Messages delivered.
     pub delivered: AtomicU64,
-    /// Chats that must wait longer.
+    /// Chats whose attempt failed again.
     pub postponed: AtomicU64,
     /// Jobs whose envelopes were sent again.
     pub jobs: AtomicU64,
 }
 
-fn count(counter: &AtomicU64) {
+fn increment(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Delivers what is due in a shard and sends overdue jobs again. A failure of the relay itself in one chat is logged
-/// and leaves the others alone.
+/// Sweeps a shard. A failure of the relay itself in one chat is logged and does not affect other chats.
 #[tracing::instrument(skip_all, fields(shard))]
-pub async fn sweep(dispatcher: &Dispatcher, shard: u16) -> Result<Swept, DispatchError> {
-    let swept = Swept::default();
+pub async fn sweep(dispatcher: &Dispatcher, shard: u16) -> Result<SweepCounts, DispatchError> {
+    let counts = SweepCounts::default();
     let store = &dispatcher.relay.store;
-    // A chat has one try a sweep, also where another chat's success wakes it.
-    let mut tried = HashSet::new();
+    // A chat gets one attempt per sweep, even if the success in another chat makes it due again.
+    let mut attempted = HashSet::new();
     for _ in 0..ROUNDS {
-        let due = store.due_chats(shard, dispatcher.relay.now(), CHATS_A_ROUND).await?;
+        let due = store.due_chats(shard, dispatcher.relay.now(), CHATS_PER_ROUND).await?;
         let mut apps: HashMap<AppId, Vec<Due<Puid>>> = HashMap::new();
-        for chat in due.into_iter().filter(|chat| tried.insert((chat.app.clone(), chat.id.clone()))) {
+        for chat in due.into_iter().filter(|chat| attempted.insert((chat.app.clone(), chat.id.clone()))) {
             apps.entry(chat.app.clone()).or_default().push(chat);
         }
         if apps.is_empty() {
             break;
         }
-        let sweep_app = |(app, chats)| AppSweep::new(dispatcher, &swept, app).run(chats);
-        stream::iter(apps).for_each_concurrent(APPS_AT_ONCE, sweep_app).await;
+        let sweep_app = |(app, chats)| AppSweep::new(dispatcher, &counts, app).run(chats);
+        stream::iter(apps).for_each_concurrent(CONCURRENT_APPS, sweep_app).await;
     }
     for job in store.overdue_jobs(shard, dispatcher.relay.now(), JOBS).await? {
         if store.postpone_job(&job, dispatcher.relay.now()).await? {
             dispatcher.relay.queues.command(shard, &CommandEnvelope { app: job.app, job: job.id }).await?;
-            count(&swept.jobs);
+            increment(&counts.jobs);
         }
     }
-    Ok(swept)
+    Ok(counts)
 }
 
 /// The due chats of one app, which share a callback.
 struct AppSweep<'a> {
     dispatcher: &'a Dispatcher,
-    swept: &'a Swept,
+    counts: &'a SweepCounts,
     app: AppId,
-    /// Set once the callback could not be reached at all: the other chats need not find out for themselves.
-    down: OnceLock<String>,
-    /// Set once the callback took something: everything else that is parked is worth a try.
-    up: OnceLock<()>,
+    /// The error, once the callback could not be reached: the other chats are postponed without an attempt.
+    unreachable: OnceLock<String>,
+    /// Set once the callback has accepted a message: the app's other parked chats become due.
+    accepted: OnceLock<()>,
 }
 
 impl<'a> AppSweep<'a> {
-    fn new(dispatcher: &'a Dispatcher, swept: &'a Swept, app: AppId) -> Self {
-        Self { dispatcher, swept, app, down: OnceLock::new(), up: OnceLock::new() }
+    fn new(dispatcher: &'a Dispatcher, counts: &'a SweepCounts, app: AppId) -> Self {
+        Self { dispatcher, counts, app, unreachable: OnceLock::new(), accepted: OnceLock::new() }
     }
 
     async fn run(self, chats: Vec<Due<Puid>>) {
         stream::iter(chats)
-            .for_each_concurrent(CHATS_AT_ONCE, async |due| {
-                if let Err(error) = self.chat(due).await {
-                    tracing::error!(app.id = %self.app, error = %chain(&error), "a parked chat could not be swept");
+            .for_each_concurrent(CONCURRENT_CHATS, async |due| {
+                if let Err(error) = self.sweep_chat(due).await {
+                    tracing::error!(app.id = %self.app, error = %chain(&error), "sweep of a parked chat failed");
                 }
             })
             .await;
     }
 
-    async fn chat(&self, due: Due<Puid>) -> Result<(), DispatchError> {
+    async fn sweep_chat(&self, due: Due<Puid>) -> Result<(), DispatchError> {
         let store = &self.dispatcher.relay.store;
         let until = self.dispatcher.relay.now() + CLAIM;
         let Some(parked) = store.claim_chat(&due, until).await? else { return Ok(()) };
-        if let Some(error) = self.down.get() {
+        if let Some(error) = self.unreachable.get() {
             return self.postpone(parked, error.clone()).await;
         }
-        self.empty(parked, until).await
+        self.drain(parked, until).await
     }
 
-    /// Delivers what waits in a chat, page by page, until nothing does.
-    async fn empty(&self, parked: Parked, mut until: Timestamp) -> Result<(), DispatchError> {
+    /// Delivers the chat's backlog, page by page, until it is empty.
+    async fn drain(&self, parked: Parked, mut until: Timestamp) -> Result<(), DispatchError> {
         let store = &self.dispatcher.relay.store;
         loop {
             let waiting = store.waiting_in(&self.app, &parked.chat, PAGE).await?;
@@ -138,15 +137,15 @@ impl<'a> AppSweep<'a> {
                 return Ok(());
             }
             for seq in waiting {
-                if !self.still_ours(&parked.chat, &mut until).await? {
+                if !self.keep_claim(&parked.chat, &mut until).await? {
                     return Ok(());
                 }
-                match self.dispatcher.try_once(&self.app, &parked.chat, seq).await? {
-                    Try::Received => self.received().await?,
-                    Try::Skipped => {}
-                    Try::Failed(failure) => {
-                        if failure.is_general() {
-                            let _ = self.down.set(failure.to_string());
+                match self.dispatcher.attempt_once(&self.app, &parked.chat, seq).await? {
+                    AttemptOutcome::Delivered => self.delivered().await?,
+                    AttemptOutcome::Skipped => {}
+                    AttemptOutcome::Failed(failure) => {
+                        if failure.affects_every_message() {
+                            let _ = self.unreachable.set(failure.to_string());
                         }
                         return self.postpone(parked, failure.to_string()).await;
                     }
@@ -156,17 +155,17 @@ impl<'a> AppSweep<'a> {
         }
     }
 
-    /// The first success wakes what else is parked. The chats of this sweep are claimed, and keep their own times.
-    async fn received(&self) -> Result<(), DispatchError> {
-        count(&self.swept.delivered);
-        if self.up.set(()).is_ok() {
+    /// The first success makes the app's other parked chats due. Chats that this sweep has claimed keep their times.
+    async fn delivered(&self) -> Result<(), DispatchError> {
+        increment(&self.counts.delivered);
+        if self.accepted.set(()).is_ok() {
             self.dispatcher.relay.store.wake_parked(&self.app, self.dispatcher.relay.now()).await?;
         }
         Ok(())
     }
 
-    /// Extends the claim in time: `false` when another sweep has taken the chat.
-    async fn still_ours(&self, chat: &Puid, until: &mut Timestamp) -> Result<bool, DispatchError> {
+    /// Extends the claim if half of it has passed: `false` if another sweep has claimed the chat.
+    async fn keep_claim(&self, chat: &Puid, until: &mut Timestamp) -> Result<bool, DispatchError> {
         let now = self.dispatcher.relay.now();
         if until.duration_since(now) > CLAIM / 2 {
             return Ok(true);
@@ -179,9 +178,9 @@ impl<'a> AppSweep<'a> {
     async fn postpone(&self, mut parked: Parked, error: String) -> Result<(), DispatchError> {
         parked.attempts = parked.attempts.saturating_add(1);
         parked.due = self.dispatcher.next_attempt(parked.attempts, self.dispatcher.relay.now());
-        tracing::warn!(app.id = %self.app, chat.attempts = parked.attempts, %error, "a parked chat must wait longer");
+        tracing::warn!(app.id = %self.app, chat.attempts = parked.attempts, %error, "parked chat postponed");
         parked.last_error = error;
-        count(&self.swept.postponed);
+        increment(&self.counts.postponed);
         Ok(self.dispatcher.relay.store.postpone_chat(&self.app, &parked).await?)
     }
 }

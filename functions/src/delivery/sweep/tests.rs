@@ -13,7 +13,7 @@ use crate::{
     support::{Deliveries, commands},
 };
 
-/// Sweeps the one shard: messages delivered, chats postponed, jobs sent again.
+/// Sweeps the only shard: messages delivered, chats postponed, jobs sent again.
 async fn swept(test: &Deliveries) -> (u64, u64, u64) {
     let swept = test.sweep().await;
     (swept.delivered.into_inner(), swept.postponed.into_inner(), swept.jobs.into_inner())
@@ -37,12 +37,12 @@ async fn a_parked_chat_is_delivered_in_order_when_it_is_due() {
     assert_eq!(swept(&test).await, (3, 0, 0));
     assert_eq!(test.taken_seqs(), [1, 2, 3]);
     assert!(parked(&test).await.is_empty());
-    assert_eq!(test.deliver(4, "1fee435b").await, Outcome::Received);
+    assert_eq!(test.deliver(4, "1fee435b").await, Outcome::Delivered);
     assert_eq!(test.taken_seqs(), [4]);
 }
 
 #[tokio::test]
-async fn a_chat_that_fails_again_waits_longer_with_what_is_left() {
+async fn a_chat_that_fails_again_waits_longer_with_its_backlog() {
     let test = Deliveries::start().await;
     test.answer(|message| if message["content"]["id"] == 2 { StatusCode::BAD_REQUEST } else { StatusCode::OK });
     assert_eq!(test.deliver(2, "1fee435b").await, Outcome::Parked);
@@ -63,7 +63,7 @@ async fn a_chat_that_fails_again_waits_longer_with_what_is_left() {
 }
 
 #[tokio::test]
-async fn one_success_wakes_what_else_is_parked_but_not_what_has_just_failed() {
+async fn a_success_makes_other_parked_chats_due_but_not_those_that_have_just_failed() {
     let test = Deliveries::start().await;
     test.answer(|_| StatusCode::SERVICE_UNAVAILABLE);
     test.deliver(1, "aaaaaaaa").await;
@@ -77,7 +77,7 @@ async fn one_success_wakes_what_else_is_parked_but_not_what_has_just_failed() {
 }
 
 #[tokio::test]
-async fn a_message_that_gets_through_wakes_what_is_parked() {
+async fn a_delivered_message_makes_parked_chats_due() {
     let test = Deliveries::start().await;
     test.answer(|_| StatusCode::SERVICE_UNAVAILABLE);
     test.deliver(1, "aaaaaaaa").await;
@@ -86,11 +86,11 @@ async fn a_message_that_gets_through_wakes_what_is_parked() {
     assert_eq!(swept(&test).await, (1, 0, 0));
     let app = async || test.fixture.relay.store.app(&test.app.id).await.unwrap().unwrap();
     test.deliver(3, "bbbbbbbb").await;
-    assert!(!app().await.parked, "nothing is parked any more");
+    assert!(!app().await.parked, "no chat is parked any more");
 }
 
 #[tokio::test]
-async fn a_callback_that_cannot_be_reached_is_not_tried_for_every_chat() {
+async fn an_unreachable_callback_is_not_called_for_every_chat() {
     let test = Deliveries::start().await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
@@ -98,10 +98,10 @@ async fn a_callback_that_cannot_be_reached_is_not_tried_for_every_chat() {
     test.fixture.relay.store.update_app(&test.app.id, &change, test.fixture.relay.now()).await.unwrap();
     let calls = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&calls);
-    // Hangs up on everybody.
+    // Closes every connection at once.
     tokio::spawn(async move {
         while listener.accept().await.is_ok() {
-            count(&counted);
+            increment(&counted);
         }
     });
     for seq in 1..=20 {
@@ -111,7 +111,7 @@ async fn a_callback_that_cannot_be_reached_is_not_tried_for_every_chat() {
     calls.store(0, Ordering::Relaxed);
     assert_eq!(swept(&test).await, (0, 20, 0));
     let calls = calls.load(Ordering::Relaxed);
-    assert!(calls <= u64::try_from(CHATS_AT_ONCE).unwrap(), "{calls} calls");
+    assert!(calls <= u64::try_from(CONCURRENT_CHATS).unwrap(), "{calls} calls");
     assert!(parked(&test).await.iter().all(|chat| chat.attempts == 1));
 }
 
@@ -132,7 +132,7 @@ async fn a_long_chat_is_delivered_over_many_pages() {
 }
 
 #[tokio::test]
-async fn a_chat_that_another_sweep_has_is_left_alone_until_its_time_is_over() {
+async fn a_chat_that_another_sweep_has_claimed_is_skipped_until_the_claim_expires() {
     let test = Deliveries::start().await;
     test.answer(|_| StatusCode::SERVICE_UNAVAILABLE);
     test.deliver(1, "1fee435b").await;
@@ -147,7 +147,7 @@ async fn a_chat_that_another_sweep_has_is_left_alone_until_its_time_is_over() {
 }
 
 #[tokio::test]
-async fn a_job_that_should_have_ended_is_sent_again() {
+async fn the_envelope_of_an_overdue_job_is_sent_again() {
     let test = Deliveries::start().await;
     let store = &test.fixture.relay.store;
     let command = Command::SendText { to: Puid::new("1fee435b"), text: "lost".to_owned() };

@@ -46,7 +46,7 @@ async fn a_message_and_its_checkpoint_keep_their_stored_form() {
         &row,
         [
             ("seq", number("1")),
-            ("id", number("6050338562629220001")),
+            ("id", number("6050338562629220245")),
             ("direction", text("in")),
             ("chat", text("friend01")),
             ("content", map([("type", text("Text")), ("text", text("text"))])),
