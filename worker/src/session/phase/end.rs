@@ -15,9 +15,8 @@ pub(super) fn end_reason(error: &Error) -> EndReason {
     match error {
         Error::Refused { reason } => EndReason::Refused { reason: reason.clone() },
         Error::LoggedOut { code } => EndReason::EndedByWeChat { code: *code },
-        Error::RateLimited { .. }
-        | Error::Transient { .. }
-        | Error::Unconfirmed { .. }
-        | Error::Protocol { .. } => EndReason::Failed { reason: error.to_string() },
+        Error::RateLimited { .. } | Error::Transient { .. } | Error::Unconfirmed { .. } | Error::Protocol { .. } => {
+            EndReason::Failed { reason: error.to_string() }
+        }
     }
 }
