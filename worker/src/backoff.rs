@@ -13,21 +13,21 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    pub fn new(first: Duration) -> Self {
+    pub(crate) fn new(first: Duration) -> Self {
         Self { first, failures: 0 }
     }
 
     /// Failures since the last success.
-    pub fn failures(&self) -> u32 {
+    pub(crate) fn failures(&self) -> u32 {
         self.failures
     }
 
-    pub fn succeeded(&mut self) {
+    pub(crate) fn succeeded(&mut self) {
         self.failures = 0;
     }
 
     /// Counts a failure and returns the pause. `jitter` (0 to 255) shortens it by up to half.
-    pub fn failed(&mut self, jitter: u8) -> Duration {
+    pub(crate) fn failed(&mut self, jitter: u8) -> Duration {
         let doubled = self.first.saturating_mul(1 << self.failures.min(16)).min(CAP);
         self.failures = self.failures.saturating_add(1);
         doubled.mul_f64(1.0 - f64::from(jitter) / 255.0 / 2.0)

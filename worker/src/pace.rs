@@ -20,19 +20,19 @@ pub(crate) struct Bucket {
 }
 
 impl Bucket {
-    pub fn new(pace: Option<Pace>) -> Self {
+    pub(crate) fn new(pace: Option<Pace>) -> Self {
         Self { pace, full_at: None }
     }
 
     /// The time of the next turn; `None` when there is one now.
-    pub fn next_turn(&self, now: Instant) -> Option<Instant> {
+    pub(crate) fn next_turn(&self, now: Instant) -> Option<Instant> {
         let pace = self.pace?;
         let from = self.full_at? - pace.every * pace.burst.saturating_sub(1);
         (from > now).then_some(from)
     }
 
     /// Takes a turn, or returns the time of the next one.
-    pub fn take(&mut self, now: Instant) -> Result<(), Instant> {
+    pub(crate) fn take(&mut self, now: Instant) -> Result<(), Instant> {
         if let Some(from) = self.next_turn(now) {
             return Err(from);
         }

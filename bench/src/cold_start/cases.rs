@@ -32,7 +32,7 @@ enum Expected {
 }
 
 impl Case {
-    pub fn is_answered_by(&self, response: &Value) -> bool {
+    pub(super) fn is_answered_by(&self, response: &Value) -> bool {
         match self.expected {
             Expected::Status(status) => response["statusCode"] == status,
             Expected::Sample(endpoint) => {

@@ -114,7 +114,7 @@ impl Inbound {
         {
             return Ok(has_callback);
         }
-        let app = context.ledger.ask(|store, app| store.app(app)).await?;
+        let app = context.ledger.ask(store::Store::app).await?;
         let has_callback = app.ok_or(Halt::AppDeleted)?.callback.is_some();
         self.callback = Some((has_callback, Instant::now()));
         Ok(has_callback)

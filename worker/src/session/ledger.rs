@@ -138,7 +138,7 @@ impl Ledger {
 
     /// Changes the session's row. A worker with a newer lease stops this session.
     pub(super) async fn change_session(&self, edit: impl FnOnce(&mut SessionRow)) -> Result<(), Halt> {
-        let row = self.ask(|store, app| store.session(app)).await?;
+        let row = self.ask(store::Store::session).await?;
         let mut row = row.unwrap_or_else(|| SessionRow::offline(self.now()));
         let before = row.state;
         edit(&mut row);

@@ -113,8 +113,8 @@ impl Session {
     /// Continues where the ledger says that the session was.
     async fn resume(&mut self) -> Result<(Context, Phase), Halt> {
         let _permit = self.worker.resumes.acquire().await;
-        let app = self.ledger.ask(|store, app| store.app(app));
-        let row = self.ledger.ask(|store, app| store.session(app));
+        let app = self.ledger.ask(store::Store::app);
+        let row = self.ledger.ask(store::Store::session);
         let (app, row) = join(app, row).await;
         // A deleted app still has its commands completed, which needs a channel of any kind.
         let kind = app?.map(|app| app.channel).unwrap_or_default();

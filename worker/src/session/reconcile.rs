@@ -48,7 +48,7 @@ impl Reconciliation {
     /// parked chat is known only by its row.
     pub(super) async fn run(&mut self, ledger: &Ledger, head: Seq) -> Result<(), Halt> {
         let starting = self.at_head == Seq::START;
-        let watermark = ledger.ask(|store, app| store.watermark(app)).await?;
+        let watermark = ledger.ask(store::Store::watermark).await?;
         let undelivered = if watermark < head {
             ledger.ask(|store, app| store.undelivered(app, watermark)).await?
         } else {
@@ -65,7 +65,7 @@ impl Reconciliation {
         let parked: HashSet<Puid> = if starting || undelivered.is_empty() {
             HashSet::new()
         } else {
-            let parked = ledger.ask(|store, app| store.parked_chats(app)).await?;
+            let parked = ledger.ask(store::Store::parked_chats).await?;
             parked.into_iter().map(|parked| parked.chat).collect()
         };
         let undelivered = undelivered.into_iter().filter(|(_, chat)| !parked.contains(chat));

@@ -26,12 +26,12 @@ use wechat::{Hosts, WebWeChat};
 use worker::{Channels, Config, Worker};
 
 /// The account that the fixture's app is bound to.
-pub const UIN: u64 = 1_234_567_890;
+pub(crate) const UIN: u64 = 1_234_567_890;
 /// The limit of every wait.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A relay and a simulated WeChat with one account and its contacts.
-pub struct Stage {
+pub(crate) struct Stage {
     pub fixture: Fixture,
     pub simulator: Simulator,
     pub world: World,
@@ -48,26 +48,26 @@ impl Drop for Stage {
 }
 
 /// A running worker.
-pub struct RunningWorker {
+pub(crate) struct RunningWorker {
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
 impl RunningWorker {
     /// Requests a shutdown and waits for its end.
-    pub async fn shut_down(self) {
+    pub(crate) async fn shut_down(self) {
         drop(self.stop);
         self.task.await.expect("the worker does not panic");
     }
 
     /// Stops the worker without a shutdown, as `kill -9` does.
-    pub async fn kill(self) {
+    pub(crate) async fn kill(self) {
         self.task.abort();
         assert!(self.task.await.expect_err("the worker is still running").is_cancelled());
     }
 }
 
-pub fn config() -> Config {
+pub(crate) fn config() -> Config {
     Config {
         // Workers with the same name run one after another, so the next acquires the lease at once.
         owner: Some("the worker".to_owned()),
@@ -82,7 +82,7 @@ pub fn config() -> Config {
     }
 }
 
-pub fn account(uin: u64) -> AccountSpec {
+pub(crate) fn account(uin: u64) -> AccountSpec {
     AccountSpec::new(uin, "我")
         .friends(12)
         .friend(Person::new("李雷").remark("老李").from_city("浙江", "杭州").sex(1))
@@ -95,7 +95,7 @@ pub fn account(uin: u64) -> AccountSpec {
 }
 
 impl Stage {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let fixture = Fixture::start().await;
         let simulator = Simulator::start("127.0.0.1:0").await.expect("the simulator listens");
         let world = simulator.world();
@@ -103,23 +103,23 @@ impl Stage {
         Self { fixture, simulator, world, recorders: Mutex::default() }
     }
 
-    pub fn channel(&self) -> WebWeChat {
+    pub(crate) fn channel(&self) -> WebWeChat {
         let relay = &self.fixture.relay;
         let hosts = Hosts::single(&Url::parse(&self.simulator.origin()).expect("an origin is a URL"));
         WebWeChat::new(boot::http_client(), hosts, Arc::clone(&relay.clock), Arc::clone(&relay.ids))
             .expect("the client is made")
     }
 
-    pub fn worker(&self) -> RunningWorker {
+    pub(crate) fn worker(&self) -> RunningWorker {
         self.worker_with(config())
     }
 
-    pub fn worker_with(&self, config: Config) -> RunningWorker {
+    pub(crate) fn worker_with(&self, config: Config) -> RunningWorker {
         Self::run(self.new_worker(config))
     }
 
     /// A worker that does not run yet.
-    pub fn new_worker(&self, config: Config) -> Worker {
+    pub(crate) fn new_worker(&self, config: Config) -> Worker {
         let (relay, recorder) = self.fixture.recorded();
         self.recorders.lock().expect("no panic with the lock").push(recorder);
         Worker::new(relay, Channels { web: Arc::new(self.channel()) }, config)
@@ -129,12 +129,12 @@ impl Stage {
     ///
     /// # Panics
     /// When the worker has not declared one of them.
-    pub fn called(&self) -> BTreeSet<Grant> {
+    pub(crate) fn called(&self) -> BTreeSet<Grant> {
         let recorders = self.recorders.lock().expect("no panic with the lock");
         recorders.iter().flat_map(|recorder| recorder.take_within(worker::GRANTS, "the worker")).collect()
     }
 
-    pub fn run(worker: Worker) -> RunningWorker {
+    pub(crate) fn run(worker: Worker) -> RunningWorker {
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(worker.run(async {
             // The sender is dropped to request the shutdown, so this is always an error.
@@ -144,7 +144,7 @@ impl Stage {
     }
 
     /// Puts a job into the ledger without an envelope in the queue.
-    pub async fn put_job(&self, app: &App, command: Command) -> Job {
+    pub(crate) async fn put_job(&self, app: &App, command: Command) -> Job {
         let relay = &self.fixture.relay;
         let job = Job::queued(JobId::generate(&*relay.ids), app.id.clone(), app.shard, command, relay.now());
         assert!(relay.store.put_job(&job).await.expect("the ledger takes the job"));
@@ -152,7 +152,7 @@ impl Stage {
     }
 
     /// Puts a job into the ledger and its envelope into the command queue, as the functions do.
-    pub async fn command(&self, app: &App, command: Command) -> Job {
+    pub(crate) async fn command(&self, app: &App, command: Command) -> Job {
         let relay = &self.fixture.relay;
         let job = self.put_job(app, command).await;
         let envelope = CommandEnvelope { app: app.id.clone(), job: job.id.clone() };
@@ -161,7 +161,7 @@ impl Stage {
     }
 
     /// The numbers of visible and of in-flight messages in the command queue.
-    pub async fn visible_and_in_flight_commands(&self) -> [u32; 2] {
+    pub(crate) async fn visible_and_in_flight_commands(&self) -> [u32; 2] {
         let sqs = self.fixture.services.clients.sqs();
         let url = self.fixture.relay.queues.commands[0].url();
         let names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"].map(Into::into);
@@ -171,13 +171,13 @@ impl Stage {
     }
 
     /// Creates a command, and waits for the final state of its job.
-    pub async fn outcome(&self, app: &App, command: Command) -> JobState {
+    pub(crate) async fn outcome(&self, app: &App, command: Command) -> JobState {
         let job = self.command(app, command).await;
         self.final_state(&job).await
     }
 
     /// Waits until the job is final, and returns its state.
-    pub async fn final_state(&self, job: &Job) -> JobState {
+    pub(crate) async fn final_state(&self, job: &Job) -> JobState {
         let store = &self.fixture.relay.store;
         until(async || {
             let job = store.job(&job.app, &job.id).await.expect("the ledger answers")?;
@@ -187,20 +187,20 @@ impl Stage {
     }
 
     /// Waits until the session meets the condition, and returns it.
-    pub async fn session_when(&self, app: &App, condition: impl Fn(&Session) -> bool) -> Session {
+    pub(crate) async fn session_when(&self, app: &App, condition: impl Fn(&Session) -> bool) -> Session {
         let store = &self.fixture.relay.store;
         until(async || store.session(&app.id).await.expect("the ledger answers").filter(&condition)).await
     }
 
     /// Starts a login by QR code, and returns the login's uuid.
-    pub async fn qr_login_id(&self, app: &App) -> String {
+    pub(crate) async fn qr_login_id(&self, app: &App) -> String {
         assert_eq!(self.outcome(app, Command::Login).await, JobState::Sent { message_id: None });
         let session = self.session_when(app, |session| session.state == SessionState::Waiting).await;
         session.login.expect("a waiting session has a login").uuid
     }
 
     /// Logs in with the phone, and waits until the session is idle and its contacts are synced.
-    pub async fn log_in(&self, app: &App) -> Session {
+    pub(crate) async fn log_in(&self, app: &App) -> Session {
         let uuid = self.qr_login_id(app).await;
         self.world.log_in(&uuid, UIN).expect("the phone scans");
         self.wait_until_idle().await;
@@ -208,7 +208,7 @@ impl Stage {
     }
 
     /// Creates an app without a binding.
-    pub async fn unbound_app(&self) -> App {
+    pub(crate) async fn unbound_app(&self) -> App {
         let relay = &self.fixture.relay;
         let new = NewApp { name: "new", token: "t", callback: None, channel: ChannelKind::Web, shard: 0 };
         let (app, _) = App::create(&new, &relay.sealer, &*relay.ids, relay.now());
@@ -217,12 +217,12 @@ impl Stage {
     }
 
     /// Waits until a poll is pending, so that everything pushed was fetched.
-    pub async fn wait_until_idle(&self) {
+    pub(crate) async fn wait_until_idle(&self) {
         within(self.world.wait_polling(UIN)).await;
     }
 
     /// Waits until the log has at least `rows` rows, and returns all of them.
-    pub async fn log(&self, app: &App, rows: u64) -> Vec<Message> {
+    pub(crate) async fn log(&self, app: &App, rows: u64) -> Vec<Message> {
         let store = &self.fixture.relay.store;
         until(async || {
             let head = store.head(&app.id).await.expect("the ledger answers");
@@ -233,7 +233,7 @@ impl Stage {
     }
 
     /// Receives and deletes `count` envelopes of the inbound queue, and returns them in the order received.
-    pub async fn take_envelopes(&self, count: usize) -> Vec<InboundEnvelope> {
+    pub(crate) async fn take_envelopes(&self, count: usize) -> Vec<InboundEnvelope> {
         let inbound = &self.fixture.relay.queues.inbound;
         let mut envelopes = Vec::new();
         within(async {
@@ -249,26 +249,26 @@ impl Stage {
     }
 
     /// All contacts of the app, sorted by nickname.
-    pub async fn contacts(&self, app: &App) -> Vec<Contact> {
+    pub(crate) async fn contacts(&self, app: &App) -> Vec<Contact> {
         let mut contacts = self.fixture.relay.store.contacts(&app.id).await.expect("the ledger answers");
         contacts.sort_by(|one, other| one.nick_name.cmp(&other.nick_name));
         contacts
     }
 
     /// The contact with this nickname.
-    pub async fn contact(&self, app: &App, nick_name: &str) -> Contact {
+    pub(crate) async fn contact(&self, app: &App, nick_name: &str) -> Contact {
         let contacts = self.contacts(app).await;
         contacts.into_iter().find(|contact| contact.nick_name == nick_name).expect("a contact with that nickname")
     }
 }
 
 /// Awaits a step, and fails the test when the step exceeds [`TIMEOUT`].
-pub async fn within<T>(future: impl Future<Output = T>) -> T {
+pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
     timeout(TIMEOUT, future).await.expect("the step ends within a minute")
 }
 
 /// Polls until there is a value: the ledger reports no changes.
-pub async fn until<T>(mut poll: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn until<T>(mut poll: impl AsyncFnMut() -> Option<T>) -> T {
     within(async {
         let mut interval = tokio::time::interval(Duration::from_millis(5));
         loop {
@@ -282,7 +282,7 @@ pub async fn until<T>(mut poll: impl AsyncFnMut() -> Option<T>) -> T {
 }
 
 /// The text of a text message.
-pub fn text(message: &Message) -> &str {
+pub(crate) fn text(message: &Message) -> &str {
     match &message.content {
         domain::message::Content::Text { text } => text,
         other => panic!("not a text message: {other:?}"),

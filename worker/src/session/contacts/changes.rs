@@ -87,7 +87,7 @@ async fn write(ledger: &Ledger, changes: Changes, names: &mut Names) -> Result<(
         ledger.ask(move |store, app| store.put_names(app, names)).await?;
     }
     if !contacts.is_empty() || !members.is_empty() {
-        ledger.ask(|store, app| store.bump_book_version(app)).await?;
+        ledger.ask(store::Store::bump_book_version).await?;
     }
     Ok(())
 }

@@ -165,7 +165,7 @@ impl Sync<'_> {
         while let Some(written) = self.writes.join_next().await {
             written.unwrap_or(Ok(()))?;
         }
-        self.ledger.ask(|store, app| store.bump_book_version(app)).await
+        self.ledger.ask(store::Store::bump_book_version).await
     }
 
     /// Starts to write what has changed in the book.

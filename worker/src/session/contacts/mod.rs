@@ -22,8 +22,8 @@ type Contacts = (Vec<Contact>, Vec<(Puid, Vec<Member>)>);
 
 /// All contacts and members of an app.
 async fn read_book(ledger: &Ledger) -> Result<Contacts, Halt> {
-    let contacts = ledger.ask(|store, app| store.contacts(app));
-    let members = ledger.ask(|store, app| store.all_members(app));
+    let contacts = ledger.ask(store::Store::contacts);
+    let members = ledger.ask(store::Store::all_members);
     let (contacts, members) = join(contacts, members).await;
     Ok((contacts?, members?))
 }

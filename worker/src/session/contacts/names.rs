@@ -85,7 +85,7 @@ pub(in crate::session) async fn resolve(
         return Ok(resolved);
     }
     let ledger = &context.ledger;
-    let mut names = ledger.ask(|store, app| store.names(app)).await?;
+    let mut names = ledger.ask(store::Store::names).await?;
     let changes = changes_in(batch, &missing, |id| names.get(id).is_some());
     if !changes.is_empty() {
         Box::pin(changes::apply(context, connection, changes, &mut names)).await?;
@@ -112,7 +112,7 @@ fn changes_in(batch: &Batch, missing: &[(&Peer, &Peer)], is_known: impl Fn(&str)
             undescribed.insert(if chat.is_group() { chat } else { peer });
         }
     }
-    let changed_groups: Vec<Peer> = batch.changed.iter().map(|card| card.peer()).filter(Peer::is_group).collect();
+    let changed_groups: Vec<Peer> = batch.changed.iter().map(channel::Card::peer).filter(Peer::is_group).collect();
     undescribed.extend(&changed_groups);
     undescribed.extend(batch.mentioned.iter().filter(|peer| !is_known(&peer.id)));
     changes.undescribed = undescribed.into_iter().cloned().collect();

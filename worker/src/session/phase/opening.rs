@@ -37,7 +37,7 @@ pub(super) async fn open(context: &Context, ticket: &Ticket) -> Result<Phase, Ha
 async fn bind_and_sync(context: &Context, opened: Opened) -> Result<Phase, Halt> {
     let Opened { mut connection, account, user, recent, mentioned, cursor } = opened;
     let ledger = &context.ledger;
-    let app = ledger.ask(|store, app| store.app(app)).await?.ok_or(Halt::AppDeleted)?;
+    let app = ledger.ask(store::Store::app).await?.ok_or(Halt::AppDeleted)?;
     let Some(owner) = bind(context, app, &account, &user).await? else {
         close(&mut *connection).await;
         ledger.end_session(EndReason::AccountMismatch, None).await?;
@@ -75,7 +75,7 @@ async fn bind(context: &Context, app: App, account: &AccountId, user: &Card) -> 
         Some(bound) if bound.nick_name == user.nick_name => return Ok(Some(bound.puid)),
         Some(bound) => Binding { nick_name: user.nick_name.clone(), ..bound },
         None => {
-            let contacts = ledger.ask(|store, app| store.contacts(app)).await?;
+            let contacts = ledger.ask(store::Store::contacts).await?;
             let mut book = Book::new(contacts, Vec::new(), ledger.now());
             book.full(std::slice::from_ref(user));
             let puid = book.puid(&user.user_name).expect("every card was given a puid").clone();
