@@ -22,7 +22,7 @@ pub(crate) const TOKEN: &str = "bench-token";
 /// Time between two reads of a session: finer than the figures that depend on it.
 const POLL: Duration = Duration::from_millis(5);
 /// How long a login may take.
-const PATIENCE: Duration = Duration::from_mins(5);
+const TIMEOUT: Duration = Duration::from_mins(5);
 /// Concurrent logins.
 const CONCURRENT_LOGINS: usize = 16;
 
@@ -106,7 +106,7 @@ impl Processes {
             if session.as_ref().is_some_and(|session| session.last_sync.is_some()) {
                 return Ok(());
             }
-            if waited.elapsed() > PATIENCE {
+            if waited.elapsed() > TIMEOUT {
                 bail!("a login does not finish: {:?}", session.map(|session| (session.state, session.ending)));
             }
             tokio::time::sleep(POLL).await;

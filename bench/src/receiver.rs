@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use crate::child::Child;
 
 /// How long messages may take to arrive; then the run fails.
-const PATIENCE: Duration = Duration::from_mins(2);
+const TIMEOUT: Duration = Duration::from_mins(2);
 
 /// A message's id and when its POST was read, in microseconds since 1970.
 type Taken = (u64, i64);
@@ -55,7 +55,7 @@ async fn taken(
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<Vec<Taken>>, (StatusCode, String)> {
     // After the time limit, the response has what arrived until then.
-    callback.wait_for(PATIENCE, |all| all.len() >= wanted.at_least).await;
+    callback.wait_for(TIMEOUT, |all| all.len() >= wanted.at_least).await;
     let taken = callback.delivered().into_iter().map(|delivered| {
         let message: Message = serde_json::from_slice(&delivered.body)?;
         Ok((message.id, delivered.at.as_microsecond()))

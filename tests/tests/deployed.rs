@@ -19,7 +19,7 @@ use testing::Callback;
 use tokio::time::{interval, timeout};
 
 /// Limit of each wait.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 struct Deployed {
     relay: Relay,
@@ -81,7 +81,7 @@ async fn until(mut condition: impl AsyncFnMut() -> bool) {
             ticks.tick().await;
         }
     };
-    timeout(PATIENCE, checked).await.expect("the condition within a minute");
+    timeout(TIMEOUT, checked).await.expect("the condition within a minute");
 }
 
 async fn clients() -> AwsClients {

@@ -22,7 +22,7 @@ use tokio::{
 };
 
 /// How long a response may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// The deadline of each invocation: far in the future.
 const DEADLINE_MS: &str = "99999999999999";
 
@@ -72,7 +72,7 @@ impl RuntimeApi {
 
     /// Waits for the function's next response.
     pub(super) async fn answer(&mut self) -> anyhow::Result<Answer> {
-        let (at, body) = timeout(PATIENCE, self.answers.recv()).await.context("no response")?.context("no function")?;
+        let (at, body) = timeout(TIMEOUT, self.answers.recv()).await.context("no response")?.context("no function")?;
         match body {
             Ok(body) => Ok(Answer { at, body: serde_json::from_slice(&body)? }),
             Err(error) => bail!("the function failed: {}", String::from_utf8_lossy(&error)),

@@ -21,7 +21,7 @@ use serde_json::Value;
 use tokio::{net::TcpListener, sync::watch, time::timeout};
 
 /// How long [`Callback::until`] waits.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A request to the callback.
 #[derive(Debug, Clone)]
@@ -117,7 +117,7 @@ impl Callback {
     /// # Panics
     /// When that takes a minute.
     pub async fn until(&self, enough: impl FnMut(&Vec<Delivered>) -> bool) -> Vec<Delivered> {
-        assert!(self.wait_for(PATIENCE, enough).await, "too few requests to the callback: {:?}", self.delivered());
+        assert!(self.wait_for(TIMEOUT, enough).await, "too few requests to the callback: {:?}", self.delivered());
         self.delivered()
     }
 

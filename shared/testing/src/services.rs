@@ -53,7 +53,7 @@ impl Services {
     /// When the services do not open.
     pub fn in_process() -> Self {
         let services = InProcess::open().expect("services in memory");
-        // No request goes to the URLs; the SDK wants some.
+        // The SDK requires URLs, but sends no request to them.
         let endpoints = AwsEndpoints {
             dynamodb: "http://dynamodb.invalid".to_owned(),
             sqs: "http://sqs.invalid".to_owned(),
