@@ -163,8 +163,8 @@ impl Session {
 
     /// The credentials; `None` where there are none.
     pub fn open_credentials(&self, id: &AppId, sealer: &Sealer) -> Option<Result<Credentials, CannotOpen>> {
-        let sealed = self.credentials.as_ref()?;
-        Some(sealer.open_text(&Self::purpose(id), sealed).map(Credentials::new))
+        let credentials = self.credentials.as_ref()?;
+        Some(sealer.open_text(&Self::purpose(id), credentials).map(Credentials::new))
     }
 
     fn purpose(id: &AppId) -> String {

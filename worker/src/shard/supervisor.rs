@@ -36,16 +36,16 @@ impl Worker {
         let config = &self.context.config;
         let shards = config.shards.clone().unwrap_or_else(|| (0..self.context.relay.shards()).collect());
         let owner = config.owner.clone().unwrap_or_else(|| self.context.relay.ids.hex());
-        let (shut_down, shutting_down) = watch::channel(false);
+        let (ending, receiver) = watch::channel(false);
         let mut tasks = JoinSet::new();
         for number in shards {
-            tasks.spawn(Shard::new(Arc::clone(&self.context), number, owner.clone()).run(shutting_down.clone()));
+            tasks.spawn(Shard::new(Arc::clone(&self.context), number, owner.clone()).run(receiver.clone()));
         }
         let mut shutdown = pin!(shutdown);
         loop {
             let ended = tokio::select! {
-                () = &mut shutdown, if !*shut_down.borrow() => {
-                    shut_down.send_replace(true);
+                () = &mut shutdown, if !*ending.borrow() => {
+                    ending.send_replace(true);
                     continue;
                 }
                 ended = tasks.join_next() => ended,

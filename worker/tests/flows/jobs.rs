@@ -28,13 +28,13 @@ async fn a_sent_text_reaches_wechat_and_the_log() {
     stage.log_in(&app).await;
     let (friend, home) = (stage.contact(&app, "李雷").await, stage.contact(&app, "家").await);
     let job = stage.command(&app, send(&friend.puid, "好 <b>\n😂")).await;
-    let state = stage.final_state(&job).await;
+    let job_state = stage.final_state(&job).await;
     stage.outcome(&app, send(&home.puid, "大家好")).await;
     let sent = stage.world.sent(UIN);
     assert_eq!((sent[0].to_name.as_str(), sent[0].text.as_str()), ("李雷", "好 <b>\n😂"));
     assert_eq!((sent[1].to_name.as_str(), sent[1].text.as_str()), ("家", "大家好"));
     assert_ne!(sent[0].client_msg_id, sent[1].client_msg_id);
-    assert_eq!(state, JobState::Sent { message_id: Some(sent[0].msg_id.cast_signed()) });
+    assert_eq!(job_state, JobState::Sent { message_id: Some(sent[0].msg_id.cast_signed()) });
     let log = stage.log(&app, 2).await;
     assert_eq!(
         (log[0].direction, log[0].id, text(&log[0])),

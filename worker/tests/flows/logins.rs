@@ -69,8 +69,8 @@ async fn a_login_that_gets_no_qr_code_states_its_reason() {
     let app = stage.fixture.app(None).await;
     let worker = stage.worker();
     stage.world.fault(Fault::on("jslogin").times(3).status(502));
-    let state = stage.outcome(&app, Command::Login).await;
-    assert_eq!(state, JobState::Failed { why: "temporary failure: jslogin: status 502".into() });
+    let outcome = stage.outcome(&app, Command::Login).await;
+    assert_eq!(outcome, JobState::Failed { why: "temporary failure: jslogin: status 502".into() });
     let session = stage.session_when(&app, |session| session.state == SessionState::Offline).await;
     assert!(matches!(session.ending, Some(EndReason::Failed { .. })));
     worker.shut_down().await;

@@ -37,7 +37,7 @@ struct Sync<'a> {
     ledger: &'a Ledger,
     book: Book,
     /// The book was empty, so there is nothing to match and each page can be written at once.
-    first_sync: bool,
+    is_first: bool,
     /// Every user name that a card was seen for.
     seen: HashSet<String>,
     people: Vec<Card>,
@@ -60,7 +60,7 @@ pub(in crate::session) async fn full_sync(
     let book = Book::owned(contacts, members, ledger.now(), owner, &snapshot.user_name);
     let mut sync = Sync {
         ledger,
-        first_sync: book.is_empty(),
+        is_first: book.is_empty(),
         book,
         seen: HashSet::new(),
         people: Vec::new(),
@@ -70,12 +70,11 @@ pub(in crate::session) async fn full_sync(
     };
     let (pages, mut received) = mpsc::channel(PAGES_AHEAD);
     // A second connection lists, so that groups are described meanwhile.
-    let mut lister = match context.channel.connect(&connection.credentials()).await {
-        Ok(lister) => lister,
+    let mut second = match context.channel.connect(&connection.credentials()).await {
+        Ok(second) => second,
         Err(error) => return Ok(Err(error)),
     };
-    let listing = list(&mut *lister, pages);
-    let (listed, gathered) = join(listing, sync.gather(connection, snapshot, &mut received)).await;
+    let (listed, gathered) = join(list(&mut *second, pages), sync.gather(connection, snapshot, &mut received)).await;
     if let Err(error) = listed.and(gathered) {
         return Ok(Err(error));
     }
@@ -144,7 +143,7 @@ impl Sync<'_> {
     fn partition_cards(&mut self, cards: impl IntoIterator<Item = Card>) -> Vec<Card> {
         let new = cards.into_iter().filter(|card| self.seen.insert(card.user_name.clone()));
         let (groups, mut people): (Vec<Card>, Vec<Card>) = new.partition(|card| card.peer().is_group());
-        if self.first_sync {
+        if self.is_first {
             self.book.full(&people);
             self.start_writing();
         }
@@ -154,7 +153,7 @@ impl Sync<'_> {
 
     /// Matches what is left, and writes it.
     async fn finish(mut self) -> Result<(), Halt> {
-        if !self.first_sync {
+        if !self.is_first {
             self.book.full(&self.people);
         }
         self.book.groups(&self.groups);

@@ -117,8 +117,8 @@ fn changes_in(batch: &Batch, missing: &[(&Peer, &Peer)], is_known: impl Fn(&str)
     undescribed.extend(batch.mentioned.iter().filter(|peer| !is_known(&peer.id)));
     changes.undescribed = undescribed.into_iter().cloned().collect();
     changes.undescribed.sort_unstable_by(|one, other| one.id.cmp(&other.id));
-    let changed = batch.changed.iter().cloned();
-    (changes.groups, changes.people) = changed.partition(|card| card.peer().is_group());
+    let cards = batch.changed.iter().cloned();
+    (changes.groups, changes.people) = cards.partition(|card| card.peer().is_group());
     changes.deleted.clone_from(&batch.deleted);
     changes
 }
