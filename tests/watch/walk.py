@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 FUNCTIONS, SIMULATOR = os.environ["FUNCTIONS"], os.environ["SIMULATOR"]
 RELAY = shlex.split(os.environ["RELAY"])
-# The output of `cargo run -p functions --example endpoints`.
+# The output of `cargo run -p local --example endpoints`.
 with open(os.environ["ENDPOINTS"], encoding="utf-8") as file:
     ENDPOINTS = json.load(file)
 TOKEN, UIN = "walk-token", 1500000001
