@@ -8,7 +8,7 @@ const MODULE: usize = 8;
 const QUIET_ZONE: usize = 4;
 
 /// A black-and-white PNG of `content`; `None` if that is too long for a QR code (about 3 KB).
-pub fn png(content: &str) -> Option<Vec<u8>> {
+pub(super) fn png(content: &str) -> Option<Vec<u8>> {
     let code = QrCode::new(content).ok()?;
     let modules = code.width() + 2 * QUIET_ZONE;
     let side = modules * MODULE;
@@ -26,7 +26,7 @@ pub fn png(content: &str) -> Option<Vec<u8>> {
 }
 
 /// [`png`] as a data URI.
-pub fn data_uri(content: &str) -> Option<String> {
+pub(super) fn data_uri(content: &str) -> Option<String> {
     Some(format!("data:image/png;base64,{}", data_encoding::BASE64.encode(&png(content)?)))
 }
 

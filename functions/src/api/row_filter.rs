@@ -6,10 +6,10 @@ use crate::api::params::Params;
 type Value<Row> = fn(&Row) -> Option<&str>;
 
 /// A parameter, and the field that it is compared with.
-pub type Field<Row> = (&'static str, Value<Row>);
+pub(super) type Field<Row> = (&'static str, Value<Row>);
 
 /// The filter of a request.
-pub struct Filter<'a, Row> {
+pub(super) struct Filter<'a, Row> {
     exact: Vec<(Value<Row>, &'a str)>,
     search: Option<String>,
     searched: fn(&Row) -> [Option<&str>; 3],
@@ -17,12 +17,12 @@ pub struct Filter<'a, Row> {
 
 impl<'a, Row> Filter<'a, Row> {
     /// `search` looks for a substring in the fields that `searched` reads, in any case.
-    pub fn of(params: &'a Params, fields: &[Field<Row>], searched: fn(&Row) -> [Option<&str>; 3]) -> Self {
+    pub(super) fn of(params: &'a Params, fields: &[Field<Row>], searched: fn(&Row) -> [Option<&str>; 3]) -> Self {
         let exact = fields.iter().filter_map(|(name, field)| Some((*field, params.get(name)?))).collect();
         Self { exact, search: params.get("search").map(str::to_lowercase), searched }
     }
 
-    pub fn matches(&self, row: &Row) -> bool {
+    pub(super) fn matches(&self, row: &Row) -> bool {
         self.exact.iter().all(|(field, wanted)| field(row) == Some(wanted))
             && self.search.as_ref().is_none_or(|search| {
                 (self.searched)(row).iter().flatten().any(|text| text.to_lowercase().contains(search))

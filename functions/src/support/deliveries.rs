@@ -28,7 +28,7 @@ use crate::delivery::{
 
 /// An app with a callback. A delivery or a sweep fails the test if its function's grants lack an AWS operation that it
 /// called.
-pub struct Deliveries {
+pub(crate) struct Deliveries {
     pub fixture: Fixture,
     pub app: App,
     dispatcher: Dispatcher,
@@ -38,11 +38,11 @@ pub struct Deliveries {
 }
 
 impl Deliveries {
-    pub async fn start() -> Self {
-        Self::with(Policy::with_loopback()).await
+    pub(crate) async fn start() -> Self {
+        Self::with(Policy::parse("127.0.0.0/8").unwrap()).await
     }
 
-    pub async fn with(policy: Policy) -> Self {
+    pub(crate) async fn with(policy: Policy) -> Self {
         let (callback, fixture) = (Callback::start().await, Fixture::start().await);
         let app = fixture.app(Some(&callback.url)).await;
         let schedule = RetrySchedule { quick: vec![Duration::ZERO; 2], ..RetrySchedule::default() };
@@ -52,57 +52,57 @@ impl Deliveries {
     }
 
     /// From now on the callback answers a message with what `answer` returns.
-    pub fn answer<Given: IntoResponse>(&self, mut answer: impl FnMut(&Value) -> Given + Send + 'static) {
+    pub(crate) fn answer<Given: IntoResponse>(&self, mut answer: impl FnMut(&Value) -> Given + Send + 'static) {
         self.callback.answer(move |delivered| answer(&delivered.json()));
     }
 
     /// Removes and returns the requests to the callback so far.
-    pub fn taken(&self) -> Vec<Delivered> {
+    pub(crate) fn taken(&self) -> Vec<Delivered> {
         self.callback.take()
     }
 
     /// Removes the requests to the callback so far; the sequence numbers of their messages.
-    pub fn taken_seqs(&self) -> Vec<u64> {
+    pub(crate) fn taken_seqs(&self) -> Vec<u64> {
         self.taken().iter().map(Delivered::seq).collect()
     }
 
     /// Appends a message in a chat; its envelope.
-    pub async fn append(&self, seq: u64, chat: &str) -> InboundEnvelope {
+    pub(crate) async fn append(&self, seq: u64, chat: &str) -> InboundEnvelope {
         self.append_message(Message { chat: Puid::new(chat), ..message(seq) }).await
     }
 
-    pub async fn append_message(&self, message: Message) -> InboundEnvelope {
+    pub(crate) async fn append_message(&self, message: Message) -> InboundEnvelope {
         self.fixture.relay.store.append(&self.app.id, &message, None).await.unwrap();
         InboundEnvelope { app: self.app.id.clone(), chat: message.chat, seq: message.seq }
     }
 
     /// Appends a message in a chat and delivers it.
-    pub async fn deliver(&self, seq: u64, chat: &str) -> Outcome {
+    pub(crate) async fn deliver(&self, seq: u64, chat: &str) -> Outcome {
         let envelope = self.append(seq, chat).await;
         self.deliver_envelope(&envelope).await
     }
 
-    pub async fn deliver_envelope(&self, envelope: &InboundEnvelope) -> Outcome {
+    pub(crate) async fn deliver_envelope(&self, envelope: &InboundEnvelope) -> Outcome {
         let outcome = self.dispatcher.deliver(envelope).await.unwrap();
         self.record(dispatch::GRANTS, "dispatcher");
         outcome
     }
 
-    pub async fn deliver_batch(&self, records: Vec<Record>) -> Vec<String> {
+    pub(crate) async fn deliver_batch(&self, records: Vec<Record>) -> Vec<String> {
         let failed = self.dispatcher.deliver_batch(records).await;
         self.record(dispatch::GRANTS, "dispatcher");
         failed
     }
 
     /// One attempt, as the sweep makes it.
-    pub async fn attempt_once(&self, seq: u64, chat: &str) -> AttemptOutcome {
+    pub(crate) async fn attempt_once(&self, seq: u64, chat: &str) -> AttemptOutcome {
         let outcome = self.dispatcher.attempt_once(&self.app.id, &Puid::new(chat), Seq::new(seq)).await.unwrap();
         self.record(sweep::GRANTS, "sweep");
         outcome
     }
 
     /// Sweeps the only shard.
-    pub async fn sweep(&self) -> SweepCounts {
+    pub(crate) async fn sweep(&self) -> SweepCounts {
         let swept = sweep::sweep(&self.dispatcher, 0).await.unwrap();
         self.record(sweep::GRANTS, "sweep");
         swept
@@ -114,11 +114,11 @@ impl Deliveries {
     }
 
     /// Removes and returns the grants that deliveries and sweeps needed so far.
-    pub fn take_called(&self) -> BTreeSet<Grant> {
+    pub(crate) fn take_called(&self) -> BTreeSet<Grant> {
         std::mem::take(&mut *self.called.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub async fn delivery(&self, seq: u64) -> Delivery {
+    pub(crate) async fn delivery(&self, seq: u64) -> Delivery {
         self.fixture.relay.store.message(&self.app.id, Seq::new(seq)).await.unwrap().unwrap().delivery
     }
 }

@@ -31,7 +31,7 @@ use store::Lease;
 use testing::{APP_SECRET, Fixture, Recorder, TOKEN};
 use tower::ServiceExt;
 
-pub use deliveries::Deliveries;
+pub(crate) use deliveries::Deliveries;
 
 use crate::api::{
     endpoint::{Endpoint, SampleAuth, spellings},
@@ -41,7 +41,7 @@ use crate::api::{
 
 /// A response of the router. Displays as its status and its JSON.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub(crate) struct Answer {
     pub status: StatusCode,
     headers: HeaderMap,
     pub body: Vec<u8>,
@@ -65,21 +65,21 @@ impl fmt::Display for Answer {
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 
     /// `puid` of every row.
-    pub fn puids(&self) -> Vec<&str> {
+    pub(crate) fn puids(&self) -> Vec<&str> {
         self.rows().map(|row| row["puid"].as_str().unwrap()).collect()
     }
 
     /// `content.id` of every row.
-    pub fn seqs(&self) -> Vec<u64> {
+    pub(crate) fn seqs(&self) -> Vec<u64> {
         self.rows().map(|row| row["content"]["id"].as_u64().unwrap()).collect()
     }
 
@@ -90,7 +90,7 @@ impl Answer {
 
 /// An app on embedded services, behind the router of all endpoints. Every request fails the test if its endpoint's grants
 /// lack an AWS operation that it called.
-pub struct Api {
+pub(crate) struct Api {
     pub fixture: Fixture,
     pub app: App,
     router: Router,
@@ -98,11 +98,11 @@ pub struct Api {
 }
 
 impl Api {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with(Config { poll_interval: Duration::from_millis(1), ..Config::default() }).await
     }
 
-    pub async fn with(config: Config) -> Self {
+    pub(crate) async fn with(config: Config) -> Self {
         let fixture = Fixture::start().await;
         let app = fixture.app(None).await;
         let (relay, recorder) = fixture.recorded();
@@ -110,7 +110,7 @@ impl Api {
         Self { fixture, app, router, recorder }
     }
 
-    pub async fn send(&self, mut request: Request<Body>) -> Answer {
+    pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
         // A new one would take an id, which tests count.
         request.headers_mut().entry("x-request-id").or_insert(HeaderValue::from_static("request-1"));
         let (mut parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
@@ -126,36 +126,36 @@ impl Api {
         Answer { status: parts.status, headers: parts.headers, body, json, called }
     }
 
-    pub async fn request(&self, request: Builder) -> Answer {
+    pub(crate) async fn request(&self, request: Builder) -> Answer {
         self.send(request.header("host", "relay.test").body(Body::empty()).unwrap()).await
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.request(Request::get(encode(path))).await
     }
 
-    pub async fn bearer(&self, path: &str, token: &str) -> Answer {
+    pub(crate) async fn bearer(&self, path: &str, token: &str) -> Answer {
         self.request(Request::get(encode(path)).header("authorization", format!("Bearer {token}"))).await
     }
 
     /// A request with the app secret.
-    pub async fn secret(&self, path: &str) -> Answer {
+    pub(crate) async fn secret(&self, path: &str) -> Answer {
         self.get(&join(path, &self.credentials())).await
     }
 
     /// A signed request.
-    pub async fn signed(&self, path: &str) -> Answer {
+    pub(crate) async fn signed(&self, path: &str) -> Answer {
         self.get(&self.sign(path)).await
     }
 
-    pub async fn post(&self, path: &str, headers: &[(&str, &str)], body: &'static str) -> Answer {
+    pub(crate) async fn post(&self, path: &str, headers: &[(&str, &str)], body: &'static str) -> Answer {
         let request = Request::post(encode(&self.sign(path)));
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         self.send(request.body(Body::from(body)).unwrap()).await
     }
 
     /// Sends an endpoint's sample.
-    pub async fn sample(&self, endpoint: &Endpoint) -> Answer {
+    pub(crate) async fn sample(&self, endpoint: &Endpoint) -> Answer {
         let (method, path, query) = endpoint.sample_request("1fee435b", "973e46d8");
         let path = format!("{path}?{query}");
         let path = match endpoint.sample.auth {
@@ -170,25 +170,25 @@ impl Api {
         format!("app_id={}&app_secret={APP_SECRET}", self.app.id)
     }
 
-    pub fn sign(&self, path: &str) -> String {
+    pub(crate) fn sign(&self, path: &str) -> String {
         let now = self.fixture.relay.now().as_second().to_string();
         let signature = signature::sign(TOKEN, &now);
         join(path, &format!("{}&timestamp={now}&signature={signature}", self.credentials()))
     }
 
     /// A new access token.
-    pub async fn token(&self) -> String {
+    pub(crate) async fn token(&self) -> String {
         self.secret("/access-token").await.json["access_token"].as_str().unwrap().to_owned()
     }
 
     /// Puts contacts, as the worker does.
-    pub async fn contacts(&self, contacts: Vec<Contact>) {
+    pub(crate) async fn contacts(&self, contacts: Vec<Contact>) {
         let store = &self.fixture.relay.store;
         store.put_contacts(&self.app.id, &contacts).await.unwrap();
         store.bump_book_version(&self.app.id).await.unwrap();
     }
 
-    pub async fn append(&self, message: Message) {
+    pub(crate) async fn append(&self, message: Message) {
         self.fixture.relay.store.append(&self.app.id, &message, None).await.unwrap();
     }
 }
@@ -222,7 +222,7 @@ fn encode(path: &str) -> String {
 
 impl Api {
     /// Changes the session as a worker does.
-    pub async fn session(&self, change: impl FnOnce(&mut Session)) {
+    pub(crate) async fn session(&self, change: impl FnOnce(&mut Session)) {
         let store = &self.fixture.relay.store;
         let kept = store.session(&self.app.id).await.unwrap();
         let mut session = kept.unwrap_or_else(|| Session::offline(self.fixture.relay.now()));
@@ -232,7 +232,7 @@ impl Api {
     }
 
     /// The session waits for its QR code to be scanned.
-    pub async fn waiting(&self) {
+    pub(crate) async fn waiting(&self) {
         let expires = self.fixture.relay.now() + SignedDuration::from_mins(5);
         self.session(|session| {
             session.state = session::SessionState::Waiting;
@@ -250,7 +250,7 @@ impl Api {
     }
 
     /// The session is online.
-    pub async fn online(&self) {
+    pub(crate) async fn online(&self) {
         self.session(|session| {
             session.state = session::SessionState::Online;
             session.user = Some(User {
@@ -264,18 +264,18 @@ impl Api {
     }
 
     /// Removes the next `count` commands, as a worker does.
-    pub async fn commands(&self, count: usize) -> Vec<Job> {
+    pub(crate) async fn commands(&self, count: usize) -> Vec<Job> {
         commands(&self.fixture.relay, count).await
     }
 
     /// Ends a job as a worker does.
-    pub async fn finish(&self, job: &Job, state: JobState) {
+    pub(crate) async fn finish(&self, job: &Job, state: JobState) {
         assert!(self.fixture.relay.store.finish_job(job, state, self.fixture.relay.now()).await.unwrap());
     }
 }
 
 /// Removes the next `count` commands from the queue, which must hold no others.
-pub async fn commands(relay: &Relay, count: usize) -> Vec<Job> {
+pub(crate) async fn commands(relay: &Relay, count: usize) -> Vec<Job> {
     let queue = &relay.queues.commands[0];
     let mut jobs = Vec::new();
     while jobs.len() < count {

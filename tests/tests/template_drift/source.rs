@@ -7,17 +7,17 @@ use std::{
 };
 
 /// The workspace's folder.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 /// A file's text.
-pub fn text(path: &str) -> String {
+pub(crate) fn text(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// The names, without `.rs`, of the source files in a folder; `mod.rs` is left out.
-pub fn file_names(folder: &str) -> BTreeSet<String> {
+pub(crate) fn file_names(folder: &str) -> BTreeSet<String> {
     let files = fs::read_dir(root().join(folder)).expect("a folder of sources");
     let paths = files.map(|entry| entry.expect("an entry").path());
     let sources = paths.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
@@ -27,7 +27,7 @@ pub fn file_names(folder: &str) -> BTreeSet<String> {
 
 /// The environment variables that the code of a folder reads, its tests excepted. A name is a literal, or a constant of
 /// the same file.
-pub fn variables(folder: &str) -> BTreeSet<String> {
+pub(crate) fn variables(folder: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for code in sources(&root().join(folder)) {
         let literal = |text: &str| text.strip_prefix('"').and_then(|text| text.split('"').next()).map(str::to_owned);
@@ -69,7 +69,7 @@ fn sources(folder: &Path) -> Vec<String> {
 }
 
 /// The string that a constant of the ledger's keys holds.
-pub fn key(name: &str) -> String {
+pub(crate) fn key(name: &str) -> String {
     let keys = text("shared/store/src/keys.rs");
     let (_, value) = keys.split_once(&format!("const {name}: &str = \"")).unwrap_or_else(|| panic!("no key {name}"));
     value.split('"').next().unwrap_or_default().to_owned()

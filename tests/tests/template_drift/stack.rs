@@ -5,21 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use template::document::{Document, Yaml, at, entries, function, items, text};
 
 /// The resources of a type, by their names in the template.
-pub fn resources<'a>(document: &'a Document, kind: &str) -> BTreeMap<&'a str, &'a Yaml<'static>> {
+pub(crate) fn resources<'a>(document: &'a Document, kind: &str) -> BTreeMap<&'a str, &'a Yaml<'static>> {
     let of_kind = |resource: &Yaml<'_>| at(resource, &["Type"]).and_then(text).is_ok_and(|is| is == kind);
     document.section("Resources").filter(|(_, resource)| of_kind(resource)).collect()
 }
 
 /// A function of the template.
-pub struct Function<'a> {
-    pub binary: String,
-    pub properties: &'a Yaml<'static>,
+pub(crate) struct Function<'a> {
+    pub(crate) binary: String,
+    pub(crate) properties: &'a Yaml<'static>,
     /// Whether its environment has the variables of `Globals`.
-    pub shares_environment: bool,
+    pub(crate) shares_environment: bool,
 }
 
 impl<'a> Function<'a> {
-    pub fn all(document: &'a Document) -> Vec<Self> {
+    pub(crate) fn all(document: &'a Document) -> Vec<Self> {
         let functions = resources(document, "AWS::Serverless::Function").into_values();
         functions.map(Self::of).collect()
     }
@@ -34,19 +34,19 @@ impl<'a> Function<'a> {
         }
     }
 
-    pub fn named(document: &'a Document, binary: &str) -> Self {
+    pub(crate) fn named(document: &'a Document, binary: &str) -> Self {
         Self::all(document).into_iter().find(|function| function.binary == binary).expect("a function of this name")
     }
 
     /// The properties of its events of a type.
-    pub fn events(&self, kind: &str) -> Vec<&'a Yaml<'static>> {
+    pub(crate) fn events(&self, kind: &str) -> Vec<&'a Yaml<'static>> {
         let events = at(self.properties, &["Events"]).expect("events");
         let of_kind = entries(events).filter(|(_, event)| at(event, &["Type"]).and_then(text).expect("a type") == kind);
         of_kind.map(|(_, event)| at(event, &["Properties"]).expect("properties")).collect()
     }
 
     /// The paths that the API routes to it, each with every method; `$default` for the paths without a route.
-    pub fn paths(&self) -> Vec<String> {
+    pub(crate) fn paths(&self) -> Vec<String> {
         let path = |event| match at(event, &["Path"]).and_then(text) {
             Ok(path) => {
                 assert_eq!(at(event, &["Method"]).and_then(text).expect("a method"), "ANY", "{path}");
@@ -58,13 +58,13 @@ impl<'a> Function<'a> {
     }
 
     /// The names of the variables that only it has.
-    pub fn own_variables(&self) -> BTreeSet<String> {
+    pub(crate) fn own_variables(&self) -> BTreeSet<String> {
         let variables = at(self.properties, &["Environment", "Variables"]).ok();
         variables.into_iter().flat_map(entries).map(|(name, _)| name.to_owned()).collect()
     }
 
     /// What its role allows.
-    pub fn grants(&self, document: &Document) -> BTreeSet<String> {
+    pub(crate) fn grants(&self, document: &Document) -> BTreeSet<String> {
         let (_, role) = function(at(self.properties, &["Role"]).expect("a role")).expect("!GetAtt");
         let role = text(role).expect("a name");
         grants(document, role.strip_suffix(".Arn").expect("its ARN"))
@@ -72,7 +72,7 @@ impl<'a> Function<'a> {
 }
 
 /// What a role allows, by its own and its managed policies, as `action on resource`.
-pub fn grants(document: &Document, role: &str) -> BTreeSet<String> {
+pub(crate) fn grants(document: &Document, role: &str) -> BTreeSet<String> {
     let role = at(document.entry("Resources", role).expect("the role"), &["Properties"]).expect("properties");
     let list = |name| at(role, &[name]).map(|list| items(list).expect("a list")).unwrap_or_default();
     let own = list("Policies").iter().map(|policy| at(policy, &["PolicyDocument"]).expect("a document"));

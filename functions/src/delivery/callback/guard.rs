@@ -8,12 +8,12 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use super::policy::{Policy, Refused};
 
 #[derive(Debug)]
-pub struct VettedResolver {
+pub(super) struct VettedResolver {
     policy: Arc<Policy>,
 }
 
 impl VettedResolver {
-    pub fn new(policy: Arc<Policy>) -> Self {
+    pub(super) fn new(policy: Arc<Policy>) -> Self {
         Self { policy }
     }
 }
