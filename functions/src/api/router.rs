@@ -1,4 +1,4 @@
-//! What is around the routes of every function.
+//! The parts of a router that every function has.
 
 use std::sync::Arc;
 

@@ -156,10 +156,15 @@ impl Contact {
         self.remark_name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&self.nick_name)
     }
 
-    /// Path of the picture in the API: the predecessor's. The picture may not be stored yet.
+    /// Path of the picture in the API.
     pub fn avatar(&self) -> String {
-        format!("/media/image/avatar/{}.jpg", self.puid)
+        avatar_path(&self.puid)
     }
+}
+
+/// Path of a contact's picture in the API: the predecessor's. The picture may not be stored yet.
+pub fn avatar_path(puid: &Puid) -> String {
+    format!("/media/image/avatar/{puid}.jpg")
 }
 
 /// A person in a group.

@@ -12,10 +12,10 @@ pub(crate) fn resources<'a>(document: &'a Document, kind: &str) -> BTreeMap<&'a 
 
 /// A function of the template.
 pub(crate) struct Function<'a> {
-    pub binary: String,
-    pub properties: &'a Yaml<'static>,
+    pub(crate) binary: String,
+    pub(crate) properties: &'a Yaml<'static>,
     /// Whether its environment has the variables of `Globals`.
-    pub shares_environment: bool,
+    pub(crate) shares_environment: bool,
 }
 
 impl<'a> Function<'a> {

@@ -117,7 +117,7 @@ mod tests {
     #[tokio::test]
     async fn every_grant_is_used_by_the_sample_online_or_offline() {
         for endpoint in ALL {
-            // A kept contact book would save the endpoint its query.
+            // With a cached contact book the endpoint would not query.
             let api = api().await;
             api.session(|session| session.state = SessionState::Offline).await;
             let mut called = api.sample(endpoint).await.called;

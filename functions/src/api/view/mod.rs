@@ -3,13 +3,6 @@
 pub mod contact;
 pub mod session;
 
-use domain::puid::Puid;
-
-/// The path of a contact's picture.
-fn avatar_path(puid: &Puid) -> String {
-    format!("/media/image/avatar/{puid}.jpg")
-}
-
 /// `None` for an empty text.
 fn non_empty(text: Option<&str>) -> Option<String> {
     text.filter(|text| !text.is_empty()).map(str::to_owned)

@@ -1,9 +1,10 @@
 //! The user of a session, and the status of a login.
 
-use domain::session::{self, Session, SessionState};
+use domain::{
+    contact::avatar_path,
+    session::{self, Session, SessionState},
+};
 use serde::Serialize;
-
-use super::avatar_path;
 
 #[derive(Debug, Serialize)]
 #[expect(clippy::struct_field_names, reason = "the contract's names")]
