@@ -20,7 +20,7 @@ fn wire(fields: &Value) -> AddMsg {
     for (key, value) in fields.as_object().unwrap() {
         message[key] = value.clone();
     }
-    serde_json::from_value(message).unwrap()
+    serde_json::from_str(&message.to_string()).unwrap()
 }
 
 fn incoming(fields: &Value) -> Incoming {
@@ -55,6 +55,8 @@ fn a_text_from_a_friend() {
             is_at: None,
             create_time: "2020-01-07T03:32:46Z".parse().unwrap(),
             content: Content::Text { text: "a <b>\nc😄".into() },
+            media: None,
+            refer: None,
         }
     );
 }
@@ -197,7 +199,11 @@ fn a_link_is_decoded() {
         "MsgType": 49, "AppMsgType": 5, "FileName": "A &amp; B", "Url": "https://mp.weixin.qq.com/s?a=1&amp;b=2",
         "Content": "&lt;msg&gt;&lt;appmsg&gt;&lt;title&gt;A &amp;amp; B&lt;/title&gt;&lt;/appmsg&gt;&lt;/msg&gt;"
     });
-    let expected = Content::Sharing { url: "https://mp.weixin.qq.com/s?a=1&b=2".into(), text: "A & B".into() };
+    let expected = Content::Sharing {
+        url: "https://mp.weixin.qq.com/s?a=1&b=2".into(),
+        text: "A & B".into(),
+        articles: Vec::new(),
+    };
     assert_eq!(content_of(&fields), expected);
     // The XML is escaped twice. It is used where the fields are empty.
     let fields = json!({
