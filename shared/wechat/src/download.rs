@@ -109,7 +109,9 @@ impl WebConnection {
             Source::Sticker { message } => {
                 client.get("webwxgetmsgimg", of_message("webwxgetmsgimg", "MsgID", *message)?.with("type", "big"))
             }
-            Source::Recording { message } => client.get("webwxgetvoice", of_message("webwxgetvoice", "msgid", *message)?),
+            Source::Recording { message } => {
+                client.get("webwxgetvoice", of_message("webwxgetvoice", "msgid", *message)?)
+            }
             // Without a range WeChat answers as if the video were not available.
             Source::Video { message } => {
                 client.get("webwxgetvideo", of_message("webwxgetvideo", "msgid", *message)?).header("range", "bytes=0-")
@@ -166,9 +168,11 @@ struct Opened {
 impl Opened {
     fn whole(self) -> Download {
         let Self { reader, first, content_type, length } = self;
-        let rest = stream::try_unfold(reader, |mut reader| async move {
-            Ok(reader.next().await?.map(|bytes| (bytes, reader)))
-        });
+        let rest =
+            stream::try_unfold(
+                reader,
+                |mut reader| async move { Ok(reader.next().await?.map(|bytes| (bytes, reader))) },
+            );
         let bytes = stream::once(async move { Ok(first) }).chain(rest).boxed();
         Download { content_type, length, bytes }
     }

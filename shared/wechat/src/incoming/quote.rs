@@ -23,12 +23,15 @@ fn in_xml(xml: &str) -> Option<(String, Refer)> {
     }
     let text = xml::text(xml, &["appmsg", "title"])?;
     let element = |name| xml::text(xml, &["refermsg", name]).filter(|text| !text.is_empty());
-    let quoted = element("content").unwrap_or_default();
+    let (content, sender) = (element("content"), element("displayname"));
+    if content.is_none() && sender.is_none() {
+        return None;
+    }
     let kind = element("type").and_then(|kind| kind.parse().ok()).unwrap_or(1);
     let refer = Refer {
         id: element("svrid").and_then(|id| id.parse().ok()).filter(|id| *id != 0),
-        sender: element("displayname"),
-        text: describe(kind, quoted),
+        sender,
+        text: describe(kind, content.unwrap_or_default()),
     };
     Some((text, refer))
 }

@@ -56,10 +56,12 @@ fn escape(after: &[u8]) -> Escape {
         Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Escape::Valid(2),
         Some(b'u') => match code_unit(after) {
             None => Escape::None,
-            Some(0xd800..0xdc00) => match after.get(5..).filter(|rest| rest[0] == b'\\').and_then(|rest| code_unit(&rest[1..])) {
-                Some(0xdc00..0xe000) => Escape::Valid(12),
-                _ => Escape::LoneSurrogate,
-            },
+            Some(0xd800..0xdc00) => {
+                match after.get(5..).filter(|rest| rest[0] == b'\\').and_then(|rest| code_unit(&rest[1..])) {
+                    Some(0xdc00..0xe000) => Escape::Valid(12),
+                    _ => Escape::LoneSurrogate,
+                }
+            }
             Some(0xdc00..0xe000) => Escape::LoneSurrogate,
             Some(_) => Escape::Valid(6),
         },
@@ -70,7 +72,8 @@ fn escape(after: &[u8]) -> Escape {
 /// The number of `u` and four hexadecimal digits.
 fn code_unit(text: &[u8]) -> Option<u16> {
     let digits = text.strip_prefix(b"u")?.get(..4)?;
-    let digits = std::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+    let digits =
+        std::str::from_utf8(digits).ok().filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
     u16::from_str_radix(digits, 16).ok()
 }
 

@@ -102,7 +102,9 @@ mod tests {
 
     #[test]
     fn a_sync_key_that_is_not_understood_is_none() {
-        for key in ["null", "7", "{}", r#"{"Count":null,"List":null}"#, r#"{"Count":2,"List":[{"Key":1,"Val":2},null]}"#] {
+        for key in
+            ["null", "7", "{}", r#"{"Count":null,"List":null}"#, r#"{"Count":2,"List":[{"Key":1,"Val":2},null]}"#]
+        {
             let answer = format!(r#"{{"BaseResponse":null,"SyncKey":{key},"SyncCheckKey":{key}}}"#);
             let answer: SyncAnswer = serde_json::from_str(&answer).unwrap();
             assert!(answer.sync_key.pairs().is_empty() && answer.sync_check_key.pairs().is_empty(), "{key}");

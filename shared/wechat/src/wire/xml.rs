@@ -66,7 +66,9 @@ pub(crate) fn records<const N: usize>(xml: &str, record: &[&str], fields: [&str;
                     if open.len() == *depth + 1 {
                         field = None;
                     } else if open.len() == *depth {
-                        found.push(std::mem::replace(texts, [const { String::new() }; N]).map(|text| text.trim().to_owned()));
+                        found.push(
+                            std::mem::replace(texts, [const { String::new() }; N]).map(|text| text.trim().to_owned()),
+                        );
                         current = None;
                     }
                 }
