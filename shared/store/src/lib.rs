@@ -13,7 +13,8 @@
 //! | `MEMBERS#<group>` | the members of a group |
 //! | `NAMES#<n>` | a part of the name table |
 //! | `LOG#<seq>` | a message; the last one of a batch has a checkpoint |
-//! | `MARK` | the watermark: every message up to it has been delivered |
+//! | `MARK` | the watermark: every message up to it has been delivered and has its media |
+//! | `AVATARS#<n>` | a part of what is known of the stored pictures of contacts |
 //! | `PARK#<chat>` | a parked chat |
 //! | `PARKED#<chat>#<seq>` | a message in the backlog of a parked chat |
 //! | `JOB#<id>` | a job |
@@ -26,6 +27,7 @@
 //! A write that depends on an earlier read is conditional, and its result says whether it applied.
 
 mod apps;
+mod avatars;
 mod contacts;
 mod contention;
 mod due;
@@ -36,12 +38,14 @@ mod jobs;
 mod keys;
 mod leases;
 mod log;
+mod media;
 mod parking;
 mod sessions;
 mod table;
 mod transact;
 
 pub use apps::{AppChange, Caller};
+pub use avatars::Avatars;
 pub use contacts::Names;
 pub use due::Due;
 pub use error::{Cause, StoreError};
@@ -49,6 +53,7 @@ pub use history::Filter;
 pub use jobs::Claim;
 pub use leases::Lease;
 pub use log::{Checkpoint, Entry, PendingDelivery};
+pub use media::Unfinished;
 pub use table::{IndexSpec, KeySpec, TableSpec};
 
 /// A handle on the ledger; cheap to clone.
