@@ -53,6 +53,11 @@ impl Avatars {
         self.changed.insert(entry.0 / ROW);
     }
 
+    /// Notes that the ledger has all entries.
+    pub fn noted(&mut self) {
+        self.changed.clear();
+    }
+
     /// The bytes of a row.
     fn row(&self, row: usize) -> Vec<u8> {
         let mut entries: Vec<_> = self.entries.iter().filter(|(_, (at, _))| at / ROW == row).collect();
@@ -83,16 +88,14 @@ impl Store {
         Ok(avatars)
     }
 
-    /// Writes the rows that have changed. The caller is the only writer.
-    pub async fn put_avatars(&self, app: &AppId, avatars: &mut Avatars) -> Result<(), StoreError> {
+    /// Writes the rows that have changed since [`Avatars::noted`]. The caller is the only writer.
+    pub async fn put_avatars(&self, app: &AppId, avatars: &Avatars) -> Result<(), StoreError> {
         let item = |row: &usize| -> Item {
             let mut item = keys::key(&keys::app(app), &keys::avatars(*row));
             item.insert("list".into(), AttributeValue::B(Blob::new(avatars.row(*row))));
             item
         };
-        self.put_all(avatars.changed.iter().map(item).collect()).await?;
-        avatars.changed.clear();
-        Ok(())
+        self.put_all(avatars.changed.iter().map(item).collect()).await
     }
 }
 
