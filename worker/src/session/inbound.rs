@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use super::{
     Context, Halt,
+    avatars::{self, Wanted},
     contacts::{NameCache, ResolvedPeer, resolve},
     downloads::Downloads,
     envelopes::send_envelopes,
@@ -94,13 +95,14 @@ impl Inbound {
         Ok(())
     }
 
-    /// Stores what one fetch brought, sends the envelopes that wait for no media, and advances the cursor.
+    /// Stores what one fetch brought, sends the envelopes that wait for no media, and advances the cursor. Returns the
+    /// pictures of contacts that may have changed.
     pub(super) async fn store_batch(
         &mut self,
         context: &Context,
         connection: &mut dyn Connection,
         batch: Batch,
-    ) -> Result<(), Halt> {
+    ) -> Result<Vec<Wanted>, Halt> {
         let ledger = &context.ledger;
         let mut seen = HashSet::new();
         let is_new = |message: &&Incoming| !self.log.contains(message.id) && seen.insert(message.id);
@@ -108,6 +110,7 @@ impl Inbound {
         // First, so that a deleted app gets no rows.
         let has_callback = self.has_callback(context).await?;
         let peers = resolve(context, connection, &mut self.names, &batch, &new).await?;
+        let pictures = avatars::changed(context, &batch.changed).await?;
         let received = ledger.now();
         let mut messages: Vec<Message> = new.iter().map(|incoming| self.row(incoming, &peers, received)).collect();
         for message in messages.iter_mut().filter(|message| has_callback && message.direction == Direction::In) {
@@ -140,7 +143,8 @@ impl Inbound {
         if !envelopes.is_empty() {
             self.reconciliation.envelopes_sent();
         }
-        send_envelopes(ledger, &envelopes).await
+        send_envelopes(ledger, &envelopes).await?;
+        Ok(pictures)
     }
 
     /// Whether the app has a callback that receives its messages.

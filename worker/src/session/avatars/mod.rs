@@ -9,7 +9,7 @@ mod missing;
 
 use std::future::pending;
 
-use channel::{Credentials, Peer};
+use channel::{Card, Credentials, Peer};
 use domain::puid::Puid;
 use tokio::{
     sync::mpsc::{self, UnboundedSender},
@@ -28,6 +28,20 @@ pub(super) struct Wanted {
     pub(super) picture_seq: Option<u64>,
     /// The group that the person was met in, who is no contact.
     pub(super) group: Option<Peer>,
+}
+
+/// The pictures of changed contacts, whose cards were written to the contact book before.
+pub(super) async fn changed(context: &Context, cards: &[Card]) -> Result<Vec<Wanted>, Halt> {
+    let cards: Vec<&Card> = cards.iter().filter(|card| card.picture_seq.is_some()).collect();
+    if cards.is_empty() || context.worker.config.avatar_every.is_none() {
+        return Ok(Vec::new());
+    }
+    let names = context.ledger.ask(store::Store::names).await?;
+    let wanted = |card: &&Card| {
+        let puid = names.get(&card.user_name)?;
+        Some(Wanted { puid, peer: card.peer(), picture_seq: card.picture_seq, group: None })
+    };
+    Ok(cards.iter().filter_map(wanted).collect())
 }
 
 /// How the downloads have ended.
@@ -65,9 +79,9 @@ impl Avatars {
         Some(Box::new(Self { added, task }))
     }
 
-    /// Adds a picture that has changed. `false` if the downloads have just ended.
-    pub(super) fn add(&self, wanted: Wanted) -> bool {
-        self.added.send(wanted).is_ok()
+    /// Adds a picture that has changed; returns it if the downloads have just ended.
+    pub(super) fn add(&self, wanted: Wanted) -> Result<(), Wanted> {
+        self.added.send(wanted).map_err(|error| error.0)
     }
 
     /// Waits for the end. May be cancelled.

@@ -19,7 +19,7 @@ use crate::{
     session::{
         Context, Halt,
         actions::act,
-        avatars::{Avatars, Ended, Extent},
+        avatars::{Avatars, Ended, Extent, Wanted},
         contacts::{LoginSnapshot, full_sync},
         inbound::Inbound,
         inbox::{ClaimedJob, Inbox},
@@ -305,7 +305,8 @@ impl Online {
                 Err(error) => return self.poll_failed(context, inbox, error).await,
             };
             let more = batch.more && batch.cursor != self.inbound.cursor;
-            self.inbound.store_batch(context, &mut *self.connection, batch).await?;
+            let pictures = self.inbound.store_batch(context, &mut *self.connection, batch).await?;
+            self.pictures_changed(context, pictures).await?;
             self.poll_succeeded(context).await?;
             self.inbound.reconcile_if_due(context).await?;
             if self.saved.at.elapsed() >= context.worker.config.save_credentials_every {
@@ -315,6 +316,33 @@ impl Online {
                 return Ok(None);
             }
         }
+    }
+
+    /// Has the pictures of changed contacts downloaded.
+    async fn pictures_changed(&mut self, context: &Context, pictures: Vec<Wanted>) -> Result<(), Halt> {
+        if !pictures.is_empty() && !std::mem::replace(&mut self.avatars_left, true) {
+            context.ledger.change_session(|row| row.avatars_left = true).await?;
+        }
+        for mut picture in pictures {
+            loop {
+                let running = match &self.avatars {
+                    Some(running) => Some(running),
+                    None => {
+                        self.avatars = Avatars::start(context, self.connection.credentials(), Extent::Added);
+                        self.avatars.as_ref()
+                    }
+                };
+                match running.map_or(Ok(()), |running| running.add(picture)) {
+                    Ok(()) => break,
+                    Err(refused) => picture = refused,
+                }
+                // They have just ended; only the ledger has still to be told.
+                if let Some(mut ended) = self.avatars.take() {
+                    ended.ended().await?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Notes in the session's row that no pictures of contacts are left.
