@@ -11,6 +11,7 @@ mod html;
 mod jobs;
 mod login_page;
 mod message_filter;
+mod openapi;
 pub mod page;
 pub mod params;
 mod path_segment;

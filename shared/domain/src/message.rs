@@ -57,6 +57,7 @@ impl Kind {
 
 /// Direction of a message: to the account (`In`), or from it by its phone or the relay (`Out`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
     In,
@@ -66,6 +67,7 @@ pub enum Direction {
 /// A message's content, by kind. The API shows the fields under these names. Media paths are `None` until the media
 /// are stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type")]
 pub enum Content {
     Text {

@@ -58,7 +58,7 @@ async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
     }
     let filter = Filter::of(&caller.params, &fields, |person| {
         [person.name.as_deref(), person.nick_name.as_deref(), person.remark_name.as_deref()]
-    });
+    })?;
     let book = state.book(&caller.app, caller.book_version).await?;
     page::paginate(&caller.params, &caller.url, book.friends.iter().filter(|person| filter.matches(person)))
 }

@@ -78,7 +78,7 @@ async fn new_messages(
     filter: &Filter,
     mut after: Seq,
 ) -> Result<Response, ApiError> {
-    let (limit, polling) = (page::size(&caller.params), state.poll_for(caller.params.wait()?));
+    let (limit, polling) = (page::size(&caller.params)?, state.poll_for(caller.params.wait()?));
     let mut found = read_after(state, &caller.app.id, filter, &mut after, limit).await?;
     while found.is_empty() && polling.next().await {
         found = read_after(state, &caller.app.id, filter, &mut after, limit).await?;
