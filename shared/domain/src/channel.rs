@@ -106,7 +106,7 @@ impl Capabilities {
 }
 
 /// A kind of media, named as `msg_type` names it in the API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MediaKind {
@@ -185,6 +185,11 @@ opaque! {
 }
 
 opaque! {
+    /// Where a channel finds the bytes of a message's media.
+    MediaSource
+}
+
+opaque! {
     /// What a connection needs to continue after a restart without another login: keys and cookies, about 2 KB. The
     /// ledger keeps them sealed.
     Credentials
@@ -200,6 +205,12 @@ impl fmt::Debug for Ticket {
 impl fmt::Debug for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Cursor").field(&self.0).finish()
+    }
+}
+
+impl fmt::Debug for MediaSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("MediaSource").field(&self.0).finish()
     }
 }
 
