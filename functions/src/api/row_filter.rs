@@ -1,6 +1,14 @@
 //! Filters of contact lists: exact ones by field, and `search`.
 
-use crate::api::{error::ApiError, params::Params};
+use crate::api::{
+    error::ApiError,
+    openapi::{Kind, Parameter},
+    params::{MAX_VALUE, Params},
+};
+
+/// The parameter `search`.
+pub(super) const SEARCH: Parameter =
+    Parameter::query("search", Kind::Text(MAX_VALUE), "A part of one of the names, in any case.", "苹果");
 
 /// Reads a field of a row.
 type Value<Row> = fn(&Row) -> Option<&str>;

@@ -7,6 +7,7 @@ use crate::{delivery::Delivery, id::Seq, media::MediaState, puid::Puid};
 
 /// A message's kind: `type` in the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Kind {
     Text,
     Map,

@@ -12,12 +12,14 @@ use boot::{
 use domain::{app::AccessToken, secret};
 use http::{Method as HttpMethod, header};
 use jiff::SignedDuration;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::api::{
     auth::{AuthMode, SecretCaller},
     endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
     error::{ApiError, Fields},
+    openapi::{Auth, Operation, Reply},
     response::ApiResponse,
     state::AppState,
 };
@@ -36,12 +38,30 @@ pub const ENDPOINT: Endpoint = Endpoint {
     sample: Sample { auth: SampleAuth::AppSecret, online: false, query: "", fields: &["access_token", "expire_in"] },
 };
 
+const PATHS: &[&str] = &["/access-token", "/access_token"];
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation { method: Method::Post, summary: "Makes an access token, for every other endpoint. It ends the one before.", ..GET },
+    GET,
+];
+const GET: Operation = Operation {
+    method: Method::Get,
+    paths: PATHS,
+    summary: "The same as `POST`, which keeps the app secret out of URLs. `HEAD` makes no token.",
+    auth: Auth::OnlySecret,
+    parameters: &[],
+    body: &[],
+    file: None,
+    replies: &[Reply::ok::<ApiResponse<Token>>("The token.")],
+    failures: &[],
+};
+
 /// How long an access token is valid, in seconds.
 const LIFETIME: i64 = 7200;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Token {
     access_token: String,
+    /// Seconds.
     expire_in: i64,
 }
 

@@ -11,8 +11,9 @@ use crate::api::{
     auth::Caller,
     endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
     error::ApiError,
+    openapi::{Auth, Failure, Kind, Operation, PAGES, Parameter, Reply},
     page,
-    row_filter::{Field, Filter},
+    row_filter::{Field, Filter, SEARCH},
     state::AppState,
     view::contact::Group,
 };
@@ -30,6 +31,27 @@ pub const ENDPOINT: Endpoint = Endpoint {
         fields: &["count", "next", "previous", "results"],
     },
 };
+
+pub(crate) const OPERATIONS: &[Operation] = &[Operation {
+    method: Method::Get,
+    paths: &["/groups"],
+    summary: "The account's groups.",
+    auth: Auth::Signature,
+    parameters: &[
+        &[
+            Parameter::query("puid", Kind::Puid, "The field must equal this.", "973e46d8"),
+            Parameter::exact("name", "测试"),
+            Parameter::exact("nick_name", "测试"),
+            Parameter::exact("user_name", "@9419e194b03ebddd6b62b7ebd9de397e"),
+            SEARCH,
+        ],
+        PAGES,
+    ],
+    body: &[],
+    file: None,
+    replies: &[Reply::ok::<page::Body<Group>>("A page of them.")],
+    failures: &[Failure::INVALID_PAGE],
+}];
 
 const FIELDS: [Field<Group>; 4] = [
     ("puid", |group| Some(group.puid.as_str())),

@@ -180,3 +180,60 @@ fn schemes() -> Value {
         "link_signature": query("sig", "The signature of the signed link."),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::api::{endpoint::Method, openapi::parameter::Place};
+
+    #[test]
+    fn every_route_is_described_and_every_described_path_is_a_route() {
+        let undescribed: Vec<_> = ROUTES.iter().filter(|route| of(route).is_none()).collect();
+        assert!(undescribed.is_empty(), "no endpoint's OPERATIONS has {undescribed:?}");
+        for operation in OPERATIONS.iter().copied().flatten() {
+            for path in operation.paths {
+                let described = |route: &&ListedRoute| (route.method, route.path) == (operation.method, *path);
+                assert_eq!(ROUTES.iter().filter(described).count(), 1, "{} {path}", operation.method.as_str());
+            }
+        }
+    }
+
+    #[test]
+    fn a_path_has_the_parameters_that_are_described_for_it() {
+        for operation in OPERATIONS.iter().copied().flatten() {
+            let described: Vec<_> = operation.parameters.iter().copied().flatten().collect();
+            let in_path = described.iter().filter(|parameter| parameter.place == Place::Path);
+            let in_path: Vec<_> = in_path.map(|parameter| format!("{{{}}}", parameter.name)).collect();
+            for path in operation.paths {
+                let path = path.replace("{*", "{");
+                assert_eq!(path.matches('{').count(), in_path.len(), "{path}");
+                assert!(in_path.iter().all(|parameter| path.contains(parameter)), "{path}");
+            }
+            assert!(operation.body.is_empty() || operation.method == Method::Post);
+        }
+    }
+
+    #[test]
+    fn operations_have_ids_of_their_own_and_name_schemes_that_exist() {
+        let document = document("");
+        let paths = document["paths"].as_object().unwrap();
+        let operations: Vec<_> = paths.values().flat_map(|path| path.as_object().unwrap().values()).collect();
+        let ids: BTreeSet<_> = operations.iter().map(|operation| operation["operationId"].as_str().unwrap()).collect();
+        assert_eq!((ids.len(), operations.len()), (ROUTES.len(), ROUTES.len()));
+        let schemes = document["components"]["securitySchemes"].as_object().unwrap();
+        for operation in operations {
+            for way in operation["security"].as_array().unwrap() {
+                assert!(way.as_object().unwrap().keys().all(|name| schemes.contains_key(name)), "{way}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_document_changes_only_on_purpose() {
+        let mut document = document("");
+        document["info"]["version"].take();
+        insta::assert_json_snapshot!("openapi", document);
+    }
+}
