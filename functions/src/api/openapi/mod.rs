@@ -11,6 +11,8 @@ mod parameter;
 pub(crate) use document::document;
 pub(crate) use failure::Failure;
 pub(crate) use json::{LocalTime, MediaUrl, PlainTime};
+#[cfg(test)]
+pub(crate) use parameter::Place;
 pub(crate) use parameter::{Kind, PAGES, Parameter, WAIT};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
