@@ -178,6 +178,8 @@ async fn read_after(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use domain::message::{Content, Direction};
 
     use testing::message;
