@@ -70,6 +70,8 @@ fn lack(capability: Capability) -> &'static str {
         Capability::Groups => "has no groups",
         Capability::OfficialAccounts => "has no official accounts",
         Capability::Recall => "cannot recall messages",
+        Capability::AcceptFriends => "cannot accept friend requests",
+        Capability::Remarks => "cannot set remarks",
         Capability::WriteFirst => "cannot write to a contact who has not written first",
     }
 }

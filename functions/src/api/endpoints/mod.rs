@@ -158,6 +158,8 @@ mod tests {
             groups: false,
             official_accounts: false,
             recall: false,
+            accept_friends: false,
+            remarks: false,
             write_first: false,
             media_in: &[],
             media_out: &[],

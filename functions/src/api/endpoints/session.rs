@@ -143,12 +143,23 @@ mod tests {
         200 OK
         {
           "capabilities": {
+            "accept_friends": true,
             "contacts": true,
             "groups": true,
-            "media_in": [],
-            "media_out": [],
+            "media_in": [
+              "image",
+              "record",
+              "file",
+              "video"
+            ],
+            "media_out": [
+              "image",
+              "file",
+              "video"
+            ],
             "official_accounts": true,
-            "recall": false,
+            "recall": true,
+            "remarks": true,
             "write_first": true
           },
           "channel": "web",
@@ -191,12 +202,23 @@ mod tests {
         200 OK
         {
           "capabilities": {
+            "accept_friends": true,
             "contacts": true,
             "groups": true,
-            "media_in": [],
-            "media_out": [],
+            "media_in": [
+              "image",
+              "record",
+              "file",
+              "video"
+            ],
+            "media_out": [
+              "image",
+              "file",
+              "video"
+            ],
             "official_accounts": true,
-            "recall": false,
+            "recall": true,
+            "remarks": true,
             "write_first": true
           },
           "channel": "web",
