@@ -89,7 +89,12 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         paths: &["/send/{id}"],
         summary: "How far a message is.",
         auth: Auth::Signature,
-        parameters: &[&[Parameter::path("id", Kind::Id, "The job's id, from `/send`.", "0000000000000000000000000000000a")]],
+        parameters: &[&[Parameter::path(
+            "id",
+            Kind::Id,
+            "The job's id, from `/send`.",
+            "0000000000000000000000000000000a",
+        )]],
         body: &[],
         file: None,
         replies: &[Reply::ok::<ApiResponse<JobRow>>("The job.")],
