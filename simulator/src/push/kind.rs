@@ -133,9 +133,9 @@ impl Kind {
                 "<msg><appmsg appid=\"\" sdkver=\"0\"><title>{}</title><des></des><type>57</type><url></url><refermsg>\
                  <type>1</type><svrid>{msg_id}</svrid><displayname>{}</displayname><content>{}</content></refermsg>\
                  </appmsg></msg>",
-                text::name(text),
-                text::name(sender),
-                text::name(quoted),
+                text::element(text),
+                text::element(sender),
+                text::element(quoted),
             )),
             Self::Card { nick_name, alias, province, city } => xml(&format!(
                 "<?xml version=\"1.0\"?>\n<msg username=\"v1_{id:x}\" nickname=\"{}\" alias=\"{alias}\" \

@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_derived_id_depends_on_the_message_and_its_repetition() {
         let (mut first, mut second, session) = (Entries::default(), Entries::default(), session());
-        let mut id = |entries: &mut Entries<'static>, json| match entries.read(&session, json) {
+        let id = |entries: &mut Entries<'static>, json| match entries.read(&session, json) {
             Entry::Message(message) => message.id,
             Entry::RecentGroups(_) => unreachable!("there are none"),
         };
