@@ -1,12 +1,14 @@
 //! The session's loop, driven by a scripted channel. Time is paused: a pause of minutes takes no time, and a test waits
 //! until every task is idle.
 
+mod actions;
 mod avatars;
 mod login;
 mod media_in;
 mod media_out;
 mod online;
 mod scripted;
+mod whole;
 
 use std::{future::Future, sync::Arc, time::Duration};
 

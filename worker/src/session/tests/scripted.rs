@@ -108,6 +108,30 @@ pub(super) fn batch(cursor: &str, texts: &[(i64, &str)]) -> Batch {
     }
 }
 
+/// The peer of another friend.
+pub(super) const OTHER: &str = "@00000000abcd1234";
+
+/// A batch of these messages.
+pub(super) fn batch_of(cursor: &str, messages: Vec<Incoming>) -> Batch {
+    Batch { messages, ..batch(cursor, &[]) }
+}
+
+/// A text of the friend.
+pub(super) fn text(id: i64) -> Incoming {
+    batch("", &[(id, "字")]).messages.remove(0)
+}
+
+/// The message, from another chat.
+pub(super) fn from(peer: &str, message: Incoming) -> Incoming {
+    let peer = Peer::new(peer, ContactKind::Stranger);
+    Incoming { chat: peer.clone(), sender: Some(peer), ..message }
+}
+
+/// The message, as the account's phone sends it.
+pub(super) fn from_phone(message: Incoming) -> Incoming {
+    Incoming { direction: Direction::Out, ..message }
+}
+
 /// A message of the friend with a picture, whose source is its id.
 pub(super) fn picture(id: i64) -> Incoming {
     let mut message = batch("", &[(id, "")]).messages.remove(0);
