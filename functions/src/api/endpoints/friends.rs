@@ -60,7 +60,7 @@ async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
         [person.name.as_deref(), person.nick_name.as_deref(), person.remark_name.as_deref()]
     });
     let book = state.book(&caller.app, caller.book_version).await?;
-    page::paginate(&caller.params, &caller.url, book.friends.iter().filter(|person| filter.matches(person)))
+    page::paginate(&caller, &state, book.friends.iter().filter(|person| filter.matches(person)))
 }
 
 fn sex(sex: Option<u8>) -> Option<&'static str> {

@@ -15,7 +15,7 @@ use crate::{
         page,
         path_segment::PathSegment,
         state::AppState,
-        view::contact::MemberRow,
+        view::contact::{Linked, MemberRow},
     },
     times::Times,
 };
@@ -47,7 +47,9 @@ async fn handle(state: AppState, PathSegment(group): PathSegment, caller: Caller
         let friend = book.friend(&member.contact.puid);
         MemberRow::of(member, friend, owner.clone(), Times(&state.relay.zone))
     });
-    page::respond(request, &caller.url, members.len() as u64, rows.collect())
+    let (rows, links) = (rows.collect::<Vec<_>>(), caller.links(&state));
+    let linked = rows.iter().map(|row| Linked::of(row, &links)).collect();
+    page::respond(request, &caller.url, members.len() as u64, linked)
 }
 
 #[cfg(test)]

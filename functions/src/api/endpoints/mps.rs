@@ -44,7 +44,7 @@ async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
     let filter =
         Filter::of(&caller.params, &FIELDS, |account| [account.name.as_deref(), account.nick_name.as_deref(), None]);
     let book = state.book(&caller.app, caller.book_version).await?;
-    page::paginate(&caller.params, &caller.url, book.official_accounts.iter().filter(|account| filter.matches(account)))
+    page::paginate(&caller, &state, book.official_accounts.iter().filter(|account| filter.matches(account)))
 }
 
 #[cfg(test)]

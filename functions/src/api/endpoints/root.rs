@@ -52,7 +52,7 @@ async fn handle(state: AppState, headers: HeaderMap, parts: Parts) -> Response {
             PAGE.replace("{{version}}", VERSION).replace("{{docs}}", DOCS).replace("{{endpoints}}", &endpoints());
         return html::page(&page, &state.relay.ids.hex(), "style-src 'nonce-{{nonce}}'");
     }
-    let mut docs = request_url::of(&parts, state.config.public_url.as_ref());
+    let mut docs = request_url::of(&parts, &request_url::base(&parts, state.config.public_url.as_ref()));
     docs.set_query(None);
     docs.set_fragment(Some(DOCS));
     ApiResponse::new(Root { name: NAME, version: VERSION, docs: docs.into(), console: None }).into_response()

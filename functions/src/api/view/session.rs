@@ -6,6 +6,8 @@ use domain::{
 };
 use serde::Serialize;
 
+use crate::links::Links;
+
 #[derive(Debug, Serialize)]
 #[expect(clippy::struct_field_names, reason = "the contract's names")]
 pub struct User<'a> {
@@ -14,16 +16,20 @@ pub struct User<'a> {
     nick_name: &'a str,
     user_name: &'a str,
     avatar: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    avatar_url: Option<String>,
 }
 
-impl<'a> From<&'a session::User> for User<'a> {
-    fn from(user: &'a session::User) -> Self {
+impl<'a> User<'a> {
+    pub fn of(user: &'a session::User, links: &Links<'_>) -> Self {
+        let avatar = avatar_path(&user.puid);
         Self {
             puid: user.puid.as_str(),
             name: &user.nick_name,
             nick_name: &user.nick_name,
             user_name: &user.user_name,
-            avatar: avatar_path(&user.puid),
+            avatar_url: links.link(&avatar),
+            avatar,
         }
     }
 }
