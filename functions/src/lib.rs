@@ -11,4 +11,6 @@ pub mod runtime;
 pub mod times;
 
 #[cfg(test)]
+mod readme;
+#[cfg(test)]
 mod support;
