@@ -27,12 +27,14 @@ use jiff::{SignedDuration, Timestamp};
 use queue::{CommandEnvelope, InboundEnvelope, QueueError};
 use store::{PendingDelivery, StoreError};
 use tokio::time::Instant;
+use url::Url;
 
 use crate::{
     delivery::{
         batch::{self, Record},
         callback::{CallbackResponse, Client, Failure, Post},
     },
+    links::Links,
     message_row::{MessageRow, TimeFormat},
     times::Times,
 };
@@ -82,11 +84,13 @@ pub struct Dispatcher {
     pub(crate) relay: Relay,
     client: Client,
     schedule: Arc<RetrySchedule>,
+    public_url: Option<Url>,
 }
 
 impl Dispatcher {
-    pub fn new(relay: Relay, client: Client, schedule: RetrySchedule) -> Self {
-        Self { relay, client, schedule: Arc::new(schedule) }
+    /// `public_url` is the API's URL, which the links in messages begin with; without it they have none.
+    pub fn new(relay: Relay, client: Client, schedule: RetrySchedule, public_url: Option<Url>) -> Self {
+        Self { relay, client, schedule: Arc::new(schedule), public_url }
     }
 
     /// Delivers a batch of the inbound queue. Returns the ids of the messages that must be received again.
@@ -206,7 +210,8 @@ impl Dispatcher {
 
     fn post(&self, found: &PendingDelivery, url: &str) -> Result<Post, DispatchError> {
         let PendingDelivery { app, message, .. } = found;
-        let row = MessageRow::of(message, TimeFormat::Callback, Times(&self.relay.zone));
+        let links = Links::new(self.public_url.as_ref(), app, self.relay.now());
+        let row = MessageRow::of(message, TimeFormat::Callback, Times(&self.relay.zone), &links);
         Ok(Post {
             url: url.to_owned(),
             id: delivery::id(&app.id, message.seq),
