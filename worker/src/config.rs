@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use boot::SettingError;
 use guard::Policy;
 
 use crate::Pace;
@@ -51,6 +52,15 @@ pub struct Config {
     pub avatar_every: Option<Duration>,
     /// Changed credentials (a cookie, for example) are written at most this often.
     pub save_credentials_every: Duration,
+}
+
+impl Config {
+    /// The largest media that a job sends, as the variable `MAX_MEDIA_BYTES` says.
+    pub fn max_media_bytes_from_env() -> Result<u64, SettingError> {
+        const NAME: &str = "MAX_MEDIA_BYTES";
+        let Some(bytes) = boot::optional(NAME) else { return Ok(MAX_MEDIA_BYTES) };
+        bytes.trim().parse().map_err(|error| SettingError::caused(NAME, "is not a number of bytes", error))
+    }
 }
 
 impl Default for Config {

@@ -49,6 +49,10 @@ impl Outbound {
         Self { pace, failures, not_before: None, upload: None }
     }
 
+    pub(super) fn has_upload(&self) -> bool {
+        self.upload.is_some()
+    }
+
     /// Waits while the media of the job in hand are uploaded. May be cancelled: the upload goes on.
     pub(super) async fn uploaded(&mut self) -> Result<(), Halt> {
         match &mut self.upload {

@@ -1,12 +1,12 @@
 //! Long contents: the bucket keeps the whole, the row keeps the beginning, so that every row fits into the ledger.
 
+use ::media::MediaType;
 use bytes::Bytes;
 use domain::{
     media::{self, MediaPath},
     message::{Content, Message, Refer},
     puid::Puid,
 };
-use ::media::MediaType;
 
 use super::{Halt, ledger::Ledger};
 

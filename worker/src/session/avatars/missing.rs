@@ -56,12 +56,7 @@ fn rank(kind: ContactKind) -> u8 {
 }
 
 fn of(contact: &Contact, group: Option<&Peer>) -> Wanted {
-    Wanted {
-        puid: contact.puid.clone(),
-        peer: contact.peer(),
-        picture_seq: contact.picture_seq,
-        group: group.cloned(),
-    }
+    Wanted { puid: contact.puid.clone(), peer: contact.peer(), picture_seq: contact.picture_seq, group: group.cloned() }
 }
 
 #[cfg(test)]

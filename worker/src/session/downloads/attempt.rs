@@ -10,7 +10,7 @@ use domain::{
     media::{MediaPath, MediaState, PREFIX},
 };
 use futures_util::FutureExt;
-use media::{Object, PutError};
+use media::{MediaError, Object, PutError};
 use tokio::time::timeout;
 
 use crate::session::{
@@ -46,7 +46,7 @@ pub(super) enum Outcome {
     /// To be attempted again, after this pause at least.
     Failed { pause: Duration },
     /// To be attempted again; it does not count.
-    BucketUnavailable,
+    BucketUnavailable(MediaError),
     /// The channel says that the session has ended.
     LoggedOut,
 }
@@ -77,8 +77,7 @@ impl Attempt {
                 return Ok(Outcome::Failed { pause });
             }
             Err(Failure::BucketUnavailable(error)) => {
-                tracing::warn!(error = %domain::error::chain(&error), "media bucket unavailable; retrying");
-                return Ok(Outcome::BucketUnavailable);
+                return Ok(Outcome::BucketUnavailable(error));
             }
             Err(Failure::LoggedOut { .. }) if !self.is_last_logout => return Ok(Outcome::LoggedOut),
             Err(failure) => MediaState::Failed { why: failure.to_string() },

@@ -178,7 +178,10 @@ impl Downloads {
                 let own = context.ledger.next_pause(&mut awaited.failures);
                 self.delayed.push(Reverse((now + own.max(pause), seq)));
             }
-            Outcome::BucketUnavailable => {
+            Outcome::BucketUnavailable(error) => {
+                if self.outages.failures() == 0 {
+                    tracing::warn!(error = %domain::error::chain(&error), "media bucket unavailable; retrying");
+                }
                 self.paused_until = Some(now + context.ledger.next_pause(&mut self.outages));
                 self.ready.push_front(seq);
             }

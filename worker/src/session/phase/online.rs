@@ -178,7 +178,9 @@ impl Online {
         let Self { connection, inbound, outbound, avatars, .. } = self;
         let not_before = outbound.not_before.filter(|at| *at > Instant::now());
         let turn = async {
-            outbound.uploaded().await?;
+            if outbound.has_upload() {
+                Box::pin(outbound.uploaded()).await?;
+            }
             match (has_work, not_before) {
                 (false, _) => pending().await,
                 (true, None) => {}
@@ -188,7 +190,7 @@ impl Online {
         };
         let avatars = async {
             match avatars {
-                Some(avatars) => avatars.ended().await.map(Event::AvatarsEnded),
+                Some(avatars) => Box::pin(avatars.ended()).await.map(Event::AvatarsEnded),
                 None => pending().await,
             }
         };

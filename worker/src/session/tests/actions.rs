@@ -59,7 +59,8 @@ async fn a_remark_is_set_and_shown_at_once() {
     let stage = Stage::new().await;
     let running = stage.online().await;
     let set = |to: &str, remark: &str| Command::SetRemark { to: Puid::new(to), remark: remark.to_owned() };
-    let remark = async || stage.fixture.relay.store.contact(&stage.app.id, &friend()).await.unwrap().unwrap().remark_name;
+    let remark =
+        async || stage.fixture.relay.store.contact(&stage.app.id, &friend()).await.unwrap().unwrap().remark_name;
     stage.channel.act(Ok(()));
     assert_eq!(stage.outcome(&running, set("1fee435b", "老李")).await, DONE);
     assert_eq!(remark().await.as_deref(), Some("老李"));

@@ -56,7 +56,7 @@ async fn pictures_come_slowly_once_and_a_restart_asks_for_none_again() {
     sleep(Duration::from_secs(1)).await;
     let mut asked = stage.asked();
     asked.sort();
-    assert_eq!(asked, [format!("{OTHER} 2 -"), format!("{FRIEND} 1 -"), "@e1d54615 0 -".to_owned()]);
+    assert_eq!(asked, [format!("{FRIEND} 1 -"), format!("{OTHER} 2 -"), "@e1d54615 0 -".to_owned()]);
     assert_eq!(stage.stored("image/avatar/1fee435b.jpg").await.unwrap().content_type, "image/jpeg");
     assert_eq!(stage.stored("image/avatar/e1d54615.jpg").await, None, "it has none");
     assert!(!stage.row().await.avatars_left);

@@ -127,12 +127,8 @@ async fn what_cannot_be_sent_says_why() {
     stage.channel.upload(Err(Error::Protocol { reason: "webwxuploadmedia: code 1".to_owned() }));
     assert_eq!(outcome(MediaKind::Image).await, failed("unexpected answer: webwxuploadmedia: code 1"));
     let to = Puid::new("00000000");
-    let unknown = Command::SendMedia {
-        to,
-        kind: MediaKind::Image,
-        source: OutgoingSource::Upload("up".to_owned()),
-        name: None,
-    };
+    let unknown =
+        Command::SendMedia { to, kind: MediaKind::Image, source: OutgoingSource::Upload("up".to_owned()), name: None };
     assert_eq!(stage.outcome(&running, unknown).await, failed("there is no such contact"));
     assert_eq!((stage.log().await.len(), stage.channel.count("send_media")), (0, 0));
     running.stop().await;

@@ -8,7 +8,8 @@ use std::{
 use async_trait::async_trait;
 use channel::{
     AccountId, Batch, Card, Channel, Connection, ContactPage, Credentials, Cursor, Download, Error, Incoming,
-    IncomingMedia, LoginProgress, LoginStep, MediaKind, MediaSource, NewLogin, Opened, Opening, OutgoingFile, Peer, Sent, Ticket, Uploaded,
+    IncomingMedia, LoginProgress, LoginStep, MediaKind, MediaSource, NewLogin, Opened, Opening, OutgoingFile, Peer,
+    Sent, Ticket, Uploaded,
 };
 use domain::{
     contact::ContactKind,
@@ -311,12 +312,7 @@ impl Connection for ScriptedConnection {
     }
 
     /// No picture where nothing is scripted.
-    async fn avatar(
-        &mut self,
-        peer: &Peer,
-        seq: Option<u64>,
-        group: Option<&Peer>,
-    ) -> Result<Option<Download>, Error> {
+    async fn avatar(&mut self, peer: &Peer, seq: Option<u64>, group: Option<&Peer>) -> Result<Option<Download>, Error> {
         let group = group.map_or("-", |group| group.id.as_str());
         self.channel.record(format!("avatar {} {} {group}", peer.id, seq.unwrap_or(0)));
         self.channel.0.avatar.take().unwrap_or(Ok(None)).map(|picture| picture.map(stream_of))

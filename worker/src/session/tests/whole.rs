@@ -11,11 +11,7 @@ use store::Checkpoint;
 use testing::message;
 use tokio::sync::watch;
 
-use super::{
-    Stage,
-    scripted::batch,
-    settle,
-};
+use super::{Stage, scripted::batch, settle};
 use crate::{
     Channels, Config,
     context::WorkerContext,

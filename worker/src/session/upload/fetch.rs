@@ -77,9 +77,9 @@ fn file_name(disposition: &str) -> Option<String> {
             name.trim().eq_ignore_ascii_case(wanted).then(|| value.trim().trim_matches('"'))
         })
     };
-    let encoded = parameter("filename*").and_then(|value| value.splitn(3, '\'').nth(2)).map(|value| {
-        percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned()
-    });
+    let encoded = parameter("filename*")
+        .and_then(|value| value.splitn(3, '\'').nth(2))
+        .map(|value| percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned());
     encoded.or_else(|| parameter("filename").map(str::to_owned)).filter(|name| !name.is_empty())
 }
 

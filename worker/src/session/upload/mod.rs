@@ -16,7 +16,10 @@ use domain::{
     job::{Command, OutgoingSource},
     message::Content,
 };
-use tokio::{task::JoinSet, time::Instant};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, timeout},
+};
 use tracing::Instrument;
 
 use self::{
@@ -27,7 +30,7 @@ use super::{Context, Halt, transfer::Failure};
 
 /// How often the upload is attempted.
 const ATTEMPTS: u32 = 5;
-/// No attempt begins after this time.
+/// No attempt takes longer, and none begins after this time.
 const LONGEST: Duration = Duration::from_mins(15);
 
 /// What a job sends.
@@ -95,9 +98,10 @@ async fn run(context: Context, credentials: Credentials, order: Order) -> Result
     let began = Instant::now();
     let (mut failures, mut outages) = (ledger.backoff(), ledger.backoff());
     loop {
-        let failure = match attempt(&context, &credentials, &order).await {
-            Ok(ready) => return Ok(Ok(ready)),
-            Err(failure) => failure,
+        let failure = match timeout(LONGEST, attempt(&context, &credentials, &order)).await {
+            Ok(Ok(ready)) => return Ok(Ok(ready)),
+            Ok(Err(failure)) => failure,
+            Err(_) => return Ok(Err(Failure::lasting("the upload took too long"))),
         };
         let pause = match &failure {
             Failure::Lasting { .. } | Failure::LoggedOut { .. } => return Ok(Err(failure)),

@@ -118,7 +118,7 @@ async fn store(
     bytes: BoxStream<'static, Result<Bytes, Failure>>,
 ) -> Result<Staged, Failure> {
     let config = &context.worker.config;
-    let mut bytes = Box::pin(unless_stalled(bytes, config.media_idle, |failure| failure));
+    let mut bytes = unless_stalled(bytes, config.media_idle, |failure| failure).fuse().boxed();
     let mut first = Vec::new();
     while first.len() < SNIFFED
         && let Some(chunk) = bytes.next().await
