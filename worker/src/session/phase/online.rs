@@ -195,13 +195,12 @@ impl Online {
             }
         };
         let cursor = inbound.cursor.clone();
-        let credentials = inbound.has_downloads().then(|| connection.credentials());
-        // Runs beside the poll, which goes on.
+        // Run beside the poll, which goes on.
+        let downloads = inbound.has_downloads().then(|| connection.credentials());
+        let downloads = downloads.map(|credentials| Box::pin(inbound.run_downloads(context, credentials)));
         let downloads = async {
-            if let Some(credentials) = credentials
-                && let Err(halt) = Box::pin(inbound.run_downloads(context, &credentials)).await
-            {
-                return Err(halt);
+            if let Some(downloads) = downloads {
+                downloads.await?;
             }
             pending().await
         };
