@@ -25,7 +25,11 @@ KINDS = [
     {"file": {"name": "报告.pdf"}},
     {"link": {"title": "标题", "url": "https://example.com/"}},
     {"card": {"nick_name": "名片", "alias": "ming", "province": "广东", "city": "深圳"}},
-    {"location": {"latitude": 22.5, "longitude": 114.0, "label": "深圳", "poi_name": "公园"}},
+    {"location": {"latitude": "22.500000", "longitude": "114.000000", "label": "深圳", "poi_name": "公园"}},
+    {"friend_request": {"person": {"nick_name": "新朋友"}, "words": "我是新朋友"}},
+    {"recall": {"msg_id": "1", "notice": "小红撤回了一条消息"}},
+    {"quote": {"text": "同意", "msg_id": "1", "sender": "小红", "quoted": "你好"}},
+    {"post": {"articles": [{"title": "文章", "url": "https://example.com/a"}]}},
     {"system": {"text": "以上是打招呼的内容"}},
 ]
 
