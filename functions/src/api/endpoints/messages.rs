@@ -54,7 +54,7 @@ pub const ENDPOINT: Endpoint = Endpoint {
 pub(crate) const OPERATIONS: &[Operation] = &[Operation {
     method: Method::Get,
     paths: &["/message", "/messages"],
-    summary: "The history, newest first. With `after`: the later messages, oldest first.",
+    summary: "The history, newest first. With the parameter after: the later messages, oldest first.",
     auth: Auth::Signature,
     parameters: &[
         &[
@@ -119,6 +119,7 @@ enum Messages<'a> {
 struct NewMessages<'a> {
     results: Vec<MessageRow<'a>>,
     /// The value of `after` for the next request.
+    #[schemars(example = "44")]
     cursor: String,
 }
 
