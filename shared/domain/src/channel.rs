@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// A chat protocol that an app can use; chosen when the app is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ChannelKind {
     /// Web WeChat.
@@ -67,6 +68,7 @@ impl FromStr for ChannelKind {
 /// What a channel can do.
 #[allow(clippy::struct_excessive_bools, reason = "each flag stands alone, and is shown under its name")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Capabilities {
     /// Lists the account's contacts.
     pub contacts: bool,
@@ -116,6 +118,7 @@ impl Capabilities {
 
 /// A kind of media, named as `msg_type` names it in the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MediaKind {
     Image,

@@ -7,6 +7,7 @@ use crate::{delivery::Delivery, id::Seq, media::MediaState, puid::Puid};
 
 /// A message's kind: `type` in the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Kind {
     Text,
     Map,
@@ -57,6 +58,7 @@ impl Kind {
 
 /// Direction of a message: to the account (`In`), or from it by its phone or the relay (`Out`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
     In,
@@ -66,6 +68,7 @@ pub enum Direction {
 /// A message's content, by kind. The API shows the fields under these names. Media paths are `None` until the media
 /// are stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type")]
 pub enum Content {
     Text {
@@ -147,6 +150,7 @@ pub enum Content {
 
 /// An article of an official account's post.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Article {
     pub title: String,
     pub url: String,
@@ -157,6 +161,7 @@ pub struct Article {
 
 /// The message that a text quotes, as far as the channel tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Refer {
     /// Its 64-bit id.
     pub id: Option<i64>,
