@@ -214,7 +214,7 @@ async fn endless(head: &'static str) -> String {
                 let mut request = [0; 4096];
                 let _ = stream.read(&mut request).await;
                 let _ = stream.write_all(format!("HTTP/1.1 200 OK\r\n{head}\r\n").as_bytes()).await;
-                while stream.write_all(&[b' '; 65_536]).await.is_ok() {}
+                while stream.write_all(&[b' '; 16_384]).await.is_ok() {}
             });
         }
     });
