@@ -6,7 +6,7 @@ use std::fmt::Write;
 use axum::body::Body;
 use domain::{
     app::App,
-    contact::ContactKind,
+    contact::{ContactKind, Member},
     delivery::Parked,
     id::{JobId, Seq},
     job::{Command, Job},
@@ -49,6 +49,8 @@ async fn api() -> Api {
     ];
     api.contacts(contacts.to_vec()).await;
     let relay = &api.fixture.relay;
+    let member = Member { contact: contact("c9c27d87", ContactKind::Stranger, SECRET), display_name: None };
+    relay.store.put_members(&api.app.id, &[(Puid::new("973e46d8"), vec![member])]).await.unwrap();
     api.append(Message { content: Content::Text { text: SECRET.to_owned() }, ..message(1) }).await;
     let command = Command::SendText { to: Puid::new("1fee435b"), text: SECRET.to_owned() };
     let job = Job::queued(JobId::trusted(JOB), api.app.id.clone(), 0, command, relay.now());
@@ -414,7 +416,21 @@ async fn another_app_finds_nothing_of_the_first() {
         asked.dedup();
         writeln!(statuses, "{} {} {asked:?}", operation.method.as_str(), operation.paths[0]).unwrap();
     }
-    insta::assert_snapshot!(statuses, @"");
+    insta::assert_snapshot!(statuses, @"
+    GET /check-login [200]
+    GET /friends [200]
+    GET /groups [200]
+    GET /login [503]
+    POST /logout [200]
+    GET /members/{group} [404]
+    GET /message [200]
+    GET /mps [200]
+    POST /send [404]
+    GET /send/{id} [404]
+    GET /session [200]
+    POST /access-token [200]
+    GET /access-token [200]
+    ");
     // The walk can find something: the app itself does.
     let credentials = Credentials::of(&api, &api.app).await;
     let mut found = String::new();
@@ -424,5 +440,14 @@ async fn another_app_finds_nothing_of_the_first() {
             writeln!(found, "{}", operation.paths[0]).unwrap();
         }
     }
-    insta::assert_snapshot!(found, @"");
+    insta::assert_snapshot!(found, @"
+    /check-login
+    /friends
+    /groups
+    /login
+    /members/{group}
+    /message
+    /mps
+    /session
+    ");
 }
