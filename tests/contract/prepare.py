@@ -83,9 +83,10 @@ def logged_in():
 
 def written_to(bearer):
     friend = {"uin": UIN, "from": {"friend": "小红"}}
-    control("push", [friend | {"text": "你好 😂"}, *[friend | {"kind": kind} for kind in KINDS]])
+    control("push", [friend | {"text": "你好 😂"}, *[friend | {"kind": kind} for kind in KINDS],
+                     friend | {"fields": {"MsgType": 9999, "Content": "未知"}}])
     control("push", [{"uin": UIN, "from": {"official_account": "official/0"}, "text": "公告"}])
-    cursor, missing = "0", len(KINDS) + 2
+    cursor, missing = "0", len(KINDS) + 3
     while missing > 0:
         answer = call(f"/messages?after={cursor}&wait=20", authorization=bearer)
         assert answer["results"], f"{missing} messages have not arrived"

@@ -36,7 +36,7 @@ pub(crate) struct Body<Row> {
     #[schemars(example = 313)]
     count: u64,
     /// The URL of the next page.
-    #[schemars(url, example = "https://relay.example/friends?page=2")]
+    #[schemars(url, example = &"https://relay.example/friends?page=2")]
     next: Option<String>,
     /// The URL of the page before.
     #[schemars(url, example = None::<String>)]

@@ -66,18 +66,18 @@ const JOB_WINDOW: i64 = 10;
 #[serde(untagged)]
 enum LoginView<'a> {
     Code {
-        #[schemars(example = "Ab12==")]
+        #[schemars(example = &"Ab12==")]
         uuid: &'a str,
         #[schemars(extend("const" = "0"))]
         status: &'static str,
         /// WeChat's page with the QR code.
-        #[schemars(example = "https://login.weixin.qq.com/qrcode/Ab12==")]
+        #[schemars(example = &"https://login.weixin.qq.com/qrcode/Ab12==")]
         qrcode: Option<&'a str>,
         /// What the QR code says.
-        #[schemars(example = "https://login.weixin.qq.com/l/Ab12==")]
+        #[schemars(example = &"https://login.weixin.qq.com/l/Ab12==")]
         login_url: &'a str,
         /// The QR code as a data URI.
-        #[schemars(example = "data:image/png;base64,iVBORw0KGgo=")]
+        #[schemars(example = &"data:image/png;base64,iVBORw0KGgo=")]
         qrcode_image: Option<String>,
         /// Seconds.
         #[schemars(example = 300)]

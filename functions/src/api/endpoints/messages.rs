@@ -119,7 +119,7 @@ enum Messages<'a> {
 struct NewMessages<'a> {
     results: Vec<MessageRow<'a>>,
     /// The value of `after` for the next request.
-    #[schemars(example = "44")]
+    #[schemars(example = &"44")]
     cursor: String,
 }
 

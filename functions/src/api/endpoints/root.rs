@@ -53,10 +53,10 @@ const PAGE: &str = include_str!("root.html");
 struct Root {
     #[schemars(example = NAME)]
     name: &'static str,
-    #[schemars(example = VERSION)]
+    #[schemars(example = &"0.1.0")]
     version: &'static str,
     /// Absolute.
-    #[schemars(example = "https://relay.example/docs")]
+    #[schemars(example = &"https://relay.example/docs")]
     docs: String,
     /// Absolute; null as long as the relay serves no console.
     console: Option<String>,
