@@ -60,7 +60,6 @@ pub struct MessageRow<'a> {
     #[serde(flatten)]
     cut: Option<Cut<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(inline)]
     refer: Option<ReferRow<'a>>,
 }
 

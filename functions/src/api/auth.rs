@@ -11,6 +11,7 @@ use axum::{
 use domain::{
     app::{AccessToken, App},
     id::{ID_LENGTH, InvalidId},
+    media::MediaPath,
     secret, signature,
 };
 use http::{Method, header, request::Parts};
@@ -151,6 +152,15 @@ fn basic(parts: &Parts) -> Option<(String, String)> {
 
 fn unauthorized() -> ApiError {
     ApiError::Unauthorized(Fields::new())
+}
+
+/// The app whose signed link opens `path`.
+pub(crate) async fn app_of_link(state: &AppState, params: &Params, path: Option<&MediaPath>) -> Result<App, ApiError> {
+    let given = |name| params.get(name).unwrap_or_default();
+    let now = state.relay.now();
+    let opens = |app: &App| path.is_some_and(|path| path.verify(app, given("expires"), given("sig"), now));
+    let caller = find(state, given("app_id")).await?;
+    caller.map(|caller| caller.app).filter(opens).ok_or_else(unauthorized)
 }
 
 /// The app and what authenticates it; `None` also for a text that is not an id.

@@ -23,7 +23,9 @@ impl Failure {
     pub const INVALID_PAGE: Self = Self::new(404, "invalid_page", "`page` is not a number, or past the end");
     pub const SESSION_OFFLINE: Self = Self::new(409, "session_offline", "the app is not online: log in first");
     pub const ACCOUNT_MISMATCH: Self = Self::new(409, "account_mismatch", "the app is bound to another account");
-    pub const UNSUPPORTED_MSG_TYPE: Self = Self::new(400, "unsupported_msg_type", "messages of this type cannot be sent");
+    pub const UNSUPPORTED_MSG_TYPE: Self = Self::new(422, "unsupported_by_channel", "the app's channel cannot send messages of this type");
+    pub const NOT_SENT: Self = Self::new(409, "not_sent", "the message is not sent");
+    pub const TOO_LATE: Self = Self::new(409, "too_late", "the message was sent more than two minutes ago");
     pub const IDEMPOTENCY_CONFLICT: Self = Self::new(422, "idempotency_conflict", "this `Idempotency-Key` was used for another message");
     pub const WORKER_UNAVAILABLE: Self = Self::new(503, "worker_unavailable", "the worker did not answer in time");
     pub const LOGIN_FAILED: Self = Self::new(503, "login_failed", "WeChat did not let the login begin");
