@@ -309,7 +309,11 @@ mod tests {
         assert_eq!(ask(&signed, &api.app.id, APP_SECRET).await, StatusCode::OK);
         assert_eq!(ask("/access-token", &api.app.id, APP_SECRET).await, StatusCode::OK);
         assert_eq!(ask("/access-token", &api.app.id, "wrong").await, StatusCode::UNAUTHORIZED);
-        assert_eq!(ask("/friends", &api.app.id, APP_SECRET).await, StatusCode::UNAUTHORIZED, "the signature is missing");
+        assert_eq!(
+            ask("/friends", &api.app.id, APP_SECRET).await,
+            StatusCode::UNAUTHORIZED,
+            "the signature is missing"
+        );
         for odd in ["Basic", "Basic !", "Basic /w==", "Basic YQ=="] {
             let answer = api.request(http::Request::get("/access-token").header("authorization", odd)).await;
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{odd}");

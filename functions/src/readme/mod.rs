@@ -191,8 +191,7 @@ async fn a_sent_message() {
 /// What a message has besides the README's fields.
 const MESSAGE: &str = "chat direction id_str";
 /// The fields of a message that the relay numbers and dates itself.
-const ITS_OWN: [&str; 5] =
-    ["content.id", "content.insert_time", "content.update_time", "insert_time", "update_time"];
+const ITS_OWN: [&str; 5] = ["content.id", "content.insert_time", "content.update_time", "insert_time", "update_time"];
 
 fn readme_message() -> Message {
     Message { receive_time: at("2020-01-07T11:25:45.988020"), create_time: at("2020-01-07T11:32:48"), ..message(1) }

@@ -40,7 +40,11 @@ pub const ENDPOINT: Endpoint = Endpoint {
 
 const PATHS: &[&str] = &["/access-token", "/access_token"];
 pub(crate) const OPERATIONS: &[Operation] = &[
-    Operation { method: Method::Post, summary: "Makes an access token, for every other endpoint. It ends the one before.", ..GET },
+    Operation {
+        method: Method::Post,
+        summary: "Makes an access token, for every other endpoint. It ends the one before.",
+        ..GET
+    },
     GET,
 ];
 const GET: Operation = Operation {
@@ -115,12 +119,9 @@ mod tests {
             api.request(request).await
         };
         let mut latest = String::new();
-        for (method, path) in [
-            ("GET", "/access-token/"),
-            ("POST", "/access-token"),
-            ("GET", "/access_token"),
-            ("POST", "/access_token/"),
-        ] {
+        for (method, path) in
+            [("GET", "/access-token/"), ("POST", "/access-token"), ("GET", "/access_token"), ("POST", "/access_token/")]
+        {
             let answer = ask(method, path).await;
             latest = answer.json["access_token"].as_str().expect(path).to_owned();
         }

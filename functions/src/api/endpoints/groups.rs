@@ -61,7 +61,8 @@ const FIELDS: [Field<Group>; 4] = [
 ];
 
 async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
-    let filter = Filter::of(&caller.params, &FIELDS, |group| [group.name.as_deref(), group.nick_name.as_deref(), None])?;
+    let filter =
+        Filter::of(&caller.params, &FIELDS, |group| [group.name.as_deref(), group.nick_name.as_deref(), None])?;
     let book = state.book(&caller.app, caller.book_version).await?;
     page::paginate(&caller, &state, book.groups.iter().filter(|group| filter.matches(group)))
 }

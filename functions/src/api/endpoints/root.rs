@@ -64,8 +64,10 @@ async fn handle(state: AppState, headers: HeaderMap, parts: Parts) -> Response {
     docs.set_query(None);
     docs.set_path(&format!("{}docs", docs.path()));
     if preferred(&headers, &[Representation::Page, Representation::Json]) == Representation::Page {
-        let page =
-            PAGE.replace("{{version}}", VERSION).replace("{{docs}}", docs.path()).replace("{{endpoints}}", &endpoints());
+        let page = PAGE
+            .replace("{{version}}", VERSION)
+            .replace("{{docs}}", docs.path())
+            .replace("{{endpoints}}", &endpoints());
         return html::page(&page, &state.relay.ids.hex(), "style-src 'nonce-{{nonce}}'");
     }
     ApiResponse::new(Root { name: NAME, version: VERSION, docs: docs.into(), console: None }).into_response()
@@ -136,6 +138,7 @@ mod tests {
           h1 { margin: 0; font-size: 1.5rem; }
           h2 { margin: 1.5rem 0 .5rem; font-size: 1.125rem; }
           p { margin: .25rem 0 0; }
+          a { color: inherit; }
           small { color: var(--soft); }
           table { width: 100%; border-collapse: collapse; }
           td { padding: .4rem .5rem .4rem 0; border-top: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
@@ -146,8 +149,9 @@ mod tests {
         <main>
           <h1>微信中继 <small>wechat-relay VERSION</small></h1>
           <p>在微信账号与 HTTP 程序之间传递消息 <small>Relays messages between WeChat accounts and programs that speak HTTP</small></p>
-          <section id="endpoints">
+          <section>
             <h2>接口 <small>Endpoints</small></h2>
+            <p><a href="/docs">参数与返回格式 <small>Parameters and responses</small></a></p>
             <table>
         ENDPOINTS
             </table>
