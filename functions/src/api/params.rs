@@ -32,7 +32,8 @@ const MAX_NAME: usize = 64;
 const MAX_PUID: usize = 64;
 
 /// The parameters that JSON may give as a number or a boolean. Every other one is a string there.
-const NOT_TEXT: [&str; 7] = ["after", "group", "page", "page_size", "sex", "timestamp", "wait"];
+const NOT_TEXT: [&str; 9] =
+    ["after", "group", "message_id", "page", "page_size", "remove", "sex", "timestamp", "wait"];
 
 /// Values by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -156,6 +157,22 @@ impl Params {
             "application/x-www-form-urlencoded" => Reading::urlencoded(body),
             _ => return Err(ApiError::Malformed("send JSON or a form, and say which in Content-Type".to_owned())),
         };
+        self.merge(read)
+    }
+
+    /// Adds the parts of a form, as names and bytes.
+    pub(crate) fn add_parts(&mut self, parts: Vec<(String, Vec<u8>)>) -> Result<(), ApiError> {
+        let mut read = Reading::default();
+        for (name, bytes) in parts {
+            match String::from_utf8(bytes) {
+                Ok(value) => read.add(name, value),
+                Err(_) => read.fault(&name, "is not valid UTF-8"),
+            }
+        }
+        self.merge(read)
+    }
+
+    fn merge(&mut self, read: Reading) -> Result<(), ApiError> {
         let mut faults = GivenFields::new();
         for (name, value) in read.done()? {
             let same = self.0.insert(name.clone(), value.clone()).is_none_or(|in_query| in_query == value);

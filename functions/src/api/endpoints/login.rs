@@ -19,17 +19,20 @@ use domain::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::api::{
-    accept::{Representation, preferred},
-    auth::SecretCaller,
-    endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
-    error::ApiError,
-    jobs, login_page,
-    openapi::{Auth, Failure, Operation, Reply},
-    qr,
-    response::ApiResponse,
-    state::AppState,
-    view::session::User,
+use crate::{
+    api::{
+        accept::{Representation, preferred},
+        auth::SecretCaller,
+        endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
+        error::ApiError,
+        jobs, login_page,
+        openapi::{Auth, Failure, Operation, Reply},
+        qr,
+        response::ApiResponse,
+        state::AppState,
+        view::session::User,
+    },
+    links::Links,
 };
 
 pub const ENDPOINT: Endpoint = Endpoint {
@@ -92,7 +95,7 @@ enum LoginView<'a> {
 
 async fn handle(state: AppState, headers: HeaderMap, caller: SecretCaller) -> Result<Response, ApiError> {
     let session = current_session(&state, &caller.app).await?;
-    let view = view(&state, &session);
+    let view = view(&state, &session, &caller.links(&state));
     let content = code(&state, &session).and_then(|(_, code)| qr::png(code.content));
     match (preferred(&headers, &OFFERED), content) {
         (Representation::Page, _) => login_page::respond(&view, &state.relay.ids.hex()),
@@ -137,7 +140,7 @@ async fn current_session(state: &AppState, app: &App) -> Result<Session, ApiErro
     Err(ApiError::WorkerUnavailable)
 }
 
-fn view<'a>(state: &AppState, session: &'a Session) -> LoginView<'a> {
+fn view<'a>(state: &AppState, session: &'a Session, links: &Links<'_>) -> LoginView<'a> {
     match code(state, session) {
         Some((login, code)) => LoginView::Code {
             uuid: &login.uuid,
@@ -147,7 +150,7 @@ fn view<'a>(state: &AppState, session: &'a Session) -> LoginView<'a> {
             qrcode_image: qr::data_uri(code.content),
             expires_in: login.expires.duration_since(state.relay.now()).as_secs(),
         },
-        None => LoginView::Online { status: "200", user: session.user.as_ref().map(User::from) },
+        None => LoginView::Online { status: "200", user: session.user.as_ref().map(|user| User::of(user, links)) },
     }
 }
 

@@ -136,11 +136,12 @@ async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
     let request = page::request(&caller.params)?;
     let history = state.relay.store.history(&caller.app.id, &filter, request).await?;
     let history = history.ok_or(ApiError::InvalidPage)?;
-    page::respond(request, &caller.url, history.count, rows(&state, &history.rows))
+    page::respond(request, &caller.url, history.count, rows(&state, &caller, &history.rows))
 }
 
-fn rows<'a>(state: &AppState, messages: &'a [Message]) -> Vec<MessageRow<'a>> {
-    messages.iter().map(|message| MessageRow::of(message, TimeFormat::History, Times(&state.relay.zone))).collect()
+fn rows<'a>(state: &AppState, caller: &Caller, messages: &'a [Message]) -> Vec<MessageRow<'a>> {
+    let (times, links) = (Times(&state.relay.zone), caller.links(state));
+    messages.iter().map(|message| MessageRow::of(message, TimeFormat::History, times, &links)).collect()
 }
 
 async fn new_messages(
@@ -155,7 +156,7 @@ async fn new_messages(
     while found.is_empty() && polling.next().await {
         found = read_after(state, &caller.app.id, filter, &mut after, limit).await?;
     }
-    Ok(ApiResponse::new(NewMessages { results: rows(state, &found), cursor: after.to_string() }).into_response())
+    Ok(ApiResponse::new(NewMessages { results: rows(state, caller, &found), cursor: after.to_string() }).into_response())
 }
 
 /// The messages after `after` that match. Moves `after` past every message that was read, whether it matches or not.

@@ -63,7 +63,7 @@ struct Root {
 }
 
 async fn handle(state: AppState, headers: HeaderMap, parts: Parts) -> Response {
-    let mut docs = request_url::of(&parts, state.config.public_url.as_ref());
+    let mut docs = request_url::of(&parts, &request_url::base(&parts, state.config.public_url.as_ref()));
     docs.set_query(None);
     docs.set_path(&format!("{}docs", docs.path()));
     if preferred(&headers, &[Representation::Page, Representation::Json]) == Representation::Page {

@@ -12,8 +12,33 @@ use serde::Serialize;
 use super::non_empty;
 use crate::{
     api::openapi::{LocalTime, MediaUrl},
+    links::Links,
     times::Times,
 };
+
+/// A row with a picture.
+pub trait Pictured {
+    /// The path of the picture.
+    fn avatar(&self) -> &str;
+}
+
+/// A row with a link to its picture. Rows are cached, links are not: they expire.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "{Row}")]
+pub struct Linked<'a, Row> {
+    #[serde(flatten)]
+    row: &'a Row,
+    /// Opens the picture without credentials for an hour.
+    #[schemars(url)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    avatar_url: Option<String>,
+}
+
+impl<'a, Row: Pictured> Linked<'a, Row> {
+    pub fn of(row: &'a Row, links: &Links<'_>) -> Self {
+        Self { row, avatar_url: links.link(row.avatar()) }
+    }
+}
 
 /// A friend, or a member of a group.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -167,5 +192,29 @@ impl OfficialAccount {
             signature: non_empty(contact.signature.as_deref()),
             owner,
         }
+    }
+}
+
+impl Pictured for Person {
+    fn avatar(&self) -> &str {
+        &self.avatar
+    }
+}
+
+impl Pictured for MemberRow {
+    fn avatar(&self) -> &str {
+        &self.person.avatar
+    }
+}
+
+impl Pictured for Group {
+    fn avatar(&self) -> &str {
+        &self.avatar
+    }
+}
+
+impl Pictured for OfficialAccount {
+    fn avatar(&self) -> &str {
+        &self.avatar
     }
 }
