@@ -211,7 +211,8 @@ mod tests {
         for again in [format!("message_id={MESSAGE}"), format!("message_id_str={MESSAGE}")] {
             assert_eq!(revoke(&api, &again).await, answer, "the same job");
         }
-        let json = api.post("/revoke", &[("content-type", "application/json")], r#"{"message_id": 6050338562629220245}"#);
+        let json =
+            api.post("/revoke", &[("content-type", "application/json")], r#"{"message_id": 6050338562629220245}"#);
         assert_eq!(json.await, answer);
         let ended = api.finish(job, JobState::Failed { why: "WeChat refused".to_owned() });
         let (shown, ()) = tokio::join!(revoke(&api, &format!("id={SENT_JOB}&wait=20")), ended);

@@ -224,9 +224,9 @@ impl SendRequest {
         let upload = faults.keep(upload(params))?.flatten();
         faults.keep(params.wait())?;
         let outgoing = match msg_type {
-            Some(MessageType::Text) => {
-                faults.keep(outgoing::text(params.get("text")).map_err(refused))?.map(|text| Outgoing::Text(text.to_owned()))
-            }
+            Some(MessageType::Text) => faults
+                .keep(outgoing::text(params.get("text")).map_err(refused))?
+                .map(|text| Outgoing::Text(text.to_owned())),
             Some(MessageType::Media(kind)) => {
                 let url = params.get("url");
                 let given = [url.is_some(), upload.is_some(), with_file].into_iter().filter(|given| *given).count();
@@ -237,9 +237,7 @@ impl SendRequest {
                 let (source, name) = match (file, upload) {
                     (Some(file), _) => (Some(file.source), named.or(outgoing::file_name(file.name.as_deref()))),
                     (None, Some(upload)) => (Some(OutgoingSource::Upload(upload)), named),
-                    (None, None) => {
-                        (faults.keep(outgoing::url(url, &state.config.policy).map_err(refused))?, named)
-                    }
+                    (None, None) => (faults.keep(outgoing::url(url, &state.config.policy).map_err(refused))?, named),
                 };
                 source.map(|source| Outgoing::Media { kind, source, name })
             }
@@ -524,7 +522,8 @@ mod tests {
             media("1fee435b", MediaKind::Video, "http://8.8.8.8/d.mp4", None),
         ];
         assert_eq!(commands, wanted);
-        let no_media = |_| domain::channel::Capabilities { media_out: &[], ..domain::channel::ChannelKind::Web.capabilities() };
+        let no_media =
+            |_| domain::channel::Capabilities { media_out: &[], ..domain::channel::ChannelKind::Web.capabilities() };
         let api = Api::with(Config { capabilities: no_media, ..Config::default() }).await;
         insta::assert_snapshot!(send(&api, body).await, @r#"
         422 Unprocessable Entity
@@ -578,8 +577,15 @@ mod tests {
         assert_eq!(ask(&params, &[]).await.2.json["fields"]["file"], "is empty");
         let long = "x".repeat(300_000);
         assert_eq!(ask(&[("text", &long)], &[0]).await.0, 413);
-        assert_eq!(ask(&[("puid", "1fee435b"), ("puid", "1fee435b")], &[0]).await.2.json["fields"]["puid"], "is given twice");
-        assert_eq!(api.form("/send", &params, Some(("a.png", &[0]))).await.status, 401, "nothing is stored for a stranger");
+        assert_eq!(
+            ask(&[("puid", "1fee435b"), ("puid", "1fee435b")], &[0]).await.2.json["fields"]["puid"],
+            "is given twice"
+        );
+        assert_eq!(
+            api.form("/send", &params, Some(("a.png", &[0]))).await.status,
+            401,
+            "nothing is stored for a stranger"
+        );
         for (kind, body) in [
             ("multipart/form-data", "--edge--\r\n"),
             ("multipart/form-data; boundary=", "--edge--\r\n"),
@@ -589,7 +595,10 @@ mod tests {
                 "multipart/form-data; boundary=edge",
                 "--edge\r\nContent-Disposition: form-data; name=\"x\"; filename=\"x\"\r\n\r\nx\r\n--edge--\r\n",
             ),
-            ("multipart/form-data; boundary=edge", "--edge\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\ncut"),
+            (
+                "multipart/form-data; boundary=edge",
+                "--edge\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\ncut",
+            ),
         ] {
             let answer = api.post("/send", &[("content-type", kind)], body).await;
             assert_eq!(answer.json["code"], "invalid_body", "{kind} {body}: {answer}");
@@ -599,7 +608,8 @@ mod tests {
     #[tokio::test]
     async fn a_repeated_form_sends_once() {
         let api = online().await;
-        let part = |name: &str, value: &str| format!("--edge\r\nContent-Disposition: form-data; {name}\r\n\r\n{value}\r\n");
+        let part =
+            |name: &str, value: &str| format!("--edge\r\nContent-Disposition: form-data; {name}\r\n\r\n{value}\r\n");
         // The file comes first here, and its parameters after it.
         let body = [
             part("name=\"file\"; filename=\"a.png\"", "bytes"),
