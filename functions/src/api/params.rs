@@ -60,6 +60,16 @@ impl Params {
         Some(value.as_str()).filter(|value| !value.is_empty())
     }
 
+    /// A value that must not be empty and not be given twice. The error says which of both it is.
+    pub fn single(&self, name: &str) -> Result<Option<&str>, &'static str> {
+        let mut values = self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        match (values.next(), values.next()) {
+            (_, Some(_)) => Err("must be given once"),
+            (Some(""), None) => Err("must not be empty"),
+            (value, None) => Ok(value),
+        }
+    }
+
     pub fn required(&self, name: &'static str) -> Result<&str, ApiError> {
         self.get(name).ok_or_else(|| ApiError::field(name, "is required"))
     }
@@ -104,6 +114,14 @@ mod tests {
         let json = with_body("application/json", r#"{"a": true, "b": null, "c": 5, "d": ""}"#).unwrap();
         assert_eq!((json.get("a"), json.get("b"), json.get("c")), (Some("true"), Some("query"), Some("5")));
         assert_eq!(json.get("d"), None);
+    }
+
+    #[test]
+    fn a_single_value_is_neither_empty_nor_given_twice() {
+        let params = Params::from_query(Some("a=1&b=&c=1&c=1&d=&d=2"));
+        assert_eq!((params.single("a"), params.single("absent")), (Ok(Some("1")), Ok(None)));
+        assert_eq!(params.single("b"), Err("must not be empty"));
+        assert_eq!((params.single("c"), params.single("d")), (Err("must be given once"), Err("must be given once")));
     }
 
     #[test]
