@@ -48,7 +48,7 @@ pub use apps::{AppChange, Caller};
 pub use contacts::Names;
 pub use due::Due;
 pub use error::{Cause, StoreError};
-pub use history::{Filter, HistoryCursor, HistoryPage, NewMessages};
+pub use history::{Filter, HistoryCursor, HistoryPage, InvalidCursor, NewMessages};
 pub use jobs::Claim;
 pub use leases::Lease;
 pub use log::{Checkpoint, Entry, PendingDelivery};

@@ -228,8 +228,9 @@ impl<'a> Walk<'a> {
     /// The blocks of a span that are left, and whose bit is set, in the order of the walk.
     fn blocks(&self, span: u64, bits: u64) -> Vec<u64> {
         let left = self.layout.block_of(*self.left.start())..=self.layout.block_of(*self.left.end());
-        let blocks = (0..u64::BITS).zip(self.layout.blocks(span));
-        let blocks = blocks.filter(|(bit, block)| bits >> bit & 1 == 1 && left.contains(block)).map(|(_, block)| block);
+        let first = *self.layout.blocks(span).start();
+        let may_match = |block: &u64| bits >> (block - first) & 1 == 1 && left.contains(block);
+        let blocks = self.layout.blocks(span).filter(may_match);
         match self.order {
             Order::OldestFirst => blocks.collect(),
             Order::NewestFirst => blocks.rev().collect(),

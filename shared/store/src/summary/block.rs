@@ -94,14 +94,14 @@ impl Block {
         let dictionary = Dictionary::decode(decoder)?;
         let facets: Vec<Facets> =
             (0..decoder.length()?).map(|_| Facets::decode(decoder, &dictionary)).collect::<Option<_>>()?;
-        let mut previous = 0;
+        let (count, mut previous) = (decoder.length()?, 0);
         let entry = |_| {
             let facets = decoder.number().filter(|number| *number < facets.len())?;
             previous += decoder.signed::<i128>()?;
             let receive_time = Timestamp::from_nanosecond(previous).ok()?;
             Some(Entry { facets, create_time: decode_near(decoder, receive_time)?, receive_time })
         };
-        let entries = (0..decoder.length()?).map(entry).collect::<Option<_>>()?;
+        let entries = (0..count).map(entry).collect::<Option<_>>()?;
         Some(Self { dictionary, facets, entries })
     }
 }

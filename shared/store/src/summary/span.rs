@@ -98,11 +98,12 @@ impl Span {
         decoder.number().filter(|version: &u8| *version == VERSION)?;
         let dictionary = Dictionary::decode(decoder)?;
         let (created, received) = (Period::decode(decoder)?, Period::decode(decoder)?);
+        let count = decoder.length()?;
         let share = |_| {
             let facets = Facets::decode(decoder, &dictionary)?;
             Some(Share { facets, count: decoder.number()?, blocks: decode_bits(decoder)? })
         };
-        let shares = (0..decoder.length()?).map(share).collect::<Option<_>>()?;
+        let shares = (0..count).map(share).collect::<Option<_>>()?;
         Some(Self { dictionary, shares, created, received })
     }
 }
