@@ -74,11 +74,7 @@ fn cases() -> Vec<(&'static str, Filter, u64)> {
         ("create_time, a day", Filter { create_from: Some(at(500_000)), create_to: Some(at(502_880)), ..any() }, 1),
         ("receive_time, a second", Filter { receive_from: Some(at(77_777)), receive_to: Some(at(77_778)), ..any() }, 1),
         ("receive_time, from the middle on", Filter { receive_from: Some(at(500_000)), ..any() }, 20_000),
-        (
-            "send_user and type=Sharing",
-            Filter { send_user: Some(member), kind: Some(Kind::Sharing), ..any() },
-            1,
-        ),
+        ("send_user and type=Sharing", Filter { send_user: Some(member), kind: Some(Kind::Sharing), ..any() }, 1),
         (
             "chat, type=Sharing and a year of create_time",
             Filter {
@@ -152,7 +148,13 @@ fn message(seq: u64) -> Message {
     };
     let (group, friend) = (puid(1 + mix % GROUPS), puid(8_000 + mix % FRIENDS));
     match mix / 7 % 20 {
-        0 => Message { chat: friend.clone(), send_user: owner, receiver: Some(friend), direction: Direction::Out, ..bare },
+        0 => Message {
+            chat: friend.clone(),
+            send_user: owner,
+            receiver: Some(friend),
+            direction: Direction::Out,
+            ..bare
+        },
         1 => Message {
             chat: group.clone(),
             send_user: owner,

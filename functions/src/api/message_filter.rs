@@ -19,13 +19,8 @@ const MAX_PUID: usize = 128;
 /// The filter of a request. The error names every invalid parameter.
 pub(crate) fn parse(params: &Params, zone: &TimeZone) -> Result<Filter, ApiError> {
     let mut reading = Reading { params, zone, faults: Fields::new() };
-    let (create_from, create_to) = reading.range([
-        "create_time",
-        "create_time__gte",
-        "create_time__gt",
-        "create_time__lte",
-        "create_time__lt",
-    ]);
+    let (create_from, create_to) =
+        reading.range(["create_time", "create_time__gte", "create_time__gt", "create_time__lte", "create_time__lt"]);
     let (receive_from, receive_to) = reading.range([
         "receive_time",
         "receive_time__gte",
@@ -78,8 +73,7 @@ impl Reading<'_> {
     /// The first instant of the range that five parameters make, and the first one after it.
     fn range(&mut self, names: [&'static str; 5]) -> (Option<Timestamp>, Option<Timestamp>) {
         let zone = self.zone;
-        let mut read =
-            |name| self.value(name, |text| span(text, zone), "must be a time such as 2020-01-07 11:32:48");
+        let mut read = |name| self.value(name, |text| span(text, zone), "must be a time such as 2020-01-07 11:32:48");
         let [exact, gte, gt, lte, lt] = names.map(&mut read);
         let from = [exact.map(|at| at.0), gte.map(|at| at.0), gt.map(|at| at.1)].into_iter().flatten().max();
         let to = [exact.map(|at| at.1), lte.map(|at| at.1), lt.map(|at| at.0)].into_iter().flatten().min();

@@ -98,9 +98,8 @@ impl Filter {
         let Some(wanted) = block.dictionary.find(self.kind, self.puids()) else { return Vec::new() };
         let admitted: Vec<bool> = block.facets.iter().map(|facets| wanted.admits(facets)).collect();
         let entries = (0..).zip(&block.entries);
-        let matching = entries.filter(|(_, entry)| {
-            admitted[entry.facets] && self.matches_times(entry.create_time, entry.receive_time)
-        });
+        let matching = entries
+            .filter(|(_, entry)| admitted[entry.facets] && self.matches_times(entry.create_time, entry.receive_time));
         matching.map(|(position, _)| position).collect()
     }
 

@@ -17,14 +17,14 @@ use domain::{
     message::Message,
 };
 
-pub use self::{
-    cursor::{HistoryCursor, InvalidCursor},
-    filter::Filter,
-};
 use self::{
     budget::{Budget, LIMIT, Limit},
     reader::{Order, Reader},
     walk::Walk,
+};
+pub use self::{
+    cursor::{HistoryCursor, InvalidCursor},
+    filter::Filter,
 };
 use crate::{
     Store, StoreError,
@@ -107,11 +107,8 @@ impl<'a> Search<'a> {
             rows.extend(read.messages);
             rest = oldest..=read.last - 1;
         }
-        let next = HistoryCursor {
-            before: Seq::new(oldest),
-            count: from.count.saturating_add(left - (oldest - 1)),
-            skip: 0,
-        };
+        let next =
+            HistoryCursor { before: Seq::new(oldest), count: from.count.saturating_add(left - (oldest - 1)), skip: 0 };
         Ok(HistoryPage {
             rows,
             count: from.count.saturating_add(left),

@@ -156,7 +156,11 @@ impl Reader<'_> {
         Ok(messages)
     }
 
-    async fn get(&mut self, sks: &[String], consistent: bool) -> Result<HashMap<String, crate::item::Item>, StoreError> {
+    async fn get(
+        &mut self,
+        sks: &[String],
+        consistent: bool,
+    ) -> Result<HashMap<String, crate::item::Item>, StoreError> {
         let sks: Vec<&str> = sks.iter().map(String::as_str).collect();
         let (items, units) = self.store.get_counted(&keys::app(self.app), &sks, consistent).await?;
         self.budget.spend(Some(units));

@@ -147,7 +147,8 @@ impl Stage {
             }
             let past = self.page(&filter, expected.len() as u64 + 2, size).await;
             assert_eq!((past.rows, past.count, past.next), (vec![], expected.len() as u64, None), "{filter:?}");
-            let limit = Limit { units: f64::from(4 + u32::try_from(random.below(8)).unwrap()), rows: 1 + random.below(20) };
+            let limit =
+                Limit { units: f64::from(4 + u32::try_from(random.below(8)).unwrap()), rows: 1 + random.below(20) };
             self.check_cursors(&filter, &expected, limit, size).await;
             self.check_after(&filter, &expected, limit, size).await;
         }
@@ -176,8 +177,7 @@ impl Stage {
         }
         let (mut after, mut found) = (Seq::START, Vec::new());
         while after < Seq::new(HEAD) {
-            let NewMessages { rows, last, complete, .. } =
-                self.search(filter, limit).newer(after, size).await.unwrap();
+            let NewMessages { rows, last, complete, .. } = self.search(filter, limit).newer(after, size).await.unwrap();
             assert!(last > after && rows.len() <= size as usize, "the cursor moves");
             assert!(!complete || rows.len() == size as usize || last == Seq::new(HEAD), "{filter:?}");
             found.extend(seqs(&rows));

@@ -124,7 +124,7 @@ impl<'a> Walk<'a> {
     fn pass(&mut self, range: &RangeInclusive<u64>) {
         let (from, to) = self.left.clone().into_inner();
         self.left = match self.order {
-            Order::OldestFirst => from.max(range.end() + 1)..=to,
+            Order::OldestFirst => from.max(to.min(*range.end()) + 1)..=to,
             Order::NewestFirst => from..=to.min(range.start() - 1),
         };
     }

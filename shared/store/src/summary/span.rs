@@ -124,9 +124,7 @@ fn encode_bits(encoder: &mut Encoder, bits: u64) {
 
 fn decode_bits(decoder: &mut Decoder<'_>) -> Option<u64> {
     match decoder.number()? {
-        count @ 0..LISTED_BITS => {
-            (0..count).try_fold(0, |bits, _| Some(bits | 1_u64.checked_shl(decoder.number()?)?))
-        }
+        count @ 0..LISTED_BITS => (0..count).try_fold(0, |bits, _| Some(bits | 1_u64.checked_shl(decoder.number()?)?)),
         u64::BITS => Some(u64::MAX),
         _ => decoder.number(),
     }

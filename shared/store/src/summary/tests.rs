@@ -43,7 +43,12 @@ fn typical_block(number: u64) -> Block {
 
 /// Times at the ends of what can be stored, also before 1970, and puids of every form.
 fn odd() -> Vec<Message> {
-    let times = ["-009999-01-02T01:59:59Z", "1969-12-31T23:59:59.5Z", "1970-01-01T00:00:00.000000001Z", "9999-12-30T22:00:00.9Z"];
+    let times = [
+        "-009999-01-02T01:59:59Z",
+        "1969-12-31T23:59:59.5Z",
+        "1970-01-01T00:00:00.000000001Z",
+        "9999-12-30T22:00:00.9Z",
+    ];
     let times = times.map(|time| time.parse::<Timestamp>().unwrap());
     let pairs = times.iter().flat_map(|create| times.iter().map(move |receive| (*create, *receive)));
     let message = |(number, (create_time, receive_time)): (usize, (Timestamp, Timestamp))| Message {
@@ -106,7 +111,8 @@ fn a_span_counts_the_messages_of_its_blocks_by_facets() {
             .collect();
         let wanted = wanted(kind, &chat).unwrap();
         let shares = span.shares.iter().filter(|share| wanted.admits(&share.facets));
-        let (count, blocks) = shares.fold((0, 0), |(count, blocks), share| (count + share.count, blocks | share.blocks));
+        let (count, blocks) =
+            shares.fold((0, 0), |(count, blocks), share| (count + share.count, blocks | share.blocks));
         assert_eq!(count, matching.len() as u64);
         assert_eq!(blocks, matching.iter().fold(0, |blocks, seq| blocks | 1 << ((seq - 1) / 512)));
     }
