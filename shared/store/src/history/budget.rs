@@ -18,8 +18,8 @@ pub(crate) struct Limit {
     pub(crate) rows: u64,
 }
 
-/// Together with the largest request that may follow (1 MB, 128 units) and the rows of a page (50 units), at most 500
-/// units.
+/// Together with the largest request that may follow (1 MB, 128 units) and a page of a hundred rows (50 units if none is
+/// above 4 KB), at most 500 units.
 pub(super) const LIMIT: Limit = Limit { units: 320.0, rows: 4_096 };
 
 impl Budget {
