@@ -11,6 +11,7 @@ use axum::{
 use domain::{
     app::{AccessToken, App},
     id::{ID_LENGTH, InvalidId},
+    media::MediaPath,
     secret, signature,
 };
 use http::{Method, header, request::Parts};
@@ -106,12 +107,7 @@ async fn authenticate(request: Request, state: &AppState, mode: AuthMode) -> Res
 
 /// Authenticates a caller by its access token if it has one, else by `mode`. Refuses an endpoint that the app's channel
 /// does not support.
-pub(crate) async fn admit(
-    parts: &Parts,
-    params: Params,
-    state: &AppState,
-    mode: AuthMode,
-) -> Result<Caller, ApiError> {
+pub(crate) async fn admit(parts: &Parts, params: Params, state: &AppState, mode: AuthMode) -> Result<Caller, ApiError> {
     let token = bearer(parts).or(params.get("access_token"));
     let mode = if token.is_some() { AuthMode::AccessToken } else { mode };
     let (app, book_version) = match token {
@@ -151,6 +147,15 @@ fn basic(parts: &Parts) -> Option<(String, String)> {
 
 fn unauthorized() -> ApiError {
     ApiError::Unauthorized(Fields::new())
+}
+
+/// The app whose signed link opens `path`.
+pub(crate) async fn app_of_link(state: &AppState, params: &Params, path: Option<&MediaPath>) -> Result<App, ApiError> {
+    let given = |name| params.get(name).unwrap_or_default();
+    let now = state.relay.now();
+    let opens = |app: &App| path.is_some_and(|path| path.verify(app, given("expires"), given("sig"), now));
+    let caller = find(state, given("app_id")).await?;
+    caller.map(|caller| caller.app).filter(opens).ok_or_else(unauthorized)
 }
 
 /// The app and what authenticates it; `None` also for a text that is not an id.

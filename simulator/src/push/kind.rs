@@ -219,13 +219,14 @@ impl Kind {
 
 fn post(articles: &[Article]) -> String {
     let cdata = |tag: &str, text: &str| format!("<{tag}><![CDATA[{text}]]></{tag}>");
-    let items: String = articles
+    let items: Vec<String> = articles
         .iter()
         .map(|one| {
             let (title, url) = (cdata("title", &one.title), cdata("url", &one.url));
             format!("<item>{title}{url}{}{}</item>", cdata("digest", &one.digest), cdata("cover", &one.cover))
         })
         .collect();
+    let items = items.concat();
     let (title, url) = articles.first().map_or(("", ""), |one| (&one.title, &one.url));
     format!(
         "<msg><appmsg appid=\"\" sdkver=\"0\">{}<des></des><type>5</type>{}<mmreader><category type=\"20\" count=\"{}\">\

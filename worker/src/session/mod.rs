@@ -35,6 +35,7 @@ mod log;
 mod outbound;
 mod phase;
 mod reconcile;
+mod summaries;
 #[cfg(test)]
 mod tests;
 mod transfer;

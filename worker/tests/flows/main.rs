@@ -9,4 +9,5 @@ mod media;
 mod messages;
 mod restarts;
 mod shards;
+mod summaries;
 mod support;

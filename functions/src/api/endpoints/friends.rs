@@ -57,7 +57,9 @@ pub(crate) const OPERATIONS: &[Operation] = &[Operation {
     ],
     body: &[],
     file: None,
-    replies: &[Reply::ok::<page::Body<Linked<'static, Person>>>("A page of them, in the order in which they were first seen.")],
+    replies: &[Reply::ok::<page::Body<Linked<'static, Person>>>(
+        "A page of them, in the order in which they were first seen.",
+    )],
     failures: &[Failure::INVALID_PAGE],
 }];
 

@@ -15,7 +15,7 @@ use crate::api::{
     page,
     row_filter::{Field, Filter, SEARCH},
     state::AppState,
-    view::contact::{Linked, Group},
+    view::contact::{Group, Linked},
 };
 
 pub const ENDPOINT: Endpoint = Endpoint {

@@ -19,7 +19,7 @@ use boot::{
 use domain::{
     delivery::{self, Delivery, Parked, RetrySchedule},
     id::{AppId, Seq},
-    job::{Command, Job, Origin, derived_id},
+    job::{Job, Origin, derived_id},
     puid::Puid,
     secret::CannotOpen,
 };
@@ -33,6 +33,7 @@ use crate::{
     delivery::{
         batch::{self, Record},
         callback::{CallbackResponse, Client, Failure, Post},
+        dispatch::reply::Rules,
     },
     links::Links,
     message_row::{MessageRow, TimeFormat},
@@ -224,16 +225,17 @@ impl Dispatcher {
     /// Creates a job for each reply in the response, in order.
     async fn queue_replies(&self, found: &PendingDelivery, response: &[u8]) -> Result<(), DispatchError> {
         let PendingDelivery { app, message, .. } = found;
-        for (index, reply) in reply::parse(response).into_iter().enumerate() {
-            let text = match reply {
-                Ok(text) => text,
+        let rules = Rules { capabilities: app.channel.capabilities(), policy: self.client.policy() };
+        for (index, reply) in reply::parse(response, rules).into_iter().enumerate() {
+            let outgoing = match reply {
+                Ok(outgoing) => outgoing,
                 Err(why) => {
                     tracing::warn!(reply.index = index, %why, "a reply cannot be sent");
                     continue;
                 }
             };
             let id = derived_id(&["reply", &app.id, &message.seq.to_string(), &index.to_string()]);
-            let command = Command::SendText { to: message.chat.clone(), text };
+            let command = outgoing.to(message.chat.clone());
             let job = Job::queued(id.clone(), app.id.clone(), app.shard, command, self.relay.now())
                 .made_for(Some(Origin::Delivery(message.seq)));
             self.relay.store.put_job(&job).await?;
