@@ -79,7 +79,8 @@ impl Avatars {
     fn row(&self, row: usize) -> Vec<u8> {
         let mut entries: Vec<_> = self.entries.iter().filter(|(_, entry)| entry.at / ROW == row).collect();
         entries.sort_unstable_by_key(|(_, entry)| entry.at);
-        let bytes = |(contact, entry): (&Contact, &Entry)| [&contact[..], &entry.picture, &entry.day.to_be_bytes()].concat();
+        let bytes =
+            |(contact, entry): (&Contact, &Entry)| [&contact[..], &entry.picture, &entry.day.to_be_bytes()].concat();
         entries.into_iter().flat_map(bytes).collect()
     }
 

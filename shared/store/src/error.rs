@@ -25,7 +25,8 @@ pub enum StoreError {
 }
 
 /// DynamoDB's codes for a request that it will never accept.
-const REFUSALS: [&str; 3] = ["ValidationException", "ItemCollectionSizeLimitExceededException", "SerializationException"];
+const REFUSALS: [&str; 3] =
+    ["ValidationException", "ItemCollectionSizeLimitExceededException", "SerializationException"];
 
 impl StoreError {
     /// A failed condition is a conflict, and a refusal stays one; any other failure of the SDK means that the ledger is not
