@@ -155,6 +155,9 @@ pub struct Session {
     pub contacts: Progress,
     /// When the last contact sync of this login ended.
     pub last_sync: Option<Timestamp>,
+    /// Whether pictures of contacts may not be stored yet.
+    #[serde(default)]
+    pub avatars_left: bool,
 }
 
 impl Session {
@@ -187,6 +190,7 @@ impl Session {
             last_error: None,
             contacts: Progress::default(),
             last_sync: None,
+            avatars_left: false,
         }
     }
 }

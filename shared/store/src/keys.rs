@@ -26,6 +26,7 @@ pub(crate) const LEASE: &str = "LEASE";
 pub(crate) const CONTACT: &str = "CONTACT#";
 pub(crate) const MEMBERS: &str = "MEMBERS#";
 pub(crate) const NAMES: &str = "NAMES#";
+pub(crate) const AVATARS: &str = "AVATARS#";
 pub(crate) const LOG: &str = "LOG#";
 pub(crate) const BLOCK: &str = "BLOCK#";
 pub(crate) const SPAN: &str = "SPAN#";
@@ -82,6 +83,10 @@ pub(crate) fn members(group: &Puid) -> String {
 
 pub(crate) fn names(chunk: usize) -> String {
     format!("{NAMES}{chunk:04}")
+}
+
+pub(crate) fn avatars(chunk: usize) -> String {
+    format!("{AVATARS}{chunk:04}")
 }
 
 pub(crate) fn park(chat: &Puid) -> String {

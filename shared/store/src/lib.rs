@@ -15,7 +15,8 @@
 //! | `LOG#<seq>` | a message; the last one of a batch has a checkpoint |
 //! | `BLOCK#<n>` | the summary of 512 successive messages: what filters compare of each |
 //! | `SPAN#<n>` | the summary of 64 blocks |
-//! | `MARK` | the watermark: every message up to it has been delivered |
+//! | `MARK` | the watermark: every message up to it has been delivered and has its media |
+//! | `AVATARS#<n>` | a part of what is known of the stored pictures of contacts |
 //! | `PARK#<chat>` | a parked chat |
 //! | `PARKED#<chat>#<seq>` | a message in the backlog of a parked chat |
 //! | `JOB#<id>` | a job |
@@ -28,6 +29,7 @@
 //! A write that depends on an earlier read is conditional, and its result says whether it applied.
 
 mod apps;
+mod avatars;
 mod contacts;
 mod contention;
 mod due;
@@ -38,6 +40,7 @@ mod jobs;
 mod keys;
 mod leases;
 mod log;
+mod media;
 mod parking;
 mod sessions;
 mod summary;
@@ -45,6 +48,7 @@ mod table;
 mod transact;
 
 pub use apps::{AppChange, Caller};
+pub use avatars::Avatars;
 pub use contacts::Names;
 pub use due::Due;
 pub use error::{Cause, StoreError};
@@ -52,6 +56,7 @@ pub use history::{Filter, HistoryCursor, HistoryPage, InvalidCursor, NewMessages
 pub use jobs::Claim;
 pub use leases::Lease;
 pub use log::{Checkpoint, Entry, PendingDelivery};
+pub use media::Unfinished;
 pub use summary::BLOCK as SUMMARY_BLOCK;
 pub use table::{IndexSpec, KeySpec, TableSpec};
 

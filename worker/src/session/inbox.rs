@@ -84,6 +84,11 @@ impl Inbox {
         self.in_hand = Some(claimed);
     }
 
+    /// Whether a claimed job is kept for another attempt.
+    pub(super) fn keeps_a_job(&self) -> bool {
+        self.in_hand.is_some()
+    }
+
     pub(super) fn take_kept(&mut self) -> Option<ClaimedJob> {
         self.in_hand.take()
     }
