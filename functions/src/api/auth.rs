@@ -107,12 +107,7 @@ async fn authenticate(request: Request, state: &AppState, mode: AuthMode) -> Res
 
 /// Authenticates a caller by its access token if it has one, else by `mode`. Refuses an endpoint that the app's channel
 /// does not support.
-pub(crate) async fn admit(
-    parts: &Parts,
-    params: Params,
-    state: &AppState,
-    mode: AuthMode,
-) -> Result<Caller, ApiError> {
+pub(crate) async fn admit(parts: &Parts, params: Params, state: &AppState, mode: AuthMode) -> Result<Caller, ApiError> {
     let token = bearer(parts).or(params.get("access_token"));
     let mode = if token.is_some() { AuthMode::AccessToken } else { mode };
     let (app, book_version) = match token {

@@ -32,8 +32,7 @@ const MAX_NAME: usize = 64;
 const MAX_PUID: usize = 64;
 
 /// The parameters that JSON may give as a number or a boolean. Every other one is a string there.
-const NOT_TEXT: [&str; 9] =
-    ["after", "group", "message_id", "page", "page_size", "remove", "sex", "timestamp", "wait"];
+const NOT_TEXT: [&str; 9] = ["after", "group", "message_id", "page", "page_size", "remove", "sex", "timestamp", "wait"];
 
 /// Values by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

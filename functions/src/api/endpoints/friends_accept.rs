@@ -29,12 +29,7 @@ pub const ENDPOINT: Endpoint = Endpoint {
     routes: &[Route { method: Method::Post, path: "/friends/accept", handler: |method| on(method, handle) }],
     needs: Some(Capability::AcceptFriends),
     grants: &[Table(BatchGetItem), Table(GetItem), Table(PutItem), Table(Query), Commands(SendMessage)],
-    sample: Sample {
-        auth: SampleAuth::Signature,
-        online: true,
-        query: "ticket={ticket}",
-        fields: &["id", "status"],
-    },
+    sample: Sample { auth: SampleAuth::Signature, online: true, query: "ticket={ticket}", fields: &["id", "status"] },
 };
 
 pub(crate) const OPERATIONS: &[Operation] = &[Operation {
@@ -44,8 +39,13 @@ pub(crate) const OPERATIONS: &[Operation] = &[Operation {
     auth: Auth::Signature,
     parameters: &[],
     body: &[
-        Parameter::query("ticket", Kind::Text(MAX_VALUE), "`ticket` of the message of type `Friends`.", "v2_9f2c@stranger")
-            .required(),
+        Parameter::query(
+            "ticket",
+            Kind::Text(MAX_VALUE),
+            "`ticket` of the message of type `Friends`.",
+            "v2_9f2c@stranger",
+        )
+        .required(),
         Parameter::query(
             "username",
             Kind::Text(MAX_VALUE),
@@ -78,7 +78,8 @@ async fn handle(state: AppState, caller: Caller) -> Result<ApiResponse<JobRow>, 
 
 /// The user name in the friend request with this ticket.
 async fn sender(state: &AppState, caller: &Caller, ticket: &str) -> Result<String, ApiError> {
-    let with_ticket = |message: &Message| matches!(&message.content, Content::Friends { ticket: its, .. } if its == ticket);
+    let with_ticket =
+        |message: &Message| matches!(&message.content, Content::Friends { ticket: its, .. } if its == ticket);
     let found = state.relay.store.newest(&caller.app.id, SEARCHED, with_ticket).await?;
     match found.map(|row| row.message.content) {
         Some(Content::Friends { username, .. }) => Ok(username),
@@ -111,11 +112,21 @@ mod tests {
         let api = api().await;
         let answer = accept(&api, &format!("ticket={TICKET}")).await;
         let [job] = &api.commands(1).await[..] else { panic!("one job") };
-        let command = |username: &str, ticket: &str| Command::AcceptFriend { username: username.to_owned(), ticket: ticket.to_owned() };
+        let command = |username: &str, ticket: &str| Command::AcceptFriend {
+            username: username.to_owned(),
+            ticket: ticket.to_owned(),
+        };
         assert_eq!(job.command, command("v1_58ab@stranger", TICKET));
         assert_eq!((&answer.json["id"], &answer.json["status"]), (&job.id.as_str().into(), &"queued".into()));
         api.finish(job, JobState::Sent { message_id: None }).await;
-        insta::assert_snapshot!(accept(&api, &format!("ticket={TICKET}&wait=20")).await, @"");
+        insta::assert_snapshot!(accept(&api, &format!("ticket={TICKET}&wait=20")).await, @r#"
+        200 OK
+        {
+          "id": "6b6b2611adc4c289d5e6ddeece948653",
+          "status": "sent",
+          "success": true
+        }
+        "#);
         assert_eq!(api.signed(&format!("/send/{}", job.id)).await.json["status"], "sent");
 
         assert_eq!(accept(&api, "ticket=v2_old&username=v1_old").await.json["status"], "queued", "no look-up");
@@ -134,7 +145,10 @@ mod tests {
         }
         "#);
         assert_eq!(accept(&api, "username=x").await.json["fields"]["ticket"], "is required");
-        assert_eq!(accept(&api, &format!("ticket={}", "x".repeat(2_049))).await.json["fields"]["ticket"], "is too long");
+        assert_eq!(
+            accept(&api, &format!("ticket={}", "x".repeat(2_049))).await.json["fields"]["ticket"],
+            "is too long"
+        );
         api.session(|session| session.state = SessionState::Offline).await;
         assert_eq!(accept(&api, &format!("ticket={TICKET}")).await.json["code"], "session_offline");
     }

@@ -155,7 +155,8 @@ async fn new_messages(
     while found.is_empty() && polling.next().await {
         found = read_after(state, &caller.app.id, filter, &mut after, limit).await?;
     }
-    Ok(ApiResponse::new(NewMessages { results: rows(state, caller, &found), cursor: after.to_string() }).into_response())
+    Ok(ApiResponse::new(NewMessages { results: rows(state, caller, &found), cursor: after.to_string() })
+        .into_response())
 }
 
 /// The messages after `after` that match. Moves `after` past every message that was read, whether it matches or not.

@@ -224,9 +224,9 @@ impl SendRequest {
         let upload = faults.keep(upload(params))?.flatten();
         faults.keep(params.wait())?;
         let outgoing = match msg_type {
-            Some(MessageType::Text) => {
-                faults.keep(outgoing::text(params.get("text")).map_err(refused))?.map(|text| Outgoing::Text(text.to_owned()))
-            }
+            Some(MessageType::Text) => faults
+                .keep(outgoing::text(params.get("text")).map_err(refused))?
+                .map(|text| Outgoing::Text(text.to_owned())),
             Some(MessageType::Media(kind)) => {
                 let url = params.get("url");
                 let given = [url.is_some(), upload.is_some(), with_file].into_iter().filter(|given| *given).count();
@@ -237,9 +237,8 @@ impl SendRequest {
                 let (source, name) = match (file, upload) {
                     (Some(file), _) => (Some(file.source), named.or(outgoing::file_name(file.name.as_deref()))),
                     (None, Some(upload)) => (Some(OutgoingSource::Upload(upload)), named),
-                    (None, None) => {
-                        (faults.keep(outgoing::url(url, &state.config.policy).map_err(refused))?, named)
-                    }
+                    (None, None) if params.get("upload").is_some() => (None, named),
+                    (None, None) => (faults.keep(outgoing::url(url, &state.config.policy).map_err(refused))?, named),
                 };
                 source.map(|source| Outgoing::Media { kind, source, name })
             }
@@ -492,7 +491,15 @@ mod tests {
         400 "invalid_parameter" {"text":"is required"}
         400 "invalid_parameter" {"puid":"is required"}
         400 "invalid_parameter" {"msg_type":"must be text, image, file or video"}
-        400 "unsupported_msg_type" null
+        400 "invalid_parameter" {"url":"is required"}
+        400 "invalid_parameter" {"url":"it is not a URL"}
+        400 "invalid_parameter" {"url":"it must begin with http:// or https:// and name a host"}
+        400 "invalid_parameter" {"url":"169.254.169.254 is not a public address"}
+        400 "invalid_parameter" {"url":"127.0.0.1 is not a public address"}
+        400 "invalid_parameter" {"upload":"must be a name from /upload"}
+        404 "not_found" null
+        400 "invalid_parameter" {"url":"stands beside an upload or a file: send one of them"}
+        400 "invalid_parameter" {"group":"must be true or false","msg_type":"is required","puid":"must be a puid: hexadecimal digits in lower case","upload":"must be a name from /upload","wait":"must be a whole number of seconds from 0 to 20"}
         400 "invalid_parameter" {"group":"must be true or false"}
         404 "not_found" null
         404 "not_found" null
@@ -510,7 +517,17 @@ mod tests {
     async fn media_are_sent_by_url() {
         let api = online().await;
         let body = r#"{"msg_type": "image", "puid": "1fee435b", "url": "https://a.example/b.png"}"#;
-        insta::assert_snapshot!(send(&api, body).await, @"");
+        insta::assert_snapshot!(send(&api, body).await, @r#"
+        200 OK
+        {
+          "id": "00000000000000000000000000000009",
+          "msg_type": "image",
+          "puid": "1fee435b",
+          "status": "queued",
+          "success": true,
+          "url": "https://a.example/b.png"
+        }
+        "#);
         let query = "msg_type=file&puid=973e46d8&group=true&url=http://a.example/c&file_name=../报告%0A.pdf";
         let file = api.post(&format!("/send?{query}"), &[], "").await;
         assert_eq!((&file.json["msg_type"], &file.json["file_name"]), (&"file".into(), &"报告.pdf".into()));
@@ -524,7 +541,8 @@ mod tests {
             media("1fee435b", MediaKind::Video, "http://8.8.8.8/d.mp4", None),
         ];
         assert_eq!(commands, wanted);
-        let no_media = |_| domain::channel::Capabilities { media_out: &[], ..domain::channel::ChannelKind::Web.capabilities() };
+        let no_media =
+            |_| domain::channel::Capabilities { media_out: &[], ..domain::channel::ChannelKind::Web.capabilities() };
         let api = Api::with(Config { capabilities: no_media, ..Config::default() }).await;
         insta::assert_snapshot!(send(&api, body).await, @r#"
         422 Unprocessable Entity
@@ -542,7 +560,18 @@ mod tests {
         let params = [("msg_type", "file"), ("puid", "1fee435b")];
         let file = Some(("名 字.pdf", &b"%PDF-1.7"[..]));
         let answer = api.form(&api.sign("/send"), &params, file).await;
-        insta::assert_snapshot!(answer, @"");
+        insta::assert_snapshot!(answer, @r#"
+        200 OK
+        {
+          "file_name": "名 字.pdf",
+          "id": "00000000000000000000000000000009",
+          "msg_type": "file",
+          "puid": "1fee435b",
+          "status": "queued",
+          "success": true,
+          "upload": "00000000000000000000000000000009"
+        }
+        "#);
         let name = answer.json["upload"].as_str().unwrap().to_owned();
         let stored = api.fixture.relay.media.head(&upload_key(&api.app.id, &name)).await.unwrap().unwrap();
         assert_eq!((stored.size, stored.content_type.as_str()), (8, "application/pdf"));
@@ -578,8 +607,15 @@ mod tests {
         assert_eq!(ask(&params, &[]).await.2.json["fields"]["file"], "is empty");
         let long = "x".repeat(300_000);
         assert_eq!(ask(&[("text", &long)], &[0]).await.0, 413);
-        assert_eq!(ask(&[("puid", "1fee435b"), ("puid", "1fee435b")], &[0]).await.2.json["fields"]["puid"], "is given twice");
-        assert_eq!(api.form("/send", &params, Some(("a.png", &[0]))).await.status, 401, "nothing is stored for a stranger");
+        assert_eq!(
+            ask(&[("puid", "1fee435b"), ("puid", "1fee435b")], &[0]).await.2.json["fields"]["puid"],
+            "is given twice"
+        );
+        assert_eq!(
+            api.form("/send", &params, Some(("a.png", &[0]))).await.status,
+            401,
+            "nothing is stored for a stranger"
+        );
         for (kind, body) in [
             ("multipart/form-data", "--edge--\r\n"),
             ("multipart/form-data; boundary=", "--edge--\r\n"),
@@ -589,7 +625,10 @@ mod tests {
                 "multipart/form-data; boundary=edge",
                 "--edge\r\nContent-Disposition: form-data; name=\"x\"; filename=\"x\"\r\n\r\nx\r\n--edge--\r\n",
             ),
-            ("multipart/form-data; boundary=edge", "--edge\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\ncut"),
+            (
+                "multipart/form-data; boundary=edge",
+                "--edge\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\ncut",
+            ),
         ] {
             let answer = api.post("/send", &[("content-type", kind)], body).await;
             assert_eq!(answer.json["code"], "invalid_body", "{kind} {body}: {answer}");
@@ -599,7 +638,8 @@ mod tests {
     #[tokio::test]
     async fn a_repeated_form_sends_once() {
         let api = online().await;
-        let part = |name: &str, value: &str| format!("--edge\r\nContent-Disposition: form-data; {name}\r\n\r\n{value}\r\n");
+        let part =
+            |name: &str, value: &str| format!("--edge\r\nContent-Disposition: form-data; {name}\r\n\r\n{value}\r\n");
         // The file comes first here, and its parameters after it.
         let body = [
             part("name=\"file\"; filename=\"a.png\"", "bytes"),
@@ -642,7 +682,18 @@ mod tests {
         put(UPLOAD, b"").await;
         assert_eq!(ask().await.json["fields"]["upload"], "is empty");
         put(UPLOAD, b"12345").await;
-        insta::assert_snapshot!(ask().await, @"");
+        insta::assert_snapshot!(ask().await, @r#"
+        200 OK
+        {
+          "file_name": "a.mp4",
+          "id": "0000000000000000000000000000000c",
+          "msg_type": "video",
+          "puid": "1fee435b",
+          "status": "queued",
+          "success": true,
+          "upload": "0000000000000000000000000000000b"
+        }
+        "#);
         let [job] = &api.commands(1).await[..] else { panic!("one job") };
         let source = OutgoingSource::Upload(UPLOAD.to_owned());
         let (to, name) = (Puid::new("1fee435b"), Some("a.mp4".to_owned()));

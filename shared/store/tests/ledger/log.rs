@@ -80,7 +80,8 @@ async fn the_newest_message_is_searched_from_the_end_within_its_limit() {
     let ledger = Ledger::start().await;
     let store = &ledger.store;
     assert!(store.newest(&APP, 10, |_| true).await.unwrap().is_none());
-    let rows: Vec<Message> = (1..=230).map(|seq| message(seq, if seq % 50 == 0 { "wanted" } else { "other" })).collect();
+    let rows: Vec<Message> =
+        (1..=230).map(|seq| message(seq, if seq % 50 == 0 { "wanted" } else { "other" })).collect();
     append(store, &rows).await;
     let found = async |rows| {
         let wanted = |message: &Message| matches!(&message.content, Content::Text { text } if text == "wanted");
