@@ -28,8 +28,10 @@ pub enum TimeFormat {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Message")]
 pub struct MessageRow<'a> {
+    #[schemars(example = 6_050_338_562_629_220_245_i64)]
     id: i64,
     /// The same as `id`, for languages whose numbers have only 53 bits.
+    #[schemars(example = &"6050338562629220245")]
     id_str: String,
     /// Besides `id`, the times and `message`, the fields of the message's `type`.
     #[schemars(schema_with = "content")]

@@ -15,6 +15,8 @@ use crate::{
 
 /// Contact books that may be in memory at once.
 const BOOKS: usize = 8;
+/// Blocks of logs that may be summarised at once.
+const SUMMARIES: usize = 2;
 /// Sessions that may resume at once after a restart.
 const RESUMES: usize = 32;
 
@@ -41,13 +43,14 @@ pub(crate) struct WorkerContext {
     pub health: Arc<Health>,
     pub books: Semaphore,
     pub resumes: Semaphore,
+    pub summaries: Semaphore,
 }
 
 impl WorkerContext {
     pub(crate) fn new(relay: Relay, channels: Channels, config: Config) -> Self {
         let (counts, health) = (Arc::default(), Arc::new(Health::new(config.stuck_after)));
-        let (books, resumes) = (Semaphore::new(BOOKS), Semaphore::new(RESUMES));
-        Self { relay, channels, config, counts, health, books, resumes }
+        let [books, resumes, summaries] = [BOOKS, RESUMES, SUMMARIES].map(Semaphore::new);
+        Self { relay, channels, config, counts, health, books, resumes, summaries }
     }
 
     pub(crate) fn backoff(&self) -> Backoff {

@@ -145,9 +145,11 @@ pub(crate) struct Body<'a> {
     /// What went wrong, as one word that does not change.
     code: &'static str,
     /// The same as a sentence for people.
+    #[schemars(example = &"The app is not online: log in first.")]
     errmsg: String,
     /// What is wrong with each parameter that is.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = BTreeMap::from([("puid", "is required")]))]
     fields: Option<BTreeMap<&'a str, &'a str>>,
 }
 

@@ -186,6 +186,14 @@ impl Params {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// A value that must not be empty: with an empty filter the caller would get everything.
+    pub fn filled(&self, name: &str) -> Result<Option<&str>, &'static str> {
+        match self.0.get(name).map(String::as_str) {
+            Some("") => Err("must not be empty"),
+            value => Ok(value),
+        }
+    }
+
     pub fn required(&self, name: &'static str) -> Result<&str, ApiError> {
         self.get(name).ok_or_else(|| ApiError::field(name, "is required"))
     }
@@ -291,6 +299,13 @@ mod tests {
         let wrong = with_body("application/json", r#"{"x": 1, "y": true, "z": [1], "page": {"a": 1}, "wait": 5}"#);
         let names: Vec<_> = faults(wrong).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["page", "x", "y", "z"]);
+    }
+
+    #[test]
+    fn a_filled_value_is_not_empty() {
+        let params = query("a=1&b=").unwrap();
+        assert_eq!((params.filled("a"), params.filled("absent")), (Ok(Some("1")), Ok(None)));
+        assert_eq!(params.filled("b"), Err("must not be empty"));
     }
 
     #[test]

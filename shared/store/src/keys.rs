@@ -27,6 +27,8 @@ pub(crate) const CONTACT: &str = "CONTACT#";
 pub(crate) const MEMBERS: &str = "MEMBERS#";
 pub(crate) const NAMES: &str = "NAMES#";
 pub(crate) const LOG: &str = "LOG#";
+pub(crate) const BLOCK: &str = "BLOCK#";
+pub(crate) const SPAN: &str = "SPAN#";
 pub(crate) const PARK: &str = "PARK#";
 pub(crate) const JOB: &str = "JOB#";
 /// Prefix of an app's partition key, and of the sort key of its row in a shard.
@@ -43,6 +45,31 @@ pub(crate) fn shard(number: u16) -> String {
 /// Twenty digits: enough for any number, so that the keys sort as the numbers do.
 pub(crate) fn log(seq: Seq) -> String {
     format!("{LOG}{seq:020}")
+}
+
+/// The sequence number in a message's sort key.
+pub(crate) fn log_number(sk: &str) -> Option<Seq> {
+    sk.strip_prefix(LOG)?.parse().ok().map(Seq::new)
+}
+
+/// The summary of a block.
+pub(crate) fn block(number: u64) -> String {
+    format!("{BLOCK}{number:020}")
+}
+
+/// The number in the sort key of a block's summary.
+pub(crate) fn block_number(sk: &str) -> Option<u64> {
+    sk.strip_prefix(BLOCK)?.parse().ok()
+}
+
+/// The summary of a span.
+pub(crate) fn span(number: u64) -> String {
+    format!("{SPAN}{number:020}")
+}
+
+/// The number in the sort key of a span's summary.
+pub(crate) fn span_number(sk: &str) -> Option<u64> {
+    sk.strip_prefix(SPAN)?.parse().ok()
 }
 
 pub(crate) fn contact(puid: &Puid) -> String {

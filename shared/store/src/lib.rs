@@ -13,6 +13,8 @@
 //! | `MEMBERS#<group>` | the members of a group |
 //! | `NAMES#<n>` | a part of the name table |
 //! | `LOG#<seq>` | a message; the last one of a batch has a checkpoint |
+//! | `BLOCK#<n>` | the summary of 512 successive messages: what filters compare of each |
+//! | `SPAN#<n>` | the summary of 64 blocks |
 //! | `MARK` | the watermark: every message up to it has been delivered |
 //! | `PARK#<chat>` | a parked chat |
 //! | `PARKED#<chat>#<seq>` | a message in the backlog of a parked chat |
@@ -38,6 +40,7 @@ mod leases;
 mod log;
 mod parking;
 mod sessions;
+mod summary;
 mod table;
 mod transact;
 
@@ -45,10 +48,11 @@ pub use apps::{AppChange, Caller};
 pub use contacts::Names;
 pub use due::Due;
 pub use error::{Cause, StoreError};
-pub use history::Filter;
+pub use history::{Filter, HistoryCursor, HistoryPage, InvalidCursor, NewMessages};
 pub use jobs::Claim;
 pub use leases::Lease;
 pub use log::{Checkpoint, Entry, PendingDelivery};
+pub use summary::BLOCK as SUMMARY_BLOCK;
 pub use table::{IndexSpec, KeySpec, TableSpec};
 
 /// A handle on the ledger; cheap to clone.

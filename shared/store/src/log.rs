@@ -192,14 +192,7 @@ impl Store {
         app: &AppId,
         range: RangeInclusive<Seq>,
     ) -> aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder {
-        self.client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
-            .expression_attribute_values(":pk", string(keys::app(app)))
-            .expression_attribute_values(":from", string(keys::log(*range.start())))
-            .expression_attribute_values(":to", string(keys::log(*range.end())))
-            .consistent_read(true)
+        self.query_keys(app, &keys::log(*range.start()), &keys::log(*range.end()))
     }
 
     /// A message with its app, and the state of its chat if that is parked. `None` if the app or the message does not

@@ -11,7 +11,10 @@ use domain::{
 };
 use jiff::Timestamp;
 use store::{Lease, Store, StoreError};
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::{SemaphorePermit, watch},
+    time::sleep,
+};
 
 use super::Halt;
 use crate::{backoff::Backoff, context::WorkerContext};
@@ -49,6 +52,11 @@ impl Ledger {
 
     pub(super) fn now(&self) -> Timestamp {
         self.worker.relay.now()
+    }
+
+    /// Waits for its turn to summarise a block. Turns go round, so that a long log does not hold up another app's.
+    pub(super) async fn summary_turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.worker.summaries.acquire().await.ok()
     }
 
     /// Repeats a request until it is answered. A conflict means that another worker has written, and stops the session.

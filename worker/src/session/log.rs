@@ -10,7 +10,7 @@ use domain::{
 };
 use store::{Checkpoint, Entry};
 
-use super::{Halt, ledger::Ledger};
+use super::{Halt, ledger::Ledger, summaries::Summaries};
 
 /// Message ids kept at least: an old cursor brings no older messages again.
 const KNOWN: usize = 256;
@@ -22,6 +22,7 @@ pub(super) struct Log {
     /// Ids of the newest rows, oldest first.
     known: VecDeque<i64>,
     capacity: usize,
+    summaries: Summaries,
 }
 
 impl Log {
@@ -44,12 +45,14 @@ impl Log {
         let checkpoint = newest.and_then(|at| tail[at].checkpoint.as_ref());
         let checkpoint = checkpoint.filter(|checkpoint| checkpoint.login_number == login_number);
         let cursor = checkpoint.map(|checkpoint| checkpoint.cursor.clone());
-        let log = Self {
+        let mut log = Self {
+            summaries: Summaries::new(ledger.clone()),
             ledger,
             next: tail.first().map_or(Seq::FIRST, |entry| entry.message.seq.next()),
             known: tail.iter().rev().map(|entry| entry.message.id).collect(),
             capacity: KNOWN.max(newest.unwrap_or(tail.len())),
         };
+        log.summaries.head_moved(log.head());
         (log, cursor)
     }
 
@@ -69,6 +72,7 @@ impl Log {
         }
         self.known.push_back(id);
         self.next = self.next.next();
+        self.summaries.head_moved(self.head());
     }
 
     /// Appends a message and sets its `seq`. `false` when the log turns out to hold the message already.

@@ -27,6 +27,7 @@ mod log;
 mod outbound;
 mod phase;
 mod reconcile;
+mod summaries;
 #[cfg(test)]
 mod tests;
 

@@ -8,4 +8,5 @@ mod logins;
 mod messages;
 mod restarts;
 mod shards;
+mod summaries;
 mod support;

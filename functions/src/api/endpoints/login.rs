@@ -47,7 +47,7 @@ pub const ENDPOINT: Endpoint = Endpoint {
 pub(crate) const OPERATIONS: &[Operation] = &[Operation {
     method: Method::Get,
     paths: &["/login"],
-    summary: "Starts a login of the app, or joins the current one. `Accept` chooses between JSON, the QR code as a \
+    summary: "Starts a login of the app, or joins the current one. Accept chooses between JSON, the QR code as a \
               picture, and a page that shows the code and follows the login.",
     auth: Auth::Secret,
     parameters: &[],
@@ -69,16 +69,21 @@ const JOB_WINDOW: i64 = 10;
 #[serde(untagged)]
 enum LoginView<'a> {
     Code {
+        #[schemars(example = &"Ab12==")]
         uuid: &'a str,
         #[schemars(extend("const" = "0"))]
         status: &'static str,
         /// WeChat's page with the QR code.
+        #[schemars(example = &"https://login.weixin.qq.com/qrcode/Ab12==")]
         qrcode: Option<&'a str>,
         /// What the QR code says.
+        #[schemars(example = &"https://login.weixin.qq.com/l/Ab12==")]
         login_url: &'a str,
         /// The QR code as a data URI.
+        #[schemars(example = &"data:image/png;base64,iVBORw0KGgo=")]
         qrcode_image: Option<String>,
         /// Seconds.
+        #[schemars(example = 300)]
         expires_in: i64,
     },
     Online {

@@ -12,9 +12,13 @@ use crate::{api::openapi::MediaUrl, links::Links};
 #[derive(Debug, Serialize, JsonSchema)]
 #[expect(clippy::struct_field_names, reason = "the contract's names")]
 pub struct User<'a> {
+    #[schemars(example = &"e1d54615")]
     puid: &'a str,
+    #[schemars(example = &"我")]
     name: &'a str,
+    #[schemars(example = &"我")]
     nick_name: &'a str,
+    #[schemars(example = &"@e1d54615")]
     user_name: &'a str,
     #[schemars(with = "MediaUrl")]
     avatar: String,
