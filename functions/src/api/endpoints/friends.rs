@@ -135,6 +135,7 @@ mod tests {
           "results": [
             {
               "avatar": "/media/image/avatar/12ed2cd6.jpg",
+              "avatar_url": "http://relay.test/media/image/avatar/12ed2cd6.jpg?app_id=00000000000000000000000000000001&expires=1578371145&sig=35e1344d7e0796aeab4e4f9d7631f455664efd80ac25d2206e41b366884f74b9",
               "city": null,
               "friend": true,
               "insert_time": "2020-01-07T11:25:45.988020",

@@ -98,6 +98,7 @@ mod tests {
           "results": [
             {
               "avatar": "/media/image/avatar/c9c27d87.jpg",
+              "avatar_url": "http://relay.test/media/image/avatar/c9c27d87.jpg?app_id=00000000000000000000000000000001&expires=1578371145&sig=05369101f2f25df711e443388f76fe9ef731cd8d2490ba2f096c334ce231fa9d",
               "city": null,
               "display_name": "群里的名字",
               "friend": false,

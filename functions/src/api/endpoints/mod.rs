@@ -209,9 +209,12 @@ mod tests {
         }
         insta::assert_snapshot!(sentences, @r#"
         friends: "The app's channel does not list contacts."
+        friends-accept: "The app's channel cannot accept friend requests."
+        friends-remark: "The app's channel cannot set remarks."
         groups: "The app's channel has no groups."
         members: "The app's channel has no groups."
         mps: "The app's channel has no official accounts."
+        revoke: "The app's channel cannot recall messages."
         "#);
         insta::assert_snapshot!(api.signed("/groups").await, @r#"
         422 Unprocessable Entity
