@@ -84,9 +84,9 @@ impl Inbound {
 
     /// Sends the envelopes that waited for media, until nothing is awaited any more. May be cancelled: what was not sent is
     /// sent the next time.
-    pub(super) async fn run_downloads(&mut self, context: &Context, credentials: &Credentials) -> Result<(), Halt> {
+    pub(super) async fn run_downloads(&mut self, context: &Context, credentials: Credentials) -> Result<(), Halt> {
         let Some(downloads) = &mut self.downloads else { return Ok(()) };
-        while let Some(envelopes) = downloads.next(context, credentials).await? {
+        while let Some(envelopes) = downloads.next(context, &credentials).await? {
             send_envelopes(&context.ledger, &envelopes).await?;
             downloads.sent(envelopes);
             self.reconciliation.envelopes_sent();

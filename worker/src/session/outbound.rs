@@ -53,6 +53,11 @@ impl Outbound {
         self.upload.is_some()
     }
 
+    /// Whether the media of the job in hand are still being uploaded.
+    pub(super) fn is_uploading(&self) -> bool {
+        self.upload.as_ref().is_some_and(|upload| upload.outcome().is_none())
+    }
+
     /// Waits while the media of the job in hand are uploaded. May be cancelled: the upload goes on.
     pub(super) async fn uploaded(&mut self) -> Result<(), Halt> {
         match &mut self.upload {
@@ -115,13 +120,14 @@ impl Outbound {
         connection: &mut dyn Connection,
         inbound: &mut Inbound,
         inbox: &mut Inbox,
-        claimed: ClaimedJob,
+        mut claimed: ClaimedJob,
         to: &Puid,
     ) -> Result<Outcome, Halt> {
         let upload = self.upload.take().filter(|upload| upload.job == claimed.job.id);
         let Some(upload) = upload else {
             match contact(context, to).await?.and_then(|to| Order::of(&claimed.job.id, &claimed.job.command, to)) {
                 Some(order) => {
+                    inbox.release(&mut claimed).await;
                     self.upload = Some(Box::new(Upload::start(context, connection.credentials(), order)));
                     inbox.keep(claimed);
                 }
@@ -201,7 +207,8 @@ impl Outbound {
                 return inbox.fail(claimed, error.to_string()).await;
             }
         };
-        if self.failures.failures() >= ATTEMPTS {
+        // A job in hand is uploaded meanwhile, and only one can be kept.
+        if self.failures.failures() >= ATTEMPTS || inbox.keeps_a_job() {
             return inbox.fail(claimed, error.to_string()).await;
         }
         tracing::info!(%error, job.id = %claimed.job.id, "send attempt failed; retrying");

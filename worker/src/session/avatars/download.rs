@@ -101,12 +101,12 @@ impl Downloader {
         let Context { worker, ledger, .. } = &self.context;
         let _permit = worker.books.acquire().await;
         let (contacts, members) = join(ledger.ask(Store::contacts), ledger.ask(Store::all_members)).await;
-        Ok(missing(&contacts?, &members?, &self.stored, &self.skipped))
+        Ok(missing(&contacts?, &members?, &self.stored, &self.skipped, ledger.now()))
     }
 
     async fn download_all(&mut self, wanted: &[Wanted]) -> Result<Result<(), LoggedOut>, Halt> {
         for wanted in wanted {
-            if self.stored.has(&wanted.puid, wanted.picture_seq) {
+            if self.stored.has(&wanted.puid, wanted.picture_seq, self.context.ledger.now()) {
                 continue;
             }
             if self.download(wanted).await?.is_err() {
@@ -127,7 +127,7 @@ impl Downloader {
             let pause = match self.attempt(wanted).await {
                 Ok(is_stored) => {
                     self.failures.succeeded();
-                    self.stored.insert(&wanted.puid, wanted.picture_seq);
+                    self.stored.insert(&wanted.puid, wanted.picture_seq, self.context.ledger.now());
                     self.unnoted += 1;
                     metrics::AVATARS.add(u64::from(is_stored));
                     return Ok(Ok(()));

@@ -6,6 +6,7 @@ use domain::{
     contact::{Contact, ContactKind, Member, Peer},
     puid::Puid,
 };
+use jiff::Timestamp;
 use store::Avatars;
 
 use super::Wanted;
@@ -20,9 +21,10 @@ pub(super) fn missing(
     members: &[(Puid, Vec<Member>)],
     stored: &Avatars,
     skipped: &HashSet<Puid>,
+    now: Timestamp,
 ) -> Vec<Wanted> {
     let is_wanted = |contact: &Contact| {
-        contact.present && !stored.has(&contact.puid, contact.picture_seq) && !skipped.contains(&contact.puid)
+        contact.present && !stored.has(&contact.puid, contact.picture_seq, now) && !skipped.contains(&contact.puid)
     };
     let mut known: Vec<&Contact> = contacts.iter().filter(|contact| is_wanted(contact)).collect();
     known.sort_by_key(|contact| rank(contact.kind));
@@ -68,7 +70,8 @@ mod tests {
     #[test]
     fn near_contacts_come_first_and_a_member_once_with_a_group() {
         let mut stored = Avatars::default();
-        stored.insert(&Puid::new("have0001"), None);
+        let now = testing::START.parse().unwrap();
+        stored.insert(&Puid::new("have0001"), None, now);
         let contacts = [
             contact("maps0001", ContactKind::OfficialAccount, "号"),
             contact("have0001", ContactKind::Friend, "有"),
@@ -82,7 +85,7 @@ mod tests {
         let group = vec![member("memb0001"), member("frnd0001"), member("memb0001")];
         let members = [(Puid::new("grp00001"), group.clone()), (Puid::new("grp00002"), group)];
         let skipped = HashSet::from([Puid::new("skip0001")]);
-        let wanted = missing(&contacts, &members, &stored, &skipped);
+        let wanted = missing(&contacts, &members, &stored, &skipped, now);
         let names: Vec<&str> = wanted.iter().map(|wanted| wanted.puid.as_str()).collect();
         assert_eq!(names, ["self0001", "frnd0001", "grp00001", "maps0001", "memb0001"]);
         let with_group: Vec<bool> = wanted.iter().map(|wanted| wanted.group.is_some()).collect();

@@ -195,13 +195,12 @@ impl Online {
             }
         };
         let cursor = inbound.cursor.clone();
-        let credentials = inbound.has_downloads().then(|| connection.credentials());
-        // Runs beside the poll, which goes on.
+        // Run beside the poll, which goes on.
+        let downloads = inbound.has_downloads().then(|| connection.credentials());
+        let downloads = downloads.map(|credentials| Box::pin(inbound.run_downloads(context, credentials)));
         let downloads = async {
-            if let Some(credentials) = credentials
-                && let Err(halt) = Box::pin(inbound.run_downloads(context, &credentials)).await
-            {
-                return Err(halt);
+            if let Some(downloads) = downloads {
+                downloads.await?;
             }
             pending().await
         };
@@ -224,7 +223,7 @@ impl Online {
 
     async fn handle(&mut self, context: &Context, inbox: &mut Inbox, event: Event) -> Result<Option<Phase>, Halt> {
         match event {
-            Event::CommandsReceived => Ok(None),
+            Event::CommandsReceived => self.act_during_upload(context, inbox).await,
             Event::Turn => self.take_turn(context, inbox).await,
             Event::Polled(Ok(false)) => {
                 self.poll_succeeded(context).await?;
@@ -247,9 +246,26 @@ impl Online {
             }
         }
         match self.outbound.next_job(inbox).await? {
-            Some(claimed) => self.execute(context, inbox, claimed).await,
+            Some(claimed) => match self.execute(context, inbox, claimed).await? {
+                None => self.act_during_upload(context, inbox).await,
+                phase => Ok(phase),
+            },
             None => Ok(None),
         }
+    }
+
+    /// Executes the commands that send no message while the media of a job are uploaded; those that do wait.
+    async fn act_during_upload(&mut self, context: &Context, inbox: &mut Inbox) -> Result<Option<Phase>, Halt> {
+        while self.outbound.is_uploading()
+            && let Some(command) = inbox.pop_action().await?
+        {
+            if let Some(claimed) = inbox.claim(command).await?
+                && let Some(phase) = self.execute(context, inbox, claimed).await?
+            {
+                return Ok(Some(phase));
+            }
+        }
+        Ok(None)
     }
 
     async fn execute(
@@ -266,6 +282,7 @@ impl Online {
                 close(connection).await;
                 context.ledger.end_session(EndReason::LoggedOut, None).await?;
                 inbox.refuse(claimed).await?;
+                inbox.unclaim();
                 return Ok(Some(Phase::Offline));
             }
             Command::SendText { to, text } => {

@@ -109,6 +109,30 @@ async fn polls_go_on_during_an_upload_and_later_sends_wait() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_recall_and_a_logout_do_not_wait_for_an_upload() {
+    let stage = Stage::new().await;
+    let running = stage.online().await;
+    stage.upload(PNG).await;
+    let picture = stage.command(&running, media(MediaKind::Image, None)).await;
+    let later = stage.command(&running, text("后")).await;
+    let recall = Command::Recall { to: Puid::new("1fee435b"), message_id: 9, sent_by: JobId::trusted("job") };
+    stage.channel.act(Ok(()));
+    assert_eq!(stage.outcome(&running, recall.clone()).await, JobState::Sent { message_id: None });
+    // It cannot be kept for another attempt.
+    stage.channel.act(Err(transient()));
+    assert_eq!(stage.outcome(&running, recall).await, JobState::Failed { why: transient().to_string() });
+    // The sweep sends an overdue job again.
+    running.commands.send(super::PendingCommand { job: picture.clone(), receipt: None }).unwrap();
+    settle().await;
+    assert_eq!((stage.channel.count("upload"), stage.job(&later).await), (1, JobState::Queued));
+    assert_eq!(stage.outcome(&running, Command::Logout).await, JobState::Sent { message_id: None });
+    let offline = JobState::Failed { why: "the session is offline".to_owned() };
+    assert_eq!((stage.row().await.state, stage.job(&later).await), (SessionState::Offline, offline));
+    assert!(stage.job(&picture).await.is_final());
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_cannot_be_sent_says_why() {
     let stage = Stage::new().await;
     let running = stage.online_with(Config { max_media_bytes: 30, ..config() }).await;

@@ -99,9 +99,12 @@ async fn open(context: &Context, order: &Order) -> Result<Incoming, Failure> {
     match &order.source {
         OutgoingSource::Url(url) => fetch(&context.worker, url).await,
         OutgoingSource::Upload(name) => {
-            let key = upload_key(context.ledger.app(), name);
-            let opened = context.ledger.relay().media.open(&key, None).await?;
-            let bytes = opened.ok_or_else(|| Failure::lasting("nothing was uploaded under this name"))?;
+            let (key, media) = (upload_key(context.ledger.app(), name), &context.ledger.relay().media);
+            let missing = || Failure::lasting("nothing was uploaded under this name");
+            if media.head(&key).await?.ok_or_else(missing)?.size == 0 {
+                return Err(Failure::lasting("there are no bytes"));
+            }
+            let bytes = media.open(&key, None).await?.ok_or_else(missing)?;
             let chunks = stream::try_unfold(bytes, |mut bytes| async move {
                 let next = bytes.next().await?;
                 Ok(next.map(|chunk| (chunk, bytes)))
