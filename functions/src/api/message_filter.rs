@@ -10,11 +10,8 @@ use store::Filter;
 
 use crate::api::{
     error::{ApiError, Fields},
-    params::Params,
+    params::{NO_PUID, Params, is_puid},
 };
-
-/// Bytes of the longest puid.
-const MAX_PUID: usize = 128;
 
 /// The filter of a request. The error names every invalid parameter.
 pub(crate) fn parse(params: &Params, zone: &TimeZone) -> Result<Filter, ApiError> {
@@ -53,12 +50,11 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     fn value<T>(&mut self, name: &'static str, read: impl Fn(&str) -> Option<T>, wanted: &str) -> Option<T> {
-        let value = self.params.single(name).map_err(str::to_owned);
-        let read = value.and_then(|value| value.map(|text| read(text).ok_or_else(|| wanted.to_owned())).transpose());
-        read.unwrap_or_else(|fault| {
-            self.faults.insert(name, fault);
-            None
-        })
+        let value = read(self.params.get(name)?);
+        if value.is_none() {
+            self.faults.insert(name, wanted.to_owned());
+        }
+        value
     }
 
     fn kind(&mut self) -> Option<Kind> {
@@ -67,7 +63,7 @@ impl Reading<'_> {
     }
 
     fn puid(&mut self, name: &'static str) -> Option<Puid> {
-        self.value(name, |text| (text.len() <= MAX_PUID).then(|| Puid::new(text)), "must be a puid")
+        self.value(name, |text| is_puid(text).then(|| Puid::new(text)), NO_PUID)
     }
 
     /// The first instant of the range that five parameters make, and the first one after it.

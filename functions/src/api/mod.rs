@@ -2,6 +2,8 @@
 
 mod accept;
 pub mod auth;
+#[cfg(test)]
+mod bad_input;
 pub mod book;
 pub mod endpoint;
 pub mod endpoints;
@@ -11,6 +13,7 @@ mod html;
 mod jobs;
 mod login_page;
 mod message_filter;
+pub(crate) mod openapi;
 pub mod page;
 pub mod params;
 mod path_segment;

@@ -12,8 +12,9 @@ use crate::api::{
     auth::{AuthMode, Caller},
     endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
     error::ApiError,
+    openapi::{Auth, Failure, Kind, Operation, PAGES, Parameter, Reply},
     page,
-    row_filter::{Field, Filter},
+    row_filter::{Field, Filter, SEARCH},
     state::AppState,
     view::contact::Person,
 };
@@ -34,6 +35,31 @@ pub const ENDPOINT: Endpoint = Endpoint {
         fields: &["count", "next", "previous", "results"],
     },
 };
+
+pub(crate) const OPERATIONS: &[Operation] = &[Operation {
+    method: Method::Get,
+    paths: &["/friends", "/firends"],
+    summary: "The account itself and its friends.",
+    auth: Auth::Signature,
+    parameters: &[
+        &[
+            Parameter::query("puid", Kind::Puid, "The field must equal this.", "12ed2cd6"),
+            Parameter::exact("name", "多吃点苹果🍏"),
+            Parameter::exact("nick_name", "多吃点苹果🍏"),
+            Parameter::exact("user_name", "@b5062876e38c69d46e08bffc445933c7"),
+            Parameter::exact("remark_name", "Apple"),
+            Parameter::query("sex", Kind::OneOf(|| vec!["0", "1", "2"]), "1 is male, 2 is female.", "1"),
+            Parameter::exact("province", "广东"),
+            Parameter::exact("city", "深圳"),
+            SEARCH,
+        ],
+        PAGES,
+    ],
+    body: &[],
+    file: None,
+    replies: &[Reply::ok::<page::Body<Person>>("A page of them, in the order in which they were first seen.")],
+    failures: &[Failure::INVALID_PAGE],
+}];
 
 const FIELDS: [Field<Person>; 8] = [
     ("puid", |person| Some(person.puid.as_str())),
@@ -58,7 +84,7 @@ async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
     }
     let filter = Filter::of(&caller.params, &fields, |person| {
         [person.name.as_deref(), person.nick_name.as_deref(), person.remark_name.as_deref()]
-    });
+    })?;
     let book = state.book(&caller.app, caller.book_version).await?;
     page::paginate(&caller.params, &caller.url, book.friends.iter().filter(|person| filter.matches(person)))
 }
@@ -148,6 +174,9 @@ mod tests {
         {
           "code": "invalid_page",
           "errmsg": "There is no such page.",
+          "fields": {
+            "page": "must be the number of a page that exists"
+          },
           "success": false
         }
         "#);

@@ -11,8 +11,9 @@ use crate::api::{
     auth::Caller,
     endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
     error::ApiError,
+    openapi::{Auth, Failure, Kind, Operation, PAGES, Parameter, Reply},
     page,
-    row_filter::{Field, Filter},
+    row_filter::{Field, Filter, SEARCH},
     state::AppState,
     view::contact::Group,
 };
@@ -31,6 +32,27 @@ pub const ENDPOINT: Endpoint = Endpoint {
     },
 };
 
+pub(crate) const OPERATIONS: &[Operation] = &[Operation {
+    method: Method::Get,
+    paths: &["/groups"],
+    summary: "The account's groups.",
+    auth: Auth::Signature,
+    parameters: &[
+        &[
+            Parameter::query("puid", Kind::Puid, "The field must equal this.", "973e46d8"),
+            Parameter::exact("name", "测试"),
+            Parameter::exact("nick_name", "测试"),
+            Parameter::exact("user_name", "@9419e194b03ebddd6b62b7ebd9de397e"),
+            SEARCH,
+        ],
+        PAGES,
+    ],
+    body: &[],
+    file: None,
+    replies: &[Reply::ok::<page::Body<Group>>("A page of them.")],
+    failures: &[Failure::INVALID_PAGE],
+}];
+
 const FIELDS: [Field<Group>; 4] = [
     ("puid", |group| Some(group.puid.as_str())),
     ("name", |group| group.name.as_deref()),
@@ -39,7 +61,8 @@ const FIELDS: [Field<Group>; 4] = [
 ];
 
 async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
-    let filter = Filter::of(&caller.params, &FIELDS, |group| [group.name.as_deref(), group.nick_name.as_deref(), None]);
+    let filter =
+        Filter::of(&caller.params, &FIELDS, |group| [group.name.as_deref(), group.nick_name.as_deref(), None])?;
     let book = state.book(&caller.app, caller.book_version).await?;
     page::paginate(&caller.params, &caller.url, book.groups.iter().filter(|group| filter.matches(group)))
 }

@@ -12,6 +12,7 @@ use crate::{
         auth::Caller,
         endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
         error::ApiError,
+        openapi::{Auth, Failure, Kind, Operation, PAGES, Parameter, Reply},
         page,
         path_segment::PathSegment,
         state::AppState,
@@ -33,6 +34,18 @@ pub const ENDPOINT: Endpoint = Endpoint {
         fields: &["count", "next", "previous", "results"],
     },
 };
+
+pub(crate) const OPERATIONS: &[Operation] = &[Operation {
+    method: Method::Get,
+    paths: &["/members/{group}"],
+    summary: "The members of a group.",
+    auth: Auth::Signature,
+    parameters: &[&[Parameter::path("group", Kind::Puid, "The group's puid.", "973e46d8")], PAGES],
+    body: &[],
+    file: None,
+    replies: &[Reply::ok::<page::Body<MemberRow>>("A page of them.")],
+    failures: &[Failure::NOT_FOUND, Failure::INVALID_PAGE],
+}];
 
 async fn handle(state: AppState, PathSegment(group): PathSegment, caller: Caller) -> Result<Response, ApiError> {
     let book = state.book(&caller.app, caller.book_version).await?;

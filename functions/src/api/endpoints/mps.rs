@@ -11,8 +11,9 @@ use crate::api::{
     auth::Caller,
     endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
     error::ApiError,
+    openapi::{Auth, Failure, Kind, Operation, PAGES, Parameter, Reply},
     page,
-    row_filter::{Field, Filter},
+    row_filter::{Field, Filter, SEARCH},
     state::AppState,
     view::contact::OfficialAccount,
 };
@@ -31,6 +32,29 @@ pub const ENDPOINT: Endpoint = Endpoint {
     },
 };
 
+pub(crate) const OPERATIONS: &[Operation] = &[Operation {
+    method: Method::Get,
+    paths: &["/mps"],
+    summary: "The official accounts (公众号) that the account follows.",
+    auth: Auth::Signature,
+    parameters: &[
+        &[
+            Parameter::query("puid", Kind::Puid, "The field must equal this.", "973e46d8"),
+            Parameter::exact("name", "测试"),
+            Parameter::exact("nick_name", "测试"),
+            Parameter::exact("user_name", "@9419e194b03ebddd6b62b7ebd9de397e"),
+            Parameter::exact("province", "北京"),
+            Parameter::exact("city", "北京"),
+            SEARCH,
+        ],
+        PAGES,
+    ],
+    body: &[],
+    file: None,
+    replies: &[Reply::ok::<page::Body<OfficialAccount>>("A page of them.")],
+    failures: &[Failure::INVALID_PAGE],
+}];
+
 const FIELDS: [Field<OfficialAccount>; 6] = [
     ("puid", |account| Some(account.puid.as_str())),
     ("name", |account| account.name.as_deref()),
@@ -42,7 +66,7 @@ const FIELDS: [Field<OfficialAccount>; 6] = [
 
 async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
     let filter =
-        Filter::of(&caller.params, &FIELDS, |account| [account.name.as_deref(), account.nick_name.as_deref(), None]);
+        Filter::of(&caller.params, &FIELDS, |account| [account.name.as_deref(), account.nick_name.as_deref(), None])?;
     let book = state.book(&caller.app, caller.book_version).await?;
     page::paginate(&caller.params, &caller.url, book.official_accounts.iter().filter(|account| filter.matches(account)))
 }

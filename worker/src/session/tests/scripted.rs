@@ -7,8 +7,8 @@ use std::{
 
 use async_trait::async_trait;
 use channel::{
-    AccountId, Batch, Card, Channel, Connection, ContactPage, Credentials, Cursor, Error, Incoming, LoginProgress,
-    LoginStep, NewLogin, Opened, Opening, Peer, Sent, Ticket,
+    AccountId, Batch, Card, Channel, Connection, ContactPage, Credentials, Cursor, Download, Error, Incoming,
+    LoginProgress, LoginStep, MediaSource, NewLogin, Opened, Opening, OutgoingFile, Peer, Sent, Ticket, Uploaded,
 };
 use domain::{
     contact::ContactKind,
@@ -90,6 +90,8 @@ pub(super) fn batch(cursor: &str, texts: &[(i64, &str)]) -> Batch {
         is_at: None,
         create_time: Timestamp::UNIX_EPOCH,
         content: Content::Text { text: text.to_owned() },
+        media: None,
+        refer: None,
     };
     Batch {
         messages: texts.iter().map(message).collect(),
@@ -237,6 +239,41 @@ impl Connection for ScriptedConnection {
     async fn send_text(&mut self, to: &Peer, text: &str, key: &str) -> Result<Sent, Error> {
         self.channel.record(format!("send_text {} {text} {key}", to.id));
         self.channel.0.send_text.next().await
+    }
+
+    async fn download(&mut self, source: &MediaSource) -> Result<Download, Error> {
+        self.channel.record(format!("download {}", source.as_str()));
+        Err(transient())
+    }
+
+    async fn avatar(&mut self, peer: &Peer, _seq: Option<u64>, _group: Option<&Peer>) -> Result<Download, Error> {
+        self.channel.record(format!("avatar {}", peer.id));
+        Err(transient())
+    }
+
+    async fn upload(&mut self, to: &Peer, file: &OutgoingFile<'_>) -> Result<Uploaded, Error> {
+        self.channel.record(format!("upload {} {}", to.id, file.name));
+        Ok(Uploaded { kind: file.kind, reference: file.name.into() })
+    }
+
+    async fn send_media(&mut self, to: &Peer, uploaded: &Uploaded, key: &str) -> Result<Sent, Error> {
+        self.channel.record(format!("send_media {} {} {key}", to.id, uploaded.reference));
+        self.channel.0.send_text.next().await
+    }
+
+    async fn recall(&mut self, to: &Peer, message_id: i64, key: &str) -> Result<(), Error> {
+        self.channel.record(format!("recall {} {message_id} {key}", to.id));
+        Ok(())
+    }
+
+    async fn accept_friend(&mut self, username: &str, ticket: &str) -> Result<(), Error> {
+        self.channel.record(format!("accept_friend {username} {ticket}"));
+        Ok(())
+    }
+
+    async fn set_remark(&mut self, to: &Peer, remark: &str) -> Result<(), Error> {
+        self.channel.record(format!("set_remark {} {remark}", to.id));
+        Ok(())
     }
 
     async fn close(&mut self) -> Result<(), Error> {
