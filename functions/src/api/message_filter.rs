@@ -50,11 +50,12 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     fn value<T>(&mut self, name: &'static str, read: impl Fn(&str) -> Option<T>, wanted: &str) -> Option<T> {
-        let value = read(self.params.get(name)?);
-        if value.is_none() {
-            self.faults.insert(name, wanted.to_owned());
-        }
-        value
+        let value = self.params.filled(name).map_err(str::to_owned);
+        let read = value.and_then(|value| value.map(|text| read(text).ok_or_else(|| wanted.to_owned())).transpose());
+        read.unwrap_or_else(|fault| {
+            self.faults.insert(name, fault);
+            None
+        })
     }
 
     fn kind(&mut self) -> Option<Kind> {

@@ -12,7 +12,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use url::Url;
 
-use crate::api::{error::ApiError, params::Params};
+use crate::api::{
+    auth::Caller,
+    error::ApiError,
+    params::Params,
+    state::AppState,
+    view::contact::{Linked, Pictured},
+};
 
 /// The requested page.
 pub fn request(params: &Params) -> Result<PageRequest, ApiError> {
@@ -33,12 +39,13 @@ pub fn size(params: &Params) -> Result<u32, ApiError> {
 #[schemars(rename = "{Row}Page")]
 pub(crate) struct Body<Row> {
     /// Rows on all pages.
+    #[schemars(example = 313)]
     count: u64,
     /// The URL of the next page.
-    #[schemars(url)]
+    #[schemars(url, example = &"https://relay.example/friends?page=2")]
     next: Option<String>,
     /// The URL of the page before.
-    #[schemars(url)]
+    #[schemars(url, example = None::<String>)]
     previous: Option<String>,
     results: Vec<Row>,
     #[schemars(extend("const" = true))]
@@ -60,21 +67,21 @@ pub fn respond<Row: Serialize>(
     Ok(Json(Body { count, next, previous, results, success: true }).into_response())
 }
 
-/// The response with the requested page of `rows`.
-pub fn paginate<'a, Row: Serialize + 'a>(
-    params: &Params,
-    url: &Url,
+/// The response with the requested page of `rows`, with links to their pictures.
+pub fn paginate<'a, Row: Pictured + Serialize + 'a>(
+    caller: &Caller,
+    state: &AppState,
     rows: impl Iterator<Item = &'a Row>,
 ) -> Result<Response, ApiError> {
-    let request = request(params)?;
+    let (request, links) = (request(&caller.params)?, caller.links(state));
     let (mut count, mut page) = (0, Vec::new());
     for row in rows {
         if count >= request.offset() && page.len() < request.size as usize {
-            page.push(row);
+            page.push(Linked::of(row, &links));
         }
         count += 1;
     }
-    respond(request, url, count, page)
+    respond(request, &caller.url, count, page)
 }
 
 #[cfg(test)]

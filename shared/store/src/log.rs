@@ -7,7 +7,7 @@ use domain::{
     app::App,
     channel::Cursor,
     delivery::{Delivery, Parked},
-    id::{AppId, Seq},
+    id::{AppId, JobId, Seq},
     job::{Job, JobState},
     message::Message,
     puid::Puid,
@@ -37,6 +37,8 @@ pub struct Checkpoint {
 pub struct Entry {
     pub message: Message,
     pub checkpoint: Option<Checkpoint>,
+    /// The job that sent it.
+    pub sent_by: Option<JobId>,
 }
 
 /// The data for delivering a message. One request reads it.
@@ -126,7 +128,8 @@ impl Store {
         job: &Job,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let item = row(&keys::app(&job.app), &keys::log(message.seq), message, Some(checkpoint))?;
+        let mut item = row(&keys::app(&job.app), &keys::log(message.seq), message, Some(checkpoint))?;
+        item.insert(SENT_BY.into(), string(job.id.as_str()));
         let put = Put::builder().table_name(&self.table).set_item(Some(item));
         let put = put.condition_expression("attribute_not_exists(pk)").build().expect("table and item are given");
         let finish = self.finish_write(job, JobState::Sent { message_id: Some(message.id) }, at)?;
@@ -137,6 +140,30 @@ impl Store {
     pub async fn tail(&self, app: &AppId, count: i32) -> Result<Vec<Entry>, StoreError> {
         let query = self.query_prefix(&keys::app(app), keys::LOG).scan_index_forward(false);
         self.first(query, count).await?.into_iter().map(entry).collect()
+    }
+
+    /// The newest message that `wanted` selects among the last `rows`, read from the newest on.
+    pub async fn newest(
+        &self,
+        app: &AppId,
+        rows: u64,
+        wanted: impl Fn(&Message) -> bool,
+    ) -> Result<Option<Entry>, StoreError> {
+        let head = self.head(app).await?;
+        let oldest = head.get().saturating_sub(rows) + 1;
+        let mut to = head.get();
+        while to >= oldest {
+            let from = to.saturating_sub(SEARCH_PAGE - 1).max(oldest);
+            let query = self.query_log(app, Seq::new(from)..=Seq::new(to)).scan_index_forward(false);
+            for item in self.collect(query).await? {
+                let entry = entry(item)?;
+                if wanted(&entry.message) {
+                    return Ok(Some(entry));
+                }
+            }
+            to = from - 1;
+        }
+        Ok(None)
     }
 
     /// The newest sequence number; [`Seq::START`] for an empty log.
@@ -251,6 +278,10 @@ const UPDATE_TIME: &str = "update_time";
 
 /// The attribute of a row that holds its checkpoint.
 const CHECKPOINT: &str = "cursor";
+/// The attribute of a row that names the job that sent it.
+const SENT_BY: &str = "sent_by";
+/// Rows that [`Store::newest`] reads at once.
+const SEARCH_PAGE: u64 = 100;
 
 fn row(pk: &str, sk: &str, message: &Message, checkpoint: Option<&Checkpoint>) -> Result<Item, StoreError> {
     let mut item = to_item(pk, sk, message)?;
@@ -279,7 +310,8 @@ fn entry(mut item: Item) -> Result<Entry, StoreError> {
     let checkpoint = checkpoint.map_err(|error: serde_dynamo::Error| {
         StoreError::corrupt(string_of(&item, keys::SK).unwrap_or_default(), error)
     })?;
-    Ok(Entry { message: message_of(item)?, checkpoint })
+    let sent_by = string_of(&item, SENT_BY).map(|id| JobId::trusted(id));
+    Ok(Entry { message: message_of(item)?, checkpoint, sent_by })
 }
 
 fn delivery(state: Delivery) -> AttributeValue {

@@ -10,15 +10,18 @@ use domain::session::{EndReason, Session, SessionState};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::api::{
-    auth::SecretCaller,
-    endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
-    error::ApiError,
-    openapi::{Auth, Failure, Kind, Operation, Parameter, Reply, WAIT},
-    params::{MAX_VALUE, Params},
-    response::ApiResponse,
-    state::AppState,
-    view::session::{LoginStatus, User},
+use crate::{
+    api::{
+        auth::SecretCaller,
+        endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
+        error::ApiError,
+        openapi::{Auth, Failure, Kind, Operation, Parameter, Reply, WAIT},
+        params::{MAX_VALUE, Params},
+        response::ApiResponse,
+        state::AppState,
+        view::session::{LoginStatus, User},
+    },
+    links::Links,
 };
 
 pub const ENDPOINT: Endpoint = Endpoint {
@@ -83,7 +86,7 @@ async fn handle(state: AppState, caller: SecretCaller) -> Result<ApiResponse<Log
         if latest && status == LoginStatus::Over && session.ending == Some(EndReason::AccountMismatch) {
             return Err(ApiError::AccountMismatch);
         }
-        return report(&session, status).map(ApiResponse::new);
+        return report(&session, status, &caller.links(&state)).map(ApiResponse::new);
     }
 }
 
@@ -94,8 +97,8 @@ fn seen(params: &Params) -> Result<Option<LoginStatus>, ApiError> {
     status.map(Some).ok_or_else(|| ApiError::field("seen", "must be 408, 201, 200 or 400"))
 }
 
-fn report(session: &Session, status: LoginStatus) -> Result<LoginReport, ApiError> {
-    let user = session.user.as_ref().filter(|_| status == LoginStatus::LoggedIn).map(User::from);
+fn report(session: &Session, status: LoginStatus, links: &Links<'_>) -> Result<LoginReport, ApiError> {
+    let user = session.user.as_ref().filter(|_| status == LoginStatus::LoggedIn).map(|user| User::of(user, links));
     let user = user.map(serde_json::to_value).transpose().map_err(|error| ApiError::Internal(error.to_string()))?;
     let shown = matches!(status, LoginStatus::Scanned | LoginStatus::LoggedIn);
     Ok(LoginReport {

@@ -16,7 +16,7 @@ use crate::api::{
     page,
     row_filter::{Field, Filter, SEARCH},
     state::AppState,
-    view::contact::Person,
+    view::contact::{Linked, Person},
 };
 
 pub const ENDPOINT: Endpoint = Endpoint {
@@ -57,7 +57,9 @@ pub(crate) const OPERATIONS: &[Operation] = &[Operation {
     ],
     body: &[],
     file: None,
-    replies: &[Reply::ok::<page::Body<Person>>("A page of them, in the order in which they were first seen.")],
+    replies: &[Reply::ok::<page::Body<Linked<'static, Person>>>(
+        "A page of them, in the order in which they were first seen.",
+    )],
     failures: &[Failure::INVALID_PAGE],
 }];
 
@@ -86,7 +88,7 @@ async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
         [person.name.as_deref(), person.nick_name.as_deref(), person.remark_name.as_deref()]
     })?;
     let book = state.book(&caller.app, caller.book_version).await?;
-    page::paginate(&caller.params, &caller.url, book.friends.iter().filter(|person| filter.matches(person)))
+    page::paginate(&caller, &state, book.friends.iter().filter(|person| filter.matches(person)))
 }
 
 fn sex(sex: Option<u8>) -> Option<&'static str> {

@@ -15,7 +15,7 @@ use crate::api::{
     page,
     row_filter::{Field, Filter, SEARCH},
     state::AppState,
-    view::contact::Group,
+    view::contact::{Group, Linked},
 };
 
 pub const ENDPOINT: Endpoint = Endpoint {
@@ -49,7 +49,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[Operation {
     ],
     body: &[],
     file: None,
-    replies: &[Reply::ok::<page::Body<Group>>("A page of them.")],
+    replies: &[Reply::ok::<page::Body<Linked<'static, Group>>>("A page of them.")],
     failures: &[Failure::INVALID_PAGE],
 }];
 
@@ -64,7 +64,7 @@ async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
     let filter =
         Filter::of(&caller.params, &FIELDS, |group| [group.name.as_deref(), group.nick_name.as_deref(), None])?;
     let book = state.book(&caller.app, caller.book_version).await?;
-    page::paginate(&caller.params, &caller.url, book.groups.iter().filter(|group| filter.matches(group)))
+    page::paginate(&caller, &state, book.groups.iter().filter(|group| filter.matches(group)))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::{
         page,
         path_segment::PathSegment,
         state::AppState,
-        view::contact::MemberRow,
+        view::contact::{Linked, MemberRow},
     },
     times::Times,
 };
@@ -43,7 +43,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[Operation {
     parameters: &[&[Parameter::path("group", Kind::Puid, "The group's puid.", "973e46d8")], PAGES],
     body: &[],
     file: None,
-    replies: &[Reply::ok::<page::Body<MemberRow>>("A page of them.")],
+    replies: &[Reply::ok::<page::Body<Linked<'static, MemberRow>>>("A page of them.")],
     failures: &[Failure::NOT_FOUND, Failure::INVALID_PAGE],
 }];
 
@@ -60,7 +60,9 @@ async fn handle(state: AppState, PathSegment(group): PathSegment, caller: Caller
         let friend = book.friend(&member.contact.puid);
         MemberRow::of(member, friend, owner.clone(), Times(&state.relay.zone))
     });
-    page::respond(request, &caller.url, members.len() as u64, rows.collect())
+    let (rows, links) = (rows.collect::<Vec<_>>(), caller.links(&state));
+    let linked = rows.iter().map(|row| Linked::of(row, &links)).collect();
+    page::respond(request, &caller.url, members.len() as u64, linked)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! A request reads a bounded part of the log. If that is not enough for a filter, the response has what was found,
 //! `"complete": false`, and a `cursor` for a request that goes on; `next` is the URL of that request. Its `count` is then
 //! the number of messages found so far. The results that follow a cursor begin where the ones before ended; `page` has
-//! no meaning beside it, and neither has it beside `after`. With `after`, `"complete": false` means that the next request should not wait.
+//! no meaning beside it. With `after`, `"complete": false` means that the next request should not wait.
 
 use std::{str::FromStr, time::Duration};
 
@@ -24,7 +24,6 @@ use domain::{
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::{Filter, HistoryCursor, HistoryPage};
-use url::Url;
 
 use crate::{
     api::{
@@ -59,10 +58,13 @@ pub const ENDPOINT: Endpoint = Endpoint {
     },
 };
 
+/// The longest cursor, in characters.
+const MAX_CURSOR: usize = 64;
+
 pub(crate) const OPERATIONS: &[Operation] = &[Operation {
     method: Method::Get,
     paths: &["/message", "/messages"],
-    summary: "The history, newest first. With `after`: the later messages, oldest first.",
+    summary: "The history, newest first. With the parameter after: the later messages, oldest first.",
     auth: Auth::Signature,
     parameters: &[
         &[
@@ -104,44 +106,40 @@ pub(crate) const OPERATIONS: &[Operation] = &[Operation {
                 "A cursor: `content.id` of a message, or `cursor`.",
                 "44",
             ),
+            Parameter::query(
+                "cursor",
+                Kind::Text(MAX_CURSOR),
+                "Where a response with `complete` false ended.",
+                "48120.300.680",
+            ),
             WAIT,
-            Parameter::query("cursor", Kind::Cursor, "`cursor` of an earlier answer without `after`.", "44.0.0"),
         ],
         PAGES,
     ],
     body: &[],
     file: None,
-    replies: &[Reply::ok::<Messages<'static>>(
-        "A page of them, a part of a long search, or with `after` the later ones.",
-    )],
+    replies: &[Reply::ok::<Messages<'static>>("A page of them, or with `after` the later ones.")],
     failures: &[Failure::INVALID_PAGE],
 }];
 
-/// The bodies of the ways to ask.
+/// The bodies of the two ways to ask.
 #[derive(JsonSchema)]
 #[schemars(untagged)]
 #[expect(dead_code, reason = "only describes them")]
 enum Messages<'a> {
     Page(page::Body<MessageRow<'a>>),
-    Part(ApiResponse<HistoryPart<'a>>),
+    Part(ApiResponse<Part<'a>>),
     New(ApiResponse<NewMessages<'a>>),
 }
 
-/// A part of the history, from which a cursor goes on.
 #[derive(Serialize, JsonSchema)]
-struct HistoryPart<'a> {
-    /// All rows that match; if it is not complete, those found so far.
+struct Part<'a> {
     count: u64,
-    /// The URL that goes on.
-    #[schemars(url)]
     next: Option<String>,
-    /// The URL of the page before.
-    #[schemars(url)]
     previous: Option<String>,
     results: Vec<MessageRow<'a>>,
-    /// `false` if there may be more than `count`; absent otherwise.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    complete: Option<bool>,
+    #[serde(skip_serializing_if = "is_true")]
+    complete: bool,
     /// The value of `cursor` for the next request.
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<String>,
@@ -151,30 +149,34 @@ struct HistoryPart<'a> {
 struct NewMessages<'a> {
     results: Vec<MessageRow<'a>>,
     /// The value of `after` for the next request.
+    #[schemars(example = &"44")]
     cursor: String,
-    /// `false` if the next request should not wait; absent otherwise.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    complete: Option<bool>,
+    #[serde(skip_serializing_if = "is_true")]
+    complete: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_true(value: &bool) -> bool {
+    *value
 }
 
 async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
     let filter = message_filter::parse(&caller.params, &state.relay.zone)?;
-    let (wait, size) = (caller.params.wait()?, page::size(&caller.params)?);
-    let (after, cursor) = (place(&caller.params, "after")?, place(&caller.params, "cursor")?);
-    match (after, cursor) {
-        (Some(after), _) => new_messages(&state, &caller, &filter, Seq::new(after), (size, wait)).await,
-        (None, Some(cursor)) => {
-            let found = state.relay.store.history(&caller.app.id, &filter, cursor, size).await?;
-            Ok(part(&state, &caller.url, &found, None))
-        }
+    let wait = caller.params.wait()?;
+    let after = cursor::<u64>(&caller.params, "after")?;
+    match (after, cursor(&caller.params, "cursor")?) {
+        (Some(_), Some(_)) => Err(ApiError::field("cursor", "must not be given with after")),
+        (Some(after), None) => new_messages(&state, &caller, &filter, Seq::new(after), wait).await,
+        (None, Some(cursor)) => from_cursor(&state, &caller, &filter, cursor).await,
         (None, None) => page(&state, &caller, &filter).await,
     }
 }
 
 /// A parameter whose value comes from an earlier response.
-fn place<T: FromStr>(params: &Params, name: &'static str) -> Result<Option<T>, ApiError> {
-    let place = params.get(name).map(str::parse).transpose();
-    place.map_err(|_| ApiError::field(name, "must be a cursor from an earlier answer"))
+fn cursor<T: FromStr>(params: &Params, name: &'static str) -> Result<Option<T>, ApiError> {
+    let value = params.filled(name).map_err(|why| ApiError::field(name, why))?;
+    let cursor = value.map(str::parse).transpose();
+    cursor.map_err(|_| ApiError::field(name, "must be a cursor from an earlier answer"))
 }
 
 async fn page(state: &AppState, caller: &Caller, filter: &Filter) -> Result<Response, ApiError> {
@@ -182,22 +184,34 @@ async fn page(state: &AppState, caller: &Caller, filter: &Filter) -> Result<Resp
     let begin = HistoryCursor::of_page(request);
     let found = state.relay.store.history(&caller.app.id, filter, begin, request.size).await?;
     if found.complete {
-        return page::respond(request, &caller.url, found.count, rows(state, &found.rows));
+        return page::respond(request, &caller.url, found.count, rows(state, caller, &found.rows));
     }
     let previous = (request.page > 1).then(|| link(&caller.url, request.page - 1));
-    Ok(part(state, &caller.url, &found, previous))
+    Ok(part(state, caller, &found, previous))
+}
+
+async fn from_cursor(
+    state: &AppState,
+    caller: &Caller,
+    filter: &Filter,
+    cursor: HistoryCursor,
+) -> Result<Response, ApiError> {
+    let size = page::size(&caller.params)?;
+    let found = state.relay.store.history(&caller.app.id, filter, cursor, size).await?;
+    Ok(part(state, caller, &found, None))
 }
 
 /// The response from which the caller goes on with a cursor.
-fn part(state: &AppState, url: &Url, found: &HistoryPage, previous: Option<String>) -> Response {
+fn part(state: &AppState, caller: &Caller, found: &HistoryPage, previous: Option<String>) -> Response {
     let cursor = found.next.map(|next| next.to_string());
-    let next = cursor.as_deref().map(|cursor| link_from(url, cursor));
-    let (count, results, complete) = (found.count, rows(state, &found.rows), (!found.complete).then_some(false));
-    ApiResponse::new(HistoryPart { count, next, previous, results, complete, cursor }).into_response()
+    let next = cursor.as_deref().map(|cursor| link_from(&caller.url, cursor));
+    let (count, results, complete) = (found.count, rows(state, caller, &found.rows), found.complete);
+    ApiResponse::new(Part { count, next, previous, results, complete, cursor }).into_response()
 }
 
-fn rows<'a>(state: &AppState, messages: &'a [Message]) -> Vec<MessageRow<'a>> {
-    messages.iter().map(|message| MessageRow::of(message, TimeFormat::History, Times(&state.relay.zone))).collect()
+fn rows<'a>(state: &AppState, caller: &Caller, messages: &'a [Message]) -> Vec<MessageRow<'a>> {
+    let (times, links) = (Times(&state.relay.zone), caller.links(state));
+    messages.iter().map(|message| MessageRow::of(message, TimeFormat::History, times, &links)).collect()
 }
 
 async fn new_messages(
@@ -205,15 +219,16 @@ async fn new_messages(
     caller: &Caller,
     filter: &Filter,
     after: Seq,
-    (size, wait): (u32, Duration),
+    wait: Duration,
 ) -> Result<Response, ApiError> {
-    let (store, app, polling) = (&state.relay.store, &caller.app.id, state.poll_for(wait));
+    let (store, app) = (&state.relay.store, &caller.app.id);
+    let (size, polling) = (page::size(&caller.params)?, state.poll_for(wait));
     let mut found = store.messages_after(app, filter, after, size).await?;
     while found.rows.is_empty() && found.complete && polling.next().await {
         found = store.messages_after(app, filter, found.last, size).await?;
     }
-    let (cursor, complete) = (found.last.to_string(), (!found.complete).then_some(false));
-    Ok(ApiResponse::new(NewMessages { results: rows(state, &found.rows), cursor, complete }).into_response())
+    let (cursor, complete) = (found.last.to_string(), found.complete);
+    Ok(ApiResponse::new(NewMessages { results: rows(state, caller, &found.rows), cursor, complete }).into_response())
 }
 
 #[cfg(test)]
@@ -363,8 +378,10 @@ mod tests {
         let api = Api::start().await;
         let long = "a".repeat(129);
         for (query, fields) in [
+            ("type=", vec!["type"]),
             ("type=text", vec!["type"]),
             ("type=Text&type=Map", vec!["type"]),
+            ("send_user=&receiver=", vec!["receiver", "send_user"]),
             ("chat=a&chat=a", vec!["chat"]),
             (&format!("maps={long}"), vec!["maps"]),
             ("create_time=2020-13-01", vec!["create_time"]),
@@ -372,9 +389,12 @@ mod tests {
             ("receive_time__lt=2020-01-07&receive_time__lt=2020-01-08", vec!["receive_time__lt"]),
             ("receive_time__gt=99999-01-01", vec!["receive_time__gt"]),
             ("receive_time=9999-12-31 23:59:59", vec!["receive_time"]),
+            ("after=", vec!["after"]),
             ("after=-1", vec!["after"]),
             ("after=18446744073709551616", vec!["after"]),
             ("after=1&after=2", vec!["after"]),
+            ("after=1&cursor=1.0.0", vec!["cursor"]),
+            ("cursor=", vec!["cursor"]),
             ("cursor=7", vec!["cursor"]),
             ("cursor=1.2.18446744073709551616", vec!["cursor"]),
             ("after=1&wait=x", vec!["wait"]),

@@ -4,15 +4,20 @@ pub mod access_token;
 pub mod check_login;
 pub mod docs;
 pub mod friends;
+pub mod friends_accept;
+pub mod friends_remark;
 pub mod groups;
 pub mod login;
 pub mod logout;
+pub mod media;
 pub mod members;
 pub mod messages;
 pub mod mps;
+pub mod revoke;
 pub mod root;
 pub mod send;
 pub mod session;
+pub mod upload;
 
 use std::sync::Arc;
 
@@ -33,15 +38,20 @@ pub const ALL: &[Endpoint] = &[
     check_login::ENDPOINT,
     docs::ENDPOINT,
     friends::ENDPOINT,
+    friends_accept::ENDPOINT,
+    friends_remark::ENDPOINT,
     groups::ENDPOINT,
     login::ENDPOINT,
     logout::ENDPOINT,
+    media::ENDPOINT,
     members::ENDPOINT,
     messages::ENDPOINT,
     mps::ENDPOINT,
+    revoke::ENDPOINT,
     root::ENDPOINT,
     send::ENDPOINT,
     session::ENDPOINT,
+    upload::ENDPOINT,
 ];
 
 /// What the OpenAPI document says of every endpoint. A test checks it against [`ROUTES`], both ways.
@@ -50,15 +60,20 @@ pub(crate) static OPERATIONS: &[&[Operation]] = &[
     check_login::OPERATIONS,
     docs::OPERATIONS,
     friends::OPERATIONS,
+    friends_accept::OPERATIONS,
+    friends_remark::OPERATIONS,
     groups::OPERATIONS,
     login::OPERATIONS,
     logout::OPERATIONS,
+    media::OPERATIONS,
     members::OPERATIONS,
     messages::OPERATIONS,
     mps::OPERATIONS,
+    revoke::OPERATIONS,
     root::OPERATIONS,
     send::OPERATIONS,
     session::OPERATIONS,
+    upload::OPERATIONS,
 ];
 
 /// Every endpoint, ready to serve.
@@ -110,18 +125,38 @@ mod tests {
 
     use boot::Grant;
     use domain::{channel::Capabilities, contact::ContactKind, session::SessionState};
-    use http::StatusCode;
     use testing::contact;
 
     use super::*;
-    use crate::{api::state::Config, support::Api};
+    use crate::{
+        api::state::Config,
+        support::{Api, friend_request},
+    };
 
-    /// An app with a friend, a group and a login that no worker carries out.
+    /// An app with a friend, a group, a friend request, a sent message, and a login that no worker carries out.
     async fn api() -> Api {
         let api = Api::with(Config { worker_wait: Duration::ZERO, ..Config::default() }).await;
         let group = contact("973e46d8", ContactKind::Group, "群");
         api.contacts(vec![contact("1fee435b", ContactKind::Friend, "朋友"), group]).await;
+        api.append(friend_request(1)).await;
+        api.sent_job().await;
         api
+    }
+
+    /// The grants of what an endpoint does besides its sample.
+    async fn called_besides(api: &Api, binary: &str) -> BTreeSet<Grant> {
+        let post = async |path: &str| api.post(path, &[], "").await.called;
+        match binary {
+            "send" => {
+                let image = [("msg_type", "image"), ("puid", "1fee435b")];
+                let mut called = api.form(&api.sign("/send"), &image, Some(("a.png", b"bytes"))).await.called;
+                let upload = "0000000000000000000000000000000b";
+                called.append(&mut post(&format!("/send?msg_type=image&puid=1fee435b&upload={upload}")).await);
+                called
+            }
+            "revoke" => post("/revoke?message_id=1").await,
+            _ => BTreeSet::new(),
+        }
     }
 
     #[tokio::test]
@@ -132,13 +167,13 @@ mod tests {
             api.online().await;
             api.session(|session| session.state = state).await;
             let answer = api.sample(endpoint).await;
-            assert_eq!(answer.status, StatusCode::OK, "{}: {answer}", endpoint.binary);
-            assert!(endpoint.sample.promises(&answer.json), "{}: {answer}", endpoint.binary);
+            let answered = endpoint.sample.is_answered_by(answer.status.as_u16(), &answer.json);
+            assert!(answered, "{}: {answer}", endpoint.binary);
         }
     }
 
     #[tokio::test]
-    async fn every_grant_is_used_by_the_sample_online_or_offline() {
+    async fn every_grant_is_used() {
         for endpoint in ALL {
             // With a cached contact book the endpoint would not query.
             let api = api().await;
@@ -146,6 +181,7 @@ mod tests {
             let mut called = api.sample(endpoint).await.called;
             api.online().await;
             called.append(&mut api.sample(endpoint).await.called);
+            called.append(&mut called_besides(&api, endpoint.binary).await);
             let granted: BTreeSet<Grant> = endpoint.grants.iter().copied().collect();
             assert_eq!(called, granted, "{}", endpoint.binary);
         }

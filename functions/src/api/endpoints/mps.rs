@@ -15,7 +15,7 @@ use crate::api::{
     page,
     row_filter::{Field, Filter, SEARCH},
     state::AppState,
-    view::contact::OfficialAccount,
+    view::contact::{Linked, OfficialAccount},
 };
 
 pub const ENDPOINT: Endpoint = Endpoint {
@@ -51,7 +51,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[Operation {
     ],
     body: &[],
     file: None,
-    replies: &[Reply::ok::<page::Body<OfficialAccount>>("A page of them.")],
+    replies: &[Reply::ok::<page::Body<Linked<'static, OfficialAccount>>>("A page of them.")],
     failures: &[Failure::INVALID_PAGE],
 }];
 
@@ -68,7 +68,7 @@ async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
     let filter =
         Filter::of(&caller.params, &FIELDS, |account| [account.name.as_deref(), account.nick_name.as_deref(), None])?;
     let book = state.book(&caller.app, caller.book_version).await?;
-    page::paginate(&caller.params, &caller.url, book.official_accounts.iter().filter(|account| filter.matches(account)))
+    page::paginate(&caller, &state, book.official_accounts.iter().filter(|account| filter.matches(account)))
 }
 
 #[cfg(test)]

@@ -118,7 +118,7 @@ async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
         capabilities: (state.config.capabilities)(app.channel),
         state: session.state.as_str(),
         since: times.iso(session.since),
-        user: session.user.as_ref().filter(|_| online).map(User::from),
+        user: session.user.as_ref().filter(|_| online).map(|user| User::of(user, &caller.links(&state))),
         ending: session.ending.as_ref(),
         last_error: session.last_error.as_deref(),
         last_sync: session.last_sync.map(|at| times.iso(at)),

@@ -43,8 +43,6 @@ pub(crate) enum Kind {
     OneOf(fn() -> Vec<&'static str>),
     /// A local time in the service's zone.
     Time,
-    /// A place in the history.
-    Cursor,
 }
 
 /// A text of the usual length.
@@ -110,7 +108,6 @@ impl Parameter {
             Kind::Whole(min, max) => json!({ "type": "integer", "minimum": min, "maximum": max }),
             Kind::OneOf(words) => json!({ "type": "string", "enum": words() }),
             Kind::Time => json!({ "type": "string", "pattern": TIME }),
-            Kind::Cursor => json!({ "type": "string", "pattern": r"^\d{1,19}\.\d{1,19}\.\d{1,19}$" }),
         }
     }
 

@@ -68,11 +68,28 @@ async fn the_tail_includes_checkpoints() {
     append(store, &[message(1, "a"), message(2, "b")]).await;
     store.append(&APP, &message(3, "c"), Some(&checkpoint(r#"{"keys":[[1,2]]}"#))).await.unwrap();
     append(store, &[message(4, "d")]).await;
-    let entry = |seq, text, checkpoint| Entry { message: message(seq, text), checkpoint };
+    let entry = |seq, text, checkpoint| Entry { message: message(seq, text), checkpoint, sent_by: None };
     let tail = store.tail(&APP, 2).await.unwrap();
     assert_eq!(tail, [entry(4, "d", None), entry(3, "c", Some(checkpoint(r#"{"keys":[[1,2]]}"#)))]);
     assert_eq!(store.tail(&APP, 100).await.unwrap().len(), 4);
     assert!(store.tail(&APP, 0).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_newest_message_is_searched_from_the_end_within_its_limit() {
+    let ledger = Ledger::start().await;
+    let store = &ledger.store;
+    assert!(store.newest(&APP, 10, |_| true).await.unwrap().is_none());
+    let rows: Vec<Message> =
+        (1..=230).map(|seq| message(seq, if seq % 50 == 0 { "wanted" } else { "other" })).collect();
+    append(store, &rows).await;
+    let found = async |rows| {
+        let wanted = |message: &Message| matches!(&message.content, Content::Text { text } if text == "wanted");
+        store.newest(&APP, rows, wanted).await.unwrap().map(|entry| entry.message.seq.get())
+    };
+    assert_eq!([found(1_000).await, found(31).await, found(30).await], [Some(200), Some(200), None]);
+    let oldest = store.newest(&APP, 230, |message| message.seq == Seq::FIRST).await.unwrap();
+    assert_eq!(oldest.map(|entry| entry.message.seq), Some(Seq::FIRST));
 }
 
 #[tokio::test]
