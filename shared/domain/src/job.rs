@@ -27,6 +27,8 @@ pub enum Command {
     Logout,
     /// Send a text message to a chat.
     SendText { to: Puid, text: String },
+    /// Read all contacts from the channel again.
+    Update,
 }
 
 /// State of a job.
@@ -153,6 +155,7 @@ mod tests {
         }
         let send = Command::SendText { to: Puid::new("p"), text: "好".into() };
         assert_eq!(serde_json::to_string(&send).unwrap(), r#"{"do":"send_text","to":"p","text":"好"}"#);
+        assert_eq!(serde_json::to_string(&Command::Update).unwrap(), r#"{"do":"update"}"#);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::{
     operation::query::builders::QueryFluentBuilder,
-    types::{AttributeValue, KeysAndAttributes, PutRequest, WriteRequest},
+    types::{AttributeValue, DeleteRequest, KeysAndAttributes, PutRequest, WriteRequest},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -53,9 +53,11 @@ pub(crate) fn string_of<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
     item.get(name)?.as_s().ok().map(String::as_str)
 }
 
+/// Rows in a batch read: DynamoDB's limit.
+const BATCH_GET: usize = 100;
 /// Rows in a batch write: DynamoDB's limit.
 const BATCH_WRITE: usize = 25;
-/// Concurrent batch writes.
+/// Concurrent batches.
 const BATCHES_AT_ONCE: usize = 4;
 
 impl Store {
@@ -113,6 +115,22 @@ impl Store {
         }
     }
 
+    /// [`Self::get_many`] for any number of different keys, in concurrent requests.
+    pub(crate) async fn get_all(&self, pk: &str, sks: Vec<String>) -> Result<HashMap<String, Item>, StoreError> {
+        use futures_util::{StreamExt, TryStreamExt, stream};
+
+        let chunks: Vec<Vec<&str>> =
+            sks.chunks(BATCH_GET).map(|sks| sks.iter().map(String::as_str).collect()).collect();
+        let read = |sks: Vec<&str>| async move { self.get_many(pk, &sks).await };
+        let found = stream::iter(chunks).map(read).buffer_unordered(BATCHES_AT_ONCE);
+        found
+            .try_fold(HashMap::new(), async |mut all, found| {
+                all.extend(found);
+                Ok(all)
+            })
+            .await
+    }
+
     /// A query for the rows of a partition whose sort key begins with `prefix`.
     pub(crate) fn query_prefix(&self, pk: &str, prefix: &str) -> QueryFluentBuilder {
         self.client
@@ -149,6 +167,15 @@ impl Store {
             })
             .collect::<Result<Vec<_>, _>>()?;
         self.write_all(puts).await
+    }
+
+    /// Deletes rows without conditions in concurrent batches. Repeating it is harmless.
+    pub(crate) async fn delete_all(&self, keys: Vec<Item>) -> Result<(), StoreError> {
+        let delete = |key| {
+            let delete = DeleteRequest::builder().set_key(Some(key)).build().expect("the key is given");
+            WriteRequest::builder().delete_request(delete).build()
+        };
+        self.write_all(keys.into_iter().map(delete).collect()).await
     }
 
     /// Executes unconditional writes in concurrent batches until DynamoDB leaves none unprocessed.

@@ -8,10 +8,12 @@
 //! | `APP` | the app |
 //! | `TOKEN` | its access token |
 //! | `SESSION` | its session |
-//! | `BOOK` | the version of its contact book |
+//! | `BOOK` | the version of its contact book, and the parts of its lists |
 //! | `CONTACT#<puid>` | a contact |
 //! | `MEMBERS#<group>` | the members of a group |
+//! | `LIST#<n>` | a part of a list of contacts |
 //! | `NAMES#<n>` | a part of the name table |
+//! | `DEPARTED` | the keys of departed contacts |
 //! | `LOG#<seq>` | a message; the last one of a batch has a checkpoint |
 //! | `MARK` | the watermark: every message up to it has been delivered |
 //! | `PARK#<chat>` | a parked chat |
@@ -42,7 +44,7 @@ mod table;
 mod transact;
 
 pub use apps::{AppChange, Caller};
-pub use contacts::Names;
+pub use contacts::{Book, List, ListChanges, Lists, Names, Part};
 pub use due::Due;
 pub use error::{Cause, StoreError};
 pub use history::Filter;
