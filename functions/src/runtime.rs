@@ -17,6 +17,7 @@ use anyhow::{Context, anyhow};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use boot::{OsIds, Relay, metrics::Emf};
 use domain::{delivery::RetrySchedule, error::chain};
+use guard::Policy;
 use lambda_runtime::{LambdaEvent, service_fn};
 
 use crate::{
@@ -27,7 +28,7 @@ use crate::{
     },
     delivery::{
         batch::Record,
-        callback::{Client, Policy},
+        callback::Client,
         dispatch::{DispatchError, Dispatcher},
         sweep,
     },

@@ -6,12 +6,8 @@ use std::{collections::HashSet, future::Future, sync::Arc, time::Duration};
 use anyhow::Context;
 use boot::Relay;
 use domain::{delivery::RetrySchedule, error::chain};
-use functions::delivery::{
-    batch::Record,
-    callback::{Client, Policy},
-    dispatch::Dispatcher,
-    sweep,
-};
+use functions::delivery::{batch::Record, callback::Client, dispatch::Dispatcher, sweep};
+use guard::Policy;
 use queue::Received;
 use serde_json::{Value, json};
 use tokio::{

@@ -97,6 +97,7 @@ fn clients(endpoints: &Endpoints) -> AwsClients {
     AwsClients::at(&AwsEndpoints {
         dynamodb: endpoints.dynamodb.clone(),
         sqs: endpoints.sqs.clone(),
+        s3: endpoints.s3.clone(),
         region: embedded::REGION.to_owned(),
         access_key: embedded::ACCESS_KEY.to_owned(),
         secret_key: embedded::SECRET_KEY.to_owned(),

@@ -15,13 +15,14 @@ use domain::{
     message::Message,
     puid::Puid,
 };
+use guard::Policy;
 use queue::InboundEnvelope;
 use serde_json::Value;
 use testing::{Callback, Delivered, Fixture, Recorder, message};
 
 use crate::delivery::{
     batch::Record,
-    callback::{Client, Policy},
+    callback::Client,
     dispatch::{self, AttemptOutcome, Dispatcher, Outcome},
     sweep::{self, SweepCounts},
 };

@@ -7,15 +7,19 @@ use aws_config::{
     timeout::TimeoutConfig,
 };
 use aws_sdk_dynamodb::config::{Credentials, Intercept, SharedCredentialsProvider, SharedHttpClient};
+use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
+use media::MediaStore;
 use queue::{Queue, Queues, Sqs};
 use store::Store;
 
-use crate::{SettingError, trust};
+use crate::{SettingError, settings::optional, trust};
 
 /// Time-outs of an attempt of a DynamoDB request, and of all its attempts. The SDK has none by default.
 const DYNAMODB_TIMEOUTS: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(20)];
 /// The same for SQS, where a long poll takes 20 s.
 const SQS_TIMEOUTS: [Duration; 2] = [Duration::from_secs(30), Duration::from_mins(1)];
+/// The same for S3, where an attempt may send or read a part of 8 MiB.
+const S3_TIMEOUTS: [Duration; 2] = [Duration::from_mins(1), Duration::from_mins(3)];
 /// Pause before the second attempt of a DynamoDB request. It doubles with each attempt and has jitter. The SDK's default
 /// of one second would delay sessions for a short conflict.
 const DYNAMODB_BACKOFF: Duration = Duration::from_millis(50);
@@ -27,6 +31,7 @@ const DYNAMODB_ATTEMPTS: u32 = 5;
 pub struct AwsEndpoints {
     pub dynamodb: String,
     pub sqs: String,
+    pub s3: String,
     pub region: String,
     pub access_key: String,
     pub secret_key: String,
@@ -37,6 +42,7 @@ pub struct AwsEndpoints {
 pub struct AwsClients {
     dynamodb: aws_sdk_dynamodb::Client,
     sqs: Sqs,
+    s3: aws_sdk_s3::Client,
 }
 
 impl AwsClients {
@@ -53,7 +59,9 @@ impl AwsClients {
         };
         let dynamodb = dynamodb(&shared).timeout_config(timeouts(DYNAMODB_TIMEOUTS));
         let sqs = aws_sdk_sqs::config::Builder::from(&shared).timeout_config(timeouts(SQS_TIMEOUTS));
-        Ok(Self::of(dynamodb, sqs))
+        // A bucket's name as a part of the host name works on AWS only.
+        let s3 = aws_sdk_s3::config::Builder::from(&shared).timeout_config(timeouts(S3_TIMEOUTS));
+        Ok(Self::of(dynamodb, sqs, s3.force_path_style(other_s3().is_some())))
     }
 
     /// Clients for local services. They read nothing from the environment, not even a proxy. They have no time-outs: a
@@ -74,18 +82,32 @@ impl AwsClients {
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .build();
         let sqs = aws_sdk_sqs::config::Builder::from(&shared).endpoint_url(&endpoints.sqs);
-        Self::of(dynamodb(&shared).endpoint_url(&endpoints.dynamodb), sqs)
+        let s3 = aws_sdk_s3::config::Builder::from(&shared).endpoint_url(&endpoints.s3).force_path_style(true);
+        Self::of(dynamodb(&shared).endpoint_url(&endpoints.dynamodb), sqs, s3)
     }
 
     /// Clients of the same services whose requests `interceptor` sees.
     #[must_use]
     pub fn intercepted(&self, interceptor: impl Intercept + Clone + 'static) -> Self {
         let dynamodb = self.dynamodb.config().to_builder().interceptor(interceptor.clone());
-        Self::of(dynamodb, self.sqs.client().config().to_builder().interceptor(interceptor))
+        let sqs = self.sqs.client().config().to_builder().interceptor(interceptor.clone());
+        Self::of(dynamodb, sqs, self.s3.config().to_builder().interceptor(interceptor))
     }
 
-    fn of(dynamodb: aws_sdk_dynamodb::config::Builder, sqs: aws_sdk_sqs::config::Builder) -> Self {
-        Self { dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()), sqs: Sqs::new(sqs) }
+    fn of(
+        dynamodb: aws_sdk_dynamodb::config::Builder,
+        sqs: aws_sdk_sqs::config::Builder,
+        s3: aws_sdk_s3::config::Builder,
+    ) -> Self {
+        // Checksums beyond what S3 demands would double the work of each part, and make a presigned upload name one.
+        let s3 = s3
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+            .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
+        Self {
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
+            sqs: Sqs::new(sqs),
+            s3: aws_sdk_s3::Client::from_conf(s3.build()),
+        }
     }
 
     /// The ledger in `table`.
@@ -101,6 +123,11 @@ impl AwsClients {
         }
     }
 
+    /// The media in `bucket`.
+    pub fn media(&self, bucket: &str) -> MediaStore {
+        MediaStore::new(&self.s3, bucket)
+    }
+
     /// For tests that read rows without the ledger.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         self.dynamodb.clone()
@@ -110,6 +137,11 @@ impl AwsClients {
     pub fn sqs(&self) -> Sqs {
         self.sqs.clone()
     }
+}
+
+/// The URL of an S3 that is not Amazon's.
+fn other_s3() -> Option<String> {
+    optional("AWS_ENDPOINT_URL_S3").or_else(|| optional("AWS_ENDPOINT_URL"))
 }
 
 fn dynamodb(shared: &SdkConfig) -> aws_sdk_dynamodb::config::Builder {
@@ -145,7 +177,8 @@ mod tests {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let clients = AwsClients::at(&AwsEndpoints {
             dynamodb: url.clone(),
-            sqs: url,
+            sqs: url.clone(),
+            s3: url,
             region: "us-east-1".into(),
             access_key: "a".into(),
             secret_key: "s".into(),

@@ -13,6 +13,8 @@ pub enum Grant {
     Inbound(QueueOperation),
     /// On the command queue of every shard.
     Commands(QueueOperation),
+    /// On the bucket of media and its objects.
+    Media(MediaOperation),
 }
 
 /// An operation of DynamoDB, by its name in IAM.
@@ -38,6 +40,16 @@ pub enum QueueOperation {
     SendMessage,
 }
 
+/// An operation of S3, by its name in IAM. `HeadObject` needs `GetObject`, and `ListBucket` to tell that an object does
+/// not exist; the steps of a multipart upload need `PutObject`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MediaOperation {
+    AbortMultipartUpload,
+    GetObject,
+    ListBucket,
+    PutObject,
+}
+
 /// The IAM action and its resource: `dynamodb:GetItem on table`.
 impl fmt::Display for Grant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -46,6 +58,7 @@ impl fmt::Display for Grant {
             Self::DueIndex(operation) => write!(f, "dynamodb:{operation:?} on index"),
             Self::Inbound(operation) => write!(f, "sqs:{operation:?} on inbound"),
             Self::Commands(operation) => write!(f, "sqs:{operation:?} on commands"),
+            Self::Media(operation) => write!(f, "s3:{operation:?} on media"),
         }
     }
 }

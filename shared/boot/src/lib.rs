@@ -16,9 +16,10 @@ use domain::{
     secret::Sealer,
     time::{Clock, Ids},
 };
-pub use grant::{Grant, QueueOperation, TableOperation};
+pub use grant::{Grant, MediaOperation, QueueOperation, TableOperation};
 use jiff::{Timestamp, tz::TimeZone};
 pub use logs::{json_logs, start_logs};
+use media::MediaStore;
 use queue::Queues;
 pub use real::{OsIds, SystemClock, http_client};
 pub use settings::{SettingError, Settings, optional};
@@ -29,6 +30,7 @@ use store::Store;
 pub struct Relay {
     pub store: Store,
     pub queues: Queues,
+    pub media: MediaStore,
     pub sealer: Sealer,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn Ids>,
@@ -49,6 +51,7 @@ impl Relay {
         Self {
             store: clients.store(&settings.table),
             queues: clients.queues(&settings.inbound_queue, &settings.command_queues),
+            media: clients.media(&settings.media_bucket),
             sealer: Sealer::new(&settings.sealing_key, Arc::clone(&ids)),
             clock: Arc::new(SystemClock),
             ids,

@@ -5,6 +5,7 @@
 //! | `TABLE_NAME` | the ledger's table | required |
 //! | `INBOUND_QUEUE_URL` | the inbound queue | required |
 //! | `COMMAND_QUEUE_URLS` | the command queue of each shard, in order, separated by commas | required |
+//! | `MEDIA_BUCKET` | the bucket of media | required |
 //! | `SEALING_KEY` | the sealing key as 64 hex digits | required |
 //! | `TIME_ZONE` | IANA name of the time zone of local times | `Asia/Shanghai` |
 
@@ -38,6 +39,7 @@ pub struct Settings {
     pub table: String,
     pub inbound_queue: String,
     pub command_queues: Vec<String>,
+    pub media_bucket: String,
     pub sealing_key: [u8; 32],
     pub zone: TimeZone,
 }
@@ -55,11 +57,12 @@ impl Settings {
     }
 
     /// The settings as variables, for another process of the same deployment.
-    pub fn variables(&self) -> [(&'static str, String); 5] {
+    pub fn variables(&self) -> [(&'static str, String); 6] {
         [
             ("TABLE_NAME", self.table.clone()),
             ("INBOUND_QUEUE_URL", self.inbound_queue.clone()),
             ("COMMAND_QUEUE_URLS", self.command_queues.join(",")),
+            ("MEDIA_BUCKET", self.media_bucket.clone()),
             ("SEALING_KEY", data_encoding::HEXLOWER.encode(&self.sealing_key)),
             ("TIME_ZONE", self.zone.iana_name().unwrap_or("UTC").to_owned()),
         ]
@@ -79,6 +82,7 @@ impl Settings {
             table: required("TABLE_NAME")?,
             inbound_queue: required("INBOUND_QUEUE_URL")?,
             command_queues,
+            media_bucket: required("MEDIA_BUCKET")?,
             sealing_key: sealing_key.ok_or_else(|| SettingError::new("SEALING_KEY", "must be 64 hex digits"))?,
             zone: Self::zone(variable("TIME_ZONE").as_deref().unwrap_or("Asia/Shanghai"))?,
         })
@@ -102,6 +106,7 @@ mod tests {
             ("TABLE_NAME", "relay"),
             ("INBOUND_QUEUE_URL", "http://q/in.fifo"),
             ("COMMAND_QUEUE_URLS", "http://q/0.fifo, http://q/1.fifo"),
+            ("MEDIA_BUCKET", "media"),
             ("SEALING_KEY", &key),
         ]);
         for (name, value) in changes {
@@ -140,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_missing_variable_is_named() {
-        for name in ["TABLE_NAME", "INBOUND_QUEUE_URL", "COMMAND_QUEUE_URLS", "SEALING_KEY"] {
+        for name in ["TABLE_NAME", "INBOUND_QUEUE_URL", "COMMAND_QUEUE_URLS", "MEDIA_BUCKET", "SEALING_KEY"] {
             assert_eq!(refused(name, None), format!("{name}: is not set"));
         }
     }

@@ -104,7 +104,7 @@ impl Capabilities {
 }
 
 /// A kind of media, named as `msg_type` names it in the API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MediaKind {
     Image,
@@ -182,6 +182,11 @@ opaque! {
 }
 
 opaque! {
+    /// Where a channel finds the bytes of a message's media.
+    MediaSource
+}
+
+opaque! {
     /// What a connection needs to continue after a restart without another login: keys and cookies, about 2 KB. The
     /// ledger keeps them sealed.
     Credentials
@@ -197,6 +202,12 @@ impl fmt::Debug for Ticket {
 impl fmt::Debug for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Cursor").field(&self.0).finish()
+    }
+}
+
+impl fmt::Debug for MediaSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("MediaSource").field(&self.0).finish()
     }
 }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{channel::AccountId, puid::Puid};
+use crate::{channel::AccountId, media::MediaPath, puid::Puid};
 
 /// A contact's kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -172,7 +172,7 @@ impl Contact {
 
 /// Path of a contact's picture in the API: the predecessor's. The picture may not be stored yet.
 pub fn avatar_path(puid: &Puid) -> String {
-    format!("/media/image/avatar/{puid}.jpg")
+    MediaPath::of_avatar(puid).as_str().to_owned()
 }
 
 /// A person in a group.

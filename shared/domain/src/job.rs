@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
+    channel::MediaKind,
     delivery,
     id::{AppId, JobId, Seq},
     puid::Puid,
@@ -27,8 +28,39 @@ pub enum Command {
     Logout,
     /// Send a text message to a chat.
     SendText { to: Puid, text: String },
+    /// Send a picture, video or file to a chat.
+    SendMedia {
+        to: Puid,
+        kind: MediaKind,
+        source: OutgoingSource,
+        /// The name that a file is shown under; by default the last part of its URL.
+        name: Option<String>,
+    },
+    /// Recall a message that the job `sent_by` has sent.
+    Recall { to: Puid, message_id: i64, sent_by: JobId },
+    /// Accept a friend request: `username` and `ticket` are those of its message.
+    AcceptFriend { username: String, ticket: String },
+    /// Set the remark name of a friend; an empty one removes it.
+    SetRemark { to: Puid, remark: String },
     /// Read all contacts from the channel again.
     Update,
+}
+
+/// Where the bytes to send come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutgoingSource {
+    /// A URL that the policy for callbacks allows.
+    Url(String),
+    /// Bytes that the caller has uploaded under this name.
+    Upload(String),
+}
+
+impl Command {
+    /// Whether it sends a message.
+    pub fn sends(&self) -> bool {
+        matches!(self, Self::SendText { .. } | Self::SendMedia { .. })
+    }
 }
 
 /// State of a job.

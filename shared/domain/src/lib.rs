@@ -12,6 +12,7 @@ pub mod error;
 pub mod id;
 pub mod job;
 pub mod matching;
+pub mod media;
 pub mod message;
 pub mod page;
 pub mod puid;

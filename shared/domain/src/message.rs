@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{delivery::Delivery, id::Seq, puid::Puid};
+use crate::{delivery::Delivery, id::Seq, media::MediaState, puid::Puid};
 
 /// A message's kind: `type` in the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -159,6 +159,16 @@ impl Content {
     }
 }
 
+/// The message that a text quotes, as far as the channel tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refer {
+    /// The channel's id of the quoted message.
+    pub id: Option<i64>,
+    /// The name of its author.
+    pub sender: Option<String>,
+    pub text: String,
+}
+
 /// A message as the log keeps it. Its contacts are puids.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Message {
@@ -189,6 +199,15 @@ pub struct Message {
     /// When the row was last changed; until then equal to `receive_time`.
     pub update_time: Timestamp,
     pub content: Content,
+    /// Where the bytes of its media are; `None` for a message without media.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media: Option<MediaState>,
+    /// The path of the whole content, if this is only its beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole: Option<String>,
+    /// The message that it quotes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refer: Option<Refer>,
     pub delivery: Delivery,
 }
 

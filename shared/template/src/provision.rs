@@ -1,4 +1,4 @@
-//! Creates tables and queues on a machine without CloudFormation.
+//! Creates tables, queues and buckets on a machine without CloudFormation.
 
 use anyhow::Context;
 use boot::{AwsClients, Settings};
@@ -7,7 +7,7 @@ use queue::{CommandEnvelope, InboundEnvelope, Queue};
 
 use crate::Deployment;
 
-/// Creates the stack's table and queues where they are missing, with a command queue for each of `shards` (1, 2 or 4).
+/// Creates the stack's table, queues and bucket where they are missing, with a command queue for each of `shards` (1, 2 or 4).
 /// Returns the settings that name them.
 pub async fn provision(
     clients: &AwsClients,
@@ -25,5 +25,8 @@ pub async fn provision(
         let queue = Queue::<CommandEnvelope>::create(clients.sqs(), spec).await;
         command_queues.push(queue.with_context(|| format!("cannot make the queue {}", spec.name))?.url().to_owned());
     }
-    Ok(Settings { table: table_name, inbound_queue, command_queues, sealing_key, zone })
+    // The template leaves a bucket's name to CloudFormation: bucket names are unique on earth.
+    let media_bucket = format!("{}-media", stack.to_lowercase());
+    clients.media(&media_bucket).create_bucket().await.context("cannot make the bucket")?;
+    Ok(Settings { table: table_name, inbound_queue, command_queues, media_bucket, sealing_key, zone })
 }

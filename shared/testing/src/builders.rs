@@ -33,6 +33,9 @@ pub fn message(seq: u64) -> Message {
         receive_time: received,
         update_time: received,
         content: Content::Text { text: "测试".to_owned() },
+        media: None,
+        whole: None,
+        refer: None,
         delivery: Delivery::Pending,
     }
 }

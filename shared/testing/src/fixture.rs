@@ -69,8 +69,8 @@ impl Fixture {
     pub fn recorded(&self) -> (Relay, Recorder) {
         let recorder = Recorder::new(&self.settings);
         let clients = self.services.clients.intercepted(recorder.clone());
-        let Relay { store, queues, .. } = Relay::new(&clients, &self.settings);
-        (Relay { store, queues, ..self.relay.clone() }, recorder)
+        let Relay { store, queues, media, .. } = Relay::new(&clients, &self.settings);
+        (Relay { store, queues, media, ..self.relay.clone() }, recorder)
     }
 
     /// Creates an app with [`TOKEN`] and [`APP_SECRET`], bound to the account `e1d54615`.

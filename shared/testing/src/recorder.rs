@@ -15,6 +15,11 @@ use aws_sdk_dynamodb::{
     },
     types::TransactWriteItem,
 };
+use aws_sdk_s3::operation::{
+    abort_multipart_upload::AbortMultipartUploadInput, complete_multipart_upload::CompleteMultipartUploadInput,
+    create_multipart_upload::CreateMultipartUploadInput, get_object::GetObjectInput, head_object::HeadObjectInput,
+    put_object::PutObjectInput, upload_part::UploadPartInput,
+};
 use aws_sdk_sqs::operation::{
     change_message_visibility::ChangeMessageVisibilityInput, delete_message::DeleteMessageInput,
     delete_message_batch::DeleteMessageBatchInput, get_queue_attributes::GetQueueAttributesInput,
@@ -22,6 +27,7 @@ use aws_sdk_sqs::operation::{
 };
 use boot::{
     Grant,
+    MediaOperation::{self, AbortMultipartUpload, GetObject, ListBucket, PutObject},
     QueueOperation::{ChangeMessageVisibility, DeleteMessage, GetQueueAttributes, ReceiveMessage, SendMessage},
     Settings,
     TableOperation::{
@@ -43,6 +49,7 @@ impl Recorder {
             table: settings.table.clone(),
             inbound: settings.inbound_queue.clone(),
             commands: settings.command_queues.clone(),
+            bucket: settings.media_bucket.clone(),
         };
         Self { names: Arc::new(names), called: Arc::default() }
     }
@@ -88,6 +95,7 @@ struct Names {
     /// URLs.
     inbound: String,
     commands: Vec<String>,
+    bucket: String,
 }
 
 /// The value of the first arm whose type the input has.
@@ -129,6 +137,13 @@ impl Names {
             input: ReceiveMessageInput => vec![self.queue(ReceiveMessage, input.queue_url())],
             input: SendMessageInput => vec![self.queue(SendMessage, input.queue_url())],
             input: SendMessageBatchInput => vec![self.queue(SendMessage, input.queue_url())],
+            input: GetObjectInput => vec![self.media(GetObject, input.bucket())],
+            input: HeadObjectInput => vec![self.media(GetObject, input.bucket()), self.media(ListBucket, input.bucket())],
+            input: PutObjectInput => vec![self.media(PutObject, input.bucket())],
+            input: CreateMultipartUploadInput => vec![self.media(PutObject, input.bucket())],
+            input: UploadPartInput => vec![self.media(PutObject, input.bucket())],
+            input: CompleteMultipartUploadInput => vec![self.media(PutObject, input.bucket())],
+            input: AbortMultipartUploadInput => vec![self.media(AbortMultipartUpload, input.bucket())],
         )
     }
 
@@ -146,6 +161,11 @@ impl Names {
     fn table(&self, operation: TableOperation, name: Option<&str>) -> Grant {
         assert_eq!(name, Some(&*self.table), "there is no other table");
         Grant::Table(operation)
+    }
+
+    fn media(&self, operation: MediaOperation, bucket: Option<&str>) -> Grant {
+        assert_eq!(bucket, Some(&*self.bucket), "there is no other bucket");
+        Grant::Media(operation)
     }
 
     fn queue(&self, operation: boot::QueueOperation, url: Option<&str>) -> Grant {

@@ -7,7 +7,7 @@ use boot::{AwsClients, AwsEndpoints, OsIds};
 use domain::time::Ids;
 use embedded::{Embedded, InProcess, Options};
 
-/// DynamoDB and SQS for one test.
+/// DynamoDB, SQS and S3 for one test.
 pub struct Services {
     pub clients: AwsClients,
     /// The prefix of the names of the test's table and queues; no other test has the same.
@@ -25,9 +25,9 @@ impl Services {
     /// # Panics
     /// When the embedded services do not start.
     pub async fn start() -> Self {
-        let [dynamodb, sqs] = named();
-        let shared = dynamodb.is_some() || sqs.is_some();
-        let embedded = if dynamodb.is_some() && sqs.is_some() {
+        let [dynamodb, sqs, s3] = named();
+        let shared = dynamodb.is_some() || sqs.is_some() || s3.is_some();
+        let embedded = if dynamodb.is_some() && sqs.is_some() && s3.is_some() {
             None
         } else {
             Some(Embedded::start(Options::memory()).await.expect("embedded services start"))
@@ -39,6 +39,7 @@ impl Services {
         let endpoints = AwsEndpoints {
             dynamodb: or_embedded(dynamodb, Embedded::dynamodb_url),
             sqs: or_embedded(sqs, Embedded::sqs_url),
+            s3: or_embedded(s3, Embedded::s3_url),
             region: variable("AWS_REGION", embedded::REGION),
             access_key: variable("AWS_ACCESS_KEY_ID", embedded::ACCESS_KEY),
             secret_key: variable("AWS_SECRET_ACCESS_KEY", embedded::SECRET_KEY),
@@ -57,6 +58,7 @@ impl Services {
         let endpoints = AwsEndpoints {
             dynamodb: "http://dynamodb.invalid".to_owned(),
             sqs: "http://sqs.invalid".to_owned(),
+            s3: "http://s3.invalid".to_owned(),
             region: embedded::REGION.to_owned(),
             access_key: embedded::ACCESS_KEY.to_owned(),
             secret_key: embedded::SECRET_KEY.to_owned(),
@@ -65,10 +67,10 @@ impl Services {
         Self { clients, stack: stack(), shared: None, _embedded: None }
     }
 
-    /// The services that the environment names, if it names both.
+    /// The services that the environment names, if it names all.
     pub async fn named() -> Option<Self> {
         match named() {
-            [Some(_), Some(_)] => Some(Self::start().await),
+            [Some(_), Some(_), Some(_)] => Some(Self::start().await),
             _ => None,
         }
     }
@@ -78,9 +80,9 @@ fn stack() -> String {
     format!("test-{}", OsIds.hex())
 }
 
-/// The URLs of DynamoDB and SQS that the environment names.
-fn named() -> [Option<String>; 2] {
-    ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SQS"]
+/// The URLs of DynamoDB, SQS and S3 that the environment names.
+fn named() -> [Option<String>; 3] {
+    ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_S3"]
         .map(|name| boot::optional(name).or_else(|| boot::optional("AWS_ENDPOINT_URL")))
 }
 

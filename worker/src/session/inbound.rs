@@ -145,6 +145,9 @@ impl Inbound {
             receive_time: received,
             update_time: received,
             content: incoming.content.clone(),
+            media: None,
+            whole: None,
+            refer: None,
             delivery: Delivery::Unwanted,
         };
         match (incoming.direction, kind) {

@@ -137,7 +137,7 @@ impl Inbox {
     /// Ends a job that cannot be executed. The reason says when an earlier attempt may have sent the message all the
     /// same: another one might send it twice.
     pub(super) async fn fail(&self, claimed: ClaimedJob, why: impl Into<String>) -> Result<(), Halt> {
-        if matches!(claimed.job.command, Command::SendText { .. }) {
+        if claimed.job.command.sends() {
             metrics::SENDS_FAILED.add(1);
         }
         let mut why = why.into();
@@ -151,7 +151,7 @@ impl Inbox {
     pub(super) async fn refuse(&self, claimed: ClaimedJob) -> Result<(), Halt> {
         match claimed.job.command {
             Command::Login | Command::Logout => self.finish(claimed, JobState::Sent { message_id: None }).await,
-            Command::SendText { .. } => self.fail(claimed, "the session is offline").await,
+            _ => self.fail(claimed, "the session is offline").await,
         }
     }
 

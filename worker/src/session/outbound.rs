@@ -153,6 +153,9 @@ async fn record_sent(
         receive_time: now,
         update_time: now,
         content: Content::Text { text },
+        media: None,
+        whole: None,
+        refer: None,
         delivery: Delivery::Unwanted,
     };
     // The checkpoint is stored here as well, so that a restart finds one without reading back over many sent messages.

@@ -120,8 +120,8 @@ async fn job_status(
     let id = id.parse().map_err(|InvalidId| ApiError::NotFound("job"))?;
     let job = state.job(&caller.app.id, &id).await?;
     match job.command {
-        Command::SendText { .. } => Ok(ApiResponse::new(JobRow::from(&job))),
         Command::Login | Command::Logout => Err(ApiError::NotFound("job")),
+        _ => Ok(ApiResponse::new(JobRow::from(&job))),
     }
 }
 

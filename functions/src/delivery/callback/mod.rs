@@ -1,19 +1,13 @@
 //! The POST to an app's callback. It is signed in two ways, goes to allowed addresses only, and follows no redirect.
 
-mod guard;
-mod policy;
-
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use domain::signature;
+use guard::{Failed, Policy};
 use http::StatusCode;
 use jiff::Timestamp;
-pub use policy::{Allowed, Policy};
 use url::Url;
-
-use guard::VettedResolver;
-use policy::Refused;
 
 /// How long a callback may take to respond, body included.
 const TIME_OUT: Duration = Duration::from_secs(15);
@@ -81,8 +75,7 @@ pub struct Client {
 impl Client {
     pub fn new(policy: Policy) -> Result<Self, reqwest::Error> {
         let policy = Arc::new(policy);
-        let resolver = VettedResolver::new(Arc::clone(&policy));
-        let http = boot::http_client().dns_resolver(Arc::new(resolver)).build()?;
+        let http = guard::client(boot::http_client(), &policy)?;
         Ok(Self { http, policy })
     }
 
@@ -133,16 +126,9 @@ async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, Failure> {
     Ok(body)
 }
 
-/// The failure as a sentence without the URL, whose query may contain secrets of the receiver.
 fn failure(error: reqwest::Error) -> Failure {
-    let timed_out = error.is_timeout();
-    let error = error.without_url();
-    let mut cause: &dyn Error = &error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-        if let Some(refused) = cause.downcast_ref::<Refused>() {
-            return Failure::Refused(refused.to_string());
-        }
+    match guard::failed(error) {
+        Failed::Refused(refused) => Failure::Refused(refused.to_string()),
+        Failed::Unreachable(why) => Failure::Unreachable(why),
     }
-    Failure::Unreachable(if timed_out { "it took too long".to_owned() } else { cause.to_string() })
 }

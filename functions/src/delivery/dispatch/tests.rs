@@ -4,14 +4,12 @@ use domain::{
     message::Message,
     signature,
 };
+use guard::Policy;
 use http::{StatusCode, header};
 use testing::{TOKEN, message};
 
 use super::*;
-use crate::{
-    delivery::callback::Policy,
-    support::{Deliveries, commands},
-};
+use crate::support::{Deliveries, commands};
 
 fn text(command: &Command) -> &str {
     match command {

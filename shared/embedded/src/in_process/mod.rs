@@ -1,11 +1,13 @@
-//! DynamoDB and SQS without sockets: an HTTP client for the AWS SDK that answers each request itself.
+//! DynamoDB, SQS and S3 without sockets: an HTTP client for the AWS SDK that answers each request itself.
 //!
 //! The SDK builds, signs and reads requests as always; only the connection is missing. DynamoDB answers on the caller's
-//! thread before the request's future is first polled. SQS answers from tasks on the caller's runtime. So no request
+//! thread before the request's future is first polled. SQS answers from tasks on the caller's runtime, S3 from tokio's
+//! threads for blocking work, which hold a paused clock. So no request
 //! waits for a timer or for another thread, and tokio's paused clock stands still while one runs. A long poll is the
 //! exception: it waits on the caller's clock, as a test with paused time wants it.
 
 mod dynamodb;
+mod s3;
 mod sqs;
 
 use aws_smithy_runtime_api::client::{
@@ -16,24 +18,25 @@ use aws_smithy_runtime_api::client::{
 };
 use bytes::Bytes;
 
-use self::{dynamodb::DynamoDb, sqs::Sqs};
+use self::{dynamodb::DynamoDb, s3::S3, sqs::Sqs};
 
 /// Prefix of the header `x-amz-target` in a request to DynamoDB.
 const DYNAMODB: &str = "DynamoDB_20120810.";
 /// The same for SQS.
 const SQS: &str = "AmazonSQS.";
 
-/// An empty DynamoDB and an empty SQS in memory. A clone reaches the same ones.
+/// An empty DynamoDB and an empty SQS in memory, and an empty S3 in a temporary folder. A clone reaches the same ones.
 #[derive(Debug, Clone)]
 pub struct InProcess {
     dynamodb: DynamoDb,
     sqs: Sqs,
+    s3: S3,
 }
 
 impl InProcess {
     /// Opens the services. The queues end with the runtime that they are created on.
     pub fn open() -> anyhow::Result<Self> {
-        Ok(Self { dynamodb: DynamoDb::open()?, sqs: Sqs::open() })
+        Ok(Self { dynamodb: DynamoDb::open()?, sqs: Sqs::open(), s3: S3::open()? })
     }
 }
 
@@ -67,8 +70,8 @@ impl HttpConnector for InProcess {
             let answer = self.sqs.answer(call);
             return HttpConnectorFuture::new(async move { response(answer.await?) });
         }
-        let unknown = format!("neither DynamoDB nor SQS: {:?}", call.target);
-        HttpConnectorFuture::ready(Err(ConnectorError::user(unknown.into())))
+        let answer = self.s3.answer(request);
+        HttpConnectorFuture::new(async move { response(answer.await?) })
     }
 }
 

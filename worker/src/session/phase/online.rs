@@ -226,6 +226,10 @@ impl Online {
                 inbox.refuse(claimed).await?;
                 Ok(Some(Phase::Offline))
             }
+            Command::SendMedia { .. }
+            | Command::Recall { .. }
+            | Command::AcceptFriend { .. }
+            | Command::SetRemark { .. } => inbox.fail(claimed, "the worker cannot do this yet").await.map(|()| None),
             Command::SendText { to, text } => {
                 let Self { connection, inbound, outbound, .. } = self;
                 let sending = outbound.send_text(context, &mut **connection, inbound, inbox, claimed, (to, text));

@@ -1,19 +1,19 @@
-//! Resolves a callback's host name to allowed addresses only. The connection uses these addresses and does not resolve
+//! Resolves a host name to allowed addresses only. The connection uses these addresses and does not resolve
 //! again, so a later DNS answer cannot change the target.
 
 use std::{net::SocketAddr, sync::Arc};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::policy::{Policy, Refused};
+use crate::policy::{Policy, Refused};
 
 #[derive(Debug)]
-pub(super) struct VettedResolver {
+pub(crate) struct VettedResolver {
     policy: Arc<Policy>,
 }
 
 impl VettedResolver {
-    pub(super) fn new(policy: Arc<Policy>) -> Self {
+    pub(crate) fn new(policy: Arc<Policy>) -> Self {
         Self { policy }
     }
 }
