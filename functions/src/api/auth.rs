@@ -4,6 +4,8 @@
 //! An unknown app, a wrong secret, a wrong signature and a wrong token get the same response after the same work. Every
 //! comparison takes constant time.
 
+use std::sync::Arc;
+
 use axum::{
     body::Body,
     extract::{FromRequest, Request},
@@ -40,12 +42,19 @@ pub enum AuthMode {
 #[derive(Debug)]
 pub struct Caller {
     pub app: App,
-    /// The version of the app's contact book.
-    pub book_version: u64,
+    /// The state of the app's contact book.
+    pub book: store::Book,
     pub mode: AuthMode,
     pub params: Params,
     /// The request's URL, as the caller knows it.
     pub url: Url,
+}
+
+impl Caller {
+    /// The puid of the app's account, which every row of a contact names.
+    pub(crate) fn owner(&self) -> Option<Arc<str>> {
+        self.app.bound.as_ref().map(|bound| Arc::from(bound.puid.as_str()))
+    }
 }
 
 /// A caller that was authenticated with the app secret or an access token.
@@ -82,7 +91,7 @@ async fn authenticate(request: Request, state: &AppState, mode: AuthMode) -> Res
     }
     let token = bearer(&parts).or(params.get("access_token"));
     let mode = if token.is_some() { AuthMode::AccessToken } else { mode };
-    let (app, book_version) = match token {
+    let (app, book) = match token {
         Some(token) => authenticate_by_token(state, token).await?,
         None => authenticate_by_secret(state, &params, mode).await?,
     };
@@ -92,7 +101,7 @@ async fn authenticate(request: Request, state: &AppState, mode: AuthMode) -> Res
         return Err(ApiError::UnsupportedByChannel(*needed));
     }
     let url = request_url::of(&parts, state.config.public_url.as_ref());
-    Ok(Caller { app, book_version, mode, params, url })
+    Ok(Caller { app, book, mode, params, url })
 }
 
 async fn read_body(body: Body) -> Result<bytes::Bytes, ApiError> {
@@ -116,17 +125,17 @@ async fn find(state: &AppState, id: &str) -> Result<Option<store::Caller>, ApiEr
     }
 }
 
-async fn authenticate_by_token(state: &AppState, token: &str) -> Result<(App, u64), ApiError> {
+async fn authenticate_by_token(state: &AppState, token: &str) -> Result<(App, store::Book), ApiError> {
     let caller = find(state, token.get(..ID_LENGTH).unwrap_or_default()).await?;
     let hash = secret::hash(token);
     let no_token = AccessToken { hash: secret::hash(""), expires: Timestamp::MIN };
     let stored = caller.as_ref().and_then(|caller| caller.token.as_ref()).unwrap_or(&no_token);
     let admitted = secret::same(&stored.hash, &hash) & (state.relay.now() < stored.expires);
     let caller = caller.filter(|_| admitted).ok_or_else(unauthorized)?;
-    Ok((caller.app, caller.book_version))
+    Ok((caller.app, caller.book))
 }
 
-async fn authenticate_by_secret(state: &AppState, params: &Params, mode: AuthMode) -> Result<(App, u64), ApiError> {
+async fn authenticate_by_secret(state: &AppState, params: &Params, mode: AuthMode) -> Result<(App, store::Book), ApiError> {
     let required: &[&'static str] = match mode {
         AuthMode::Signature => &["app_id", "app_secret", "timestamp", "signature"],
         AuthMode::AppSecret | AuthMode::AccessToken => &["app_id", "app_secret"],
@@ -150,7 +159,7 @@ async fn authenticate_by_secret(state: &AppState, params: &Params, mode: AuthMod
     if mode == AuthMode::Signature {
         check_timestamp(state, given("timestamp"))?;
     }
-    Ok((caller.app, caller.book_version))
+    Ok((caller.app, caller.book))
 }
 
 /// Tells a caller with a valid signature that its timestamp is too old or in the future.

@@ -3,6 +3,7 @@
 mod accept;
 pub mod auth;
 pub mod book;
+mod contact_list;
 pub mod endpoint;
 pub mod endpoints;
 pub mod error;

@@ -49,23 +49,6 @@ pub fn respond<Row: Serialize>(
     Ok(Json(Body { count, next, previous, results, success: true }).into_response())
 }
 
-/// The response with the requested page of `rows`.
-pub fn paginate<'a, Row: Serialize + 'a>(
-    params: &Params,
-    url: &Url,
-    rows: impl Iterator<Item = &'a Row>,
-) -> Result<Response, ApiError> {
-    let request = request(params)?;
-    let (mut count, mut page) = (0, Vec::new());
-    for row in rows {
-        if count >= request.offset() && page.len() < request.size as usize {
-            page.push(row);
-        }
-        count += 1;
-    }
-    respond(request, url, count, page)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

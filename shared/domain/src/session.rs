@@ -154,6 +154,9 @@ pub struct Session {
     pub contacts: Progress,
     /// When the last contact sync of this login succeeded.
     pub last_sync: Option<Timestamp>,
+    /// Why the last contact sync failed; `None` after one that succeeded.
+    #[serde(default)]
+    pub sync_error: Option<String>,
     /// Whether a contact sync is running.
     #[serde(default)]
     pub updating: bool,
@@ -192,6 +195,7 @@ impl Session {
             last_error: None,
             contacts: Progress::default(),
             last_sync: None,
+            sync_error: None,
             updating: false,
             syncs: 0,
         }

@@ -44,7 +44,7 @@ mod table;
 mod transact;
 
 pub use apps::{AppChange, Caller};
-pub use contacts::{Book, List, ListChanges, Lists, Names, Part};
+pub use contacts::{Book, List, ListChanges, Lists, NameRows, Names, Part, Place};
 pub use due::Due;
 pub use error::{Cause, StoreError};
 pub use history::Filter;

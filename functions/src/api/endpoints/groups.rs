@@ -5,16 +5,20 @@ use boot::{
     Grant::Table,
     TableOperation::{BatchGetItem, Query},
 };
-use domain::channel::Capability;
+use domain::{channel::Capability, contact::Contact};
+use store::List;
 
-use crate::api::{
-    auth::Caller,
-    endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
-    error::ApiError,
-    page,
-    row_filter::{Field, Filter},
-    state::AppState,
-    view::contact::Group,
+use crate::{
+    api::{
+        auth::Caller,
+        contact_list,
+        endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
+        error::ApiError,
+        row_filter::{Field, NAME, NICK_NAME, USER_NAME},
+        state::AppState,
+        view::contact::Group,
+    },
+    times::Times,
 };
 
 pub const ENDPOINT: Endpoint = Endpoint {
@@ -31,17 +35,13 @@ pub const ENDPOINT: Endpoint = Endpoint {
     },
 };
 
-const FIELDS: [Field<Group>; 4] = [
-    ("puid", |group| Some(group.puid.as_str())),
-    ("name", |group| group.name.as_deref()),
-    ("nick_name", |group| group.nick_name.as_deref()),
-    ("user_name", |group| group.user_name.as_deref()),
-];
+const FIELDS: [Field; 3] = [NAME, NICK_NAME, USER_NAME];
+const SEARCHED: [Field; 2] = [NAME, NICK_NAME];
 
 async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
-    let filter = Filter::of(&caller.params, &FIELDS, |group| [group.name.as_deref(), group.nick_name.as_deref(), None]);
-    let book = state.book(&caller.app, caller.book_version).await?;
-    page::paginate(&caller.params, &caller.url, book.groups.iter().filter(|group| filter.matches(group)))
+    let (owner, times) = (caller.owner(), Times(&state.relay.zone));
+    let row = |contact: &Contact| Group::of(contact, owner.clone(), times);
+    contact_list::respond(&state, &caller, List::Groups, (&FIELDS, &SEARCHED), row).await
 }
 
 #[cfg(test)]

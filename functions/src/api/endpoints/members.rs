@@ -3,19 +3,20 @@
 use axum::{response::Response, routing::on};
 use boot::{
     Grant::Table,
-    TableOperation::{BatchGetItem, GetItem, Query},
+    TableOperation::BatchGetItem,
 };
-use domain::{channel::Capability, contact::ContactKind, puid::Puid};
+use domain::{channel::Capability, puid::Puid};
 
 use crate::{
     api::{
         auth::Caller,
+        contact_list::MAX_PUID,
         endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
         error::ApiError,
         page,
         path_segment::PathSegment,
         state::AppState,
-        view::contact::MemberRow,
+        view::contact::{MemberRow, Person},
     },
     times::Times,
 };
@@ -25,7 +26,7 @@ pub const ENDPOINT: Endpoint = Endpoint {
     title: Title { zh: "群成员", en: "Group members" },
     routes: &[Route { method: Method::Get, path: "/members/{group}", handler: |method| on(method, handle) }],
     needs: Some(Capability::Groups),
-    grants: &[Table(BatchGetItem), Table(GetItem), Table(Query)],
+    grants: &[Table(BatchGetItem)],
     sample: Sample {
         auth: SampleAuth::Signature,
         online: true,
@@ -35,19 +36,19 @@ pub const ENDPOINT: Endpoint = Endpoint {
 };
 
 async fn handle(state: AppState, PathSegment(group): PathSegment, caller: Caller) -> Result<Response, ApiError> {
-    let book = state.book(&caller.app, caller.book_version).await?;
-    if book.kind(&group) != Some(ContactKind::Group) {
+    if group.len() > MAX_PUID {
         return Err(ApiError::NotFound("group"));
     }
-    let members = state.relay.store.members(&caller.app.id, &Puid::new(group)).await?.unwrap_or_default();
-    let owner = caller.app.bound.as_ref().map(|bound| bound.puid.as_str().into());
     let request = page::request(&caller.params)?;
     let offset = usize::try_from(request.offset()).unwrap_or(usize::MAX);
-    let rows = members.iter().skip(offset).take(request.size as usize).map(|member| {
-        let friend = book.friend(&member.contact.puid);
-        MemberRow::of(member, friend, owner.clone(), Times(&state.relay.zone))
+    let range = offset..offset.saturating_add(request.size as usize);
+    let read = state.members(&caller, &Puid::new(group), range.clone()).await?.ok_or(ApiError::NotFound("group"))?;
+    let (owner, times) = (caller.owner(), Times(&state.relay.zone));
+    let rows = read.members.iter().skip(range.start).take(range.len()).map(|member| {
+        let (contact, is_friend) = read.friend(member).map_or((&member.contact, false), |friend| (friend, true));
+        MemberRow::of(member, Person::of(contact, is_friend, owner.clone(), times))
     });
-    page::respond(request, &caller.url, members.len() as u64, rows.collect())
+    page::respond(request, &caller.url, read.members.len() as u64, rows.collect())
 }
 
 #[cfg(test)]

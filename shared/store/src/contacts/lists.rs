@@ -97,6 +97,10 @@ impl Lists {
         self.parts.get(&list).map(Vec::as_slice).unwrap_or_default()
     }
 
+    pub fn all_parts(&self) -> impl Iterator<Item = &Part> {
+        self.parts.values().flatten()
+    }
+
     /// Contacts in a list.
     pub fn count(&self, list: List) -> u64 {
         self.parts(list).iter().map(|part| u64::from(part.count)).sum()

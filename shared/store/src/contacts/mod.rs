@@ -18,8 +18,8 @@ use domain::{
 use self::packed::{pack, unpack};
 pub use self::{
     book::Book,
-    lists::{List, ListChanges, Lists, Part},
-    names::Names,
+    lists::{List, ListChanges, Lists, Part, Place},
+    names::{NameRows, Names},
 };
 use crate::{
     Store, StoreError,
@@ -70,6 +70,16 @@ impl Store {
         let rows: HashMap<String, &Puid> = groups.into_iter().map(|group| (keys::members(group), group)).collect();
         let items = self.get_all(&keys::app(app), rows.keys().cloned().collect()).await?;
         items.iter().map(|(sk, item)| Ok((rows[sk].clone(), members_of(item)?))).collect()
+    }
+
+    /// A present group with its members, in one request; `None` if there is no such group.
+    pub async fn group(&self, app: &AppId, group: &Puid) -> Result<Option<(Contact, Vec<Member>)>, StoreError> {
+        let (contact, members) = (keys::contact(group), keys::members(group));
+        let mut rows = self.get_many(&keys::app(app), &[&contact, &members]).await?;
+        let contact = rows.remove(&contact).map(from_item::<Contact>).transpose()?;
+        let Some(contact) = contact.filter(|contact| List::of(contact) == Some(List::Groups)) else { return Ok(None) };
+        let members = rows.get(&members).map(members_of).transpose()?;
+        Ok(Some((contact, members.unwrap_or_default())))
     }
 
     /// The members of every group.

@@ -1,6 +1,6 @@
 //! The name table: which user name belongs to which puid in this login, and which puids are in use.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use domain::{id::AppId, puid::Puid};
@@ -104,46 +104,43 @@ impl Names {
     }
 
     /// The rows of these user names and puids that were not read yet.
-    fn unread<'a>(
+    pub fn unread<'a>(
         &self,
         user_names: impl IntoIterator<Item = &'a str>,
         puids: impl IntoIterator<Item = &'a Puid>,
-    ) -> BTreeSet<u8> {
+    ) -> NameRows {
         let names = user_names.into_iter().map(|name| name_hash(name)[0] % ROWS);
         let puids = puids.into_iter().map(|puid| puid_hash(puid)[0] % ROWS);
-        names.chain(puids).filter(|row| !self.rows.contains_key(row)).collect()
+        NameRows(names.chain(puids).filter(|row| !self.rows.contains_key(row)).collect())
+    }
+
+    /// Adds rows that were read.
+    pub fn extend(&mut self, read: Self) {
+        self.rows.extend(read.rows);
+    }
+
+    pub fn is_changed(&self) -> bool {
+        !self.changed.is_empty()
+    }
+}
+
+/// Rows of the name table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameRows(BTreeSet<u8>);
+
+impl NameRows {
+    pub fn all() -> Self {
+        Self((0..ROWS).collect())
     }
 }
 
 impl Store {
-    /// Reads the rows of these user names and puids, unless `names` has them.
-    pub async fn read_names<'a>(
-        &self,
-        app: &AppId,
-        names: &mut Names,
-        user_names: impl IntoIterator<Item = &'a str>,
-        puids: impl IntoIterator<Item = &'a Puid>,
-    ) -> Result<(), StoreError> {
-        let rows = names.unread(user_names, puids);
-        self.read_name_rows(app, names, rows).await
-    }
-
-    /// Reads the rows that `names` does not have.
-    pub async fn read_all_names(&self, app: &AppId, names: &mut Names) -> Result<(), StoreError> {
-        let rows = (0..ROWS).filter(|row| !names.rows.contains_key(row)).collect();
-        self.read_name_rows(app, names, rows).await
-    }
-
-    async fn read_name_rows(&self, app: &AppId, names: &mut Names, rows: BTreeSet<u8>) -> Result<(), StoreError> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let sks: Vec<String> = rows.iter().map(|row| keys::names(*row)).collect();
-        let mut items = self.get_all(&keys::app(app), sks.clone()).await?;
-        for (row, sk) in rows.into_iter().zip(sks) {
-            names.rows.insert(row, items.remove(&sk).map(read).unwrap_or_default());
-        }
-        Ok(())
+    /// These rows of the name table.
+    pub async fn names(&self, app: &AppId, rows: &NameRows) -> Result<Names, StoreError> {
+        let sks: HashMap<u8, String> = rows.0.iter().map(|row| (*row, keys::names(*row))).collect();
+        let mut items = self.get_all(&keys::app(app), sks.values().cloned().collect()).await?;
+        let rows = sks.iter().map(|(row, sk)| (*row, items.remove(sk).as_ref().map(read).unwrap_or_default()));
+        Ok(Names { rows: rows.collect(), changed: BTreeSet::new() })
     }
 
     /// Writes the rows that have changed.
@@ -163,7 +160,7 @@ impl Store {
     }
 }
 
-fn read(item: Item) -> Row {
+fn read(item: &Item) -> Row {
     let bytes = |name: &str| item.get(name).and_then(|value| value.as_b().ok()).map(Blob::as_ref).unwrap_or_default();
     let taken = bytes("taken").as_chunks::<4>().0.iter().copied().collect();
     Row { names: bytes("list").to_vec(), taken }
@@ -193,6 +190,6 @@ mod tests {
         let names = Names::default();
         assert_eq!(names.get("@one"), None);
         assert!(names.is_taken(&Puid::new("00000001")));
-        assert_eq!(names.unread(["@one", "@one"], []).len(), 1);
+        assert_eq!(names.unread(["@one", "@one"], []).0.len(), 1);
     }
 }

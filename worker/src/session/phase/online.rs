@@ -13,7 +13,11 @@ use domain::{
 };
 use tokio::time::{Instant, sleep_until};
 
-use super::{Phase, end::close};
+use super::{
+    Phase,
+    end::close,
+    update::{self, Proceeded, Update},
+};
 use crate::{
     backoff::Backoff,
     session::{
@@ -45,6 +49,8 @@ pub(in crate::session) struct Online {
     /// Commands executed since the last poll.
     commands: u32,
     saved: SavedCredentials,
+    /// The update of the contacts that is running.
+    update: Option<Box<Update>>,
 }
 
 /// Which credentials the ledger holds.
@@ -71,6 +77,8 @@ enum Event {
     /// A command may be executed.
     Turn,
     Polled(Result<bool, Error>),
+    /// The running update has proceeded.
+    Update(Proceeded),
 }
 
 impl Online {
@@ -85,6 +93,7 @@ impl Online {
             shows_error: false,
             commands: 0,
             saved,
+            update: None,
         }
     }
 
@@ -111,7 +120,9 @@ impl Online {
             let pause = ledger.next_pause(&mut backoff);
             if backoff.failures() >= SYNC_ATTEMPTS {
                 tracing::error!(%error, "contact sync failed; continuing without it");
-                self.show_error(context, &format!("the contacts could not be read: {error}")).await?;
+                let why = format!("the contacts could not be read: {error}");
+                update::record_failure(&context.ledger, &why).await?;
+                self.show_error(context, &why).await?;
                 break;
             }
             tracing::warn!(%error, "contact sync failed; retrying");
@@ -128,6 +139,9 @@ impl Online {
             .change_session(|row| {
                 row.contacts = Progress { done: total, total };
                 row.last_sync = Some(at);
+                row.sync_error = None;
+                row.updating = false;
+                row.syncs += 1;
                 row.credentials = Some(sealed);
             })
             .await?;
@@ -140,6 +154,10 @@ impl Online {
     pub(super) async fn run(mut self: Box<Self>, context: &Context, inbox: &mut Inbox) -> Result<Phase, Halt> {
         Box::pin(self.inbound.reconcile(&context.ledger)).await?;
         let outcome = self.run_until_ended(context, inbox).await;
+        if let Some(update) = self.update.take() {
+            // Another worker begins it anew; without a session it fails.
+            inbox.requeue(update.claimed);
+        }
         match outcome {
             Err(Halt::Stopped) => Box::pin(self.save_credentials(context)).await,
             Err(Halt::AppDeleted) => Box::pin(close(&mut *self.connection)).await,
@@ -174,10 +192,17 @@ impl Online {
             }
             self.connection.wait(&self.inbound.cursor).await
         };
+        let update = async {
+            match &mut self.update {
+                Some(update) => update.next().await,
+                None => pending().await,
+            }
+        };
         tokio::select! {
             biased;
             () = context.ledger.stopped() => Err(Halt::Stopped),
             received = inbox.receive() => received.map(|()| Event::CommandsReceived),
+            proceeded = update => Ok(Event::Update(proceeded)),
             () = turn => Ok(Event::Turn),
             polled = poll => Ok(Event::Polled(polled)),
         }
@@ -194,6 +219,9 @@ impl Online {
             }
             Event::Polled(Ok(true)) => self.fetch_after_poll(context, inbox).await,
             Event::Polled(Err(error)) => self.poll_failed(context, inbox, error).await,
+            Event::Update(proceeded) => {
+                update::proceed(context, inbox, &mut self.inbound, &mut self.update, proceeded).await.map(|()| None)
+            }
         }
     }
 
@@ -230,6 +258,11 @@ impl Online {
             | Command::Recall { .. }
             | Command::AcceptFriend { .. }
             | Command::SetRemark { .. } => inbox.fail(claimed, "the worker cannot do this yet").await.map(|()| None),
+            Command::Update => {
+                let credentials = self.connection.credentials();
+                let starting = update::start(context, inbox, &mut self.inbound, &mut self.update, credentials, claimed);
+                starting.await.map(|()| None)
+            }
             Command::SendText { to, text } => {
                 let Self { connection, inbound, outbound, .. } = self;
                 let sending = outbound.send_text(context, &mut **connection, inbound, inbox, claimed, (to, text));
