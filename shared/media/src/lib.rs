@@ -57,7 +57,7 @@ impl MediaStore {
                 size: found.content_length().and_then(|size| size.try_into().ok()).unwrap_or(0),
                 content_type: found.content_type.unwrap_or_else(|| kind::UNKNOWN.to_owned()),
             })),
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => Ok(None),
+            Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(MediaError::unavailable(error)),
         }
     }

@@ -5,6 +5,7 @@ use std::{fmt, future::Future, sync::Arc};
 use anyhow::Context;
 use aws_smithy_runtime_api::client::{orchestrator::HttpRequest, result::ConnectorError};
 use bytes::Bytes;
+use http::{HeaderValue, header::HOST};
 use http_body_util::BodyExt;
 use s3s::service::S3Service;
 use tempfile::TempDir;
@@ -30,7 +31,11 @@ impl S3 {
         let service = self.service.clone();
         async move {
             let request = request.try_into_http1x().map_err(|error| ConnectorError::user(Box::new(error)))?;
-            let (head, body) = request.into_parts();
+            let (mut head, body) = request.into_parts();
+            // The signature covers it; a connection would add it.
+            if let Some(host) = head.uri.authority().and_then(|host| HeaderValue::try_from(host.as_str()).ok()) {
+                head.headers.entry(HOST).or_insert(host);
+            }
             let body = body.collect().await.map_err(ConnectorError::user)?.to_bytes();
             let request = http::Request::from_parts(head, s3s::Body::from(body));
             let response = service.call(request).await.map_err(|error| ConnectorError::other(error.into(), None))?;
