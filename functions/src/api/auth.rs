@@ -135,7 +135,11 @@ async fn authenticate_by_token(state: &AppState, token: &str) -> Result<(App, st
     Ok((caller.app, caller.book))
 }
 
-async fn authenticate_by_secret(state: &AppState, params: &Params, mode: AuthMode) -> Result<(App, store::Book), ApiError> {
+async fn authenticate_by_secret(
+    state: &AppState,
+    params: &Params,
+    mode: AuthMode,
+) -> Result<(App, store::Book), ApiError> {
     let required: &[&'static str] = match mode {
         AuthMode::Signature => &["app_id", "app_secret", "timestamp", "signature"],
         AuthMode::AppSecret | AuthMode::AccessToken => &["app_id", "app_secret"],

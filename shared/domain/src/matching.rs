@@ -239,7 +239,7 @@ fn fits(contact: &Contact, card: &Card) -> bool {
 
 /// The puids that a new contact may get; it gets the first that is not in use. The last eight hex digits of the user
 /// name, then more of them. A user name that is a word (`filehelper`) is converted to the hex digits of its bytes.
-pub fn new_puids(user_name: &str) -> impl Iterator<Item = Puid> {
+pub fn new_puids(user_name: &str) -> impl Iterator<Item = Puid> + use<> {
     let bare = user_name.trim_start_matches('@');
     let hex = if bare.len() >= 8 && bare.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
         bare.to_owned()

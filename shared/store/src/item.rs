@@ -119,16 +119,12 @@ impl Store {
     pub(crate) async fn get_all(&self, pk: &str, sks: Vec<String>) -> Result<HashMap<String, Item>, StoreError> {
         use futures_util::{StreamExt, TryStreamExt, stream};
 
-        let chunks: Vec<Vec<&str>> =
-            sks.chunks(BATCH_GET).map(|sks| sks.iter().map(String::as_str).collect()).collect();
-        let read = |sks: Vec<&str>| async move { self.get_many(pk, &sks).await };
-        let found = stream::iter(chunks).map(read).buffer_unordered(BATCHES_AT_ONCE);
-        found
-            .try_fold(HashMap::new(), async |mut all, found| {
-                all.extend(found);
-                Ok(all)
-            })
-            .await
+        let reads = sks.chunks(BATCH_GET).map(|sks| async move {
+            let sks: Vec<&str> = sks.iter().map(String::as_str).collect();
+            self.get_many(pk, &sks).await
+        });
+        let found: Vec<_> = stream::iter(reads.collect::<Vec<_>>()).buffered(BATCHES_AT_ONCE).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
     }
 
     /// A query for the rows of a partition whose sort key begins with `prefix`.

@@ -74,9 +74,8 @@ impl AppState {
             unread = puids(0..usize::MAX);
         }
         let contacts = store.contacts_of(app, &unread).await?;
-        let is_friend = |contact: &Contact| {
-            contact.present && matches!(contact.kind, ContactKind::Friend | ContactKind::Myself)
-        };
+        let is_friend =
+            |contact: &Contact| contact.present && matches!(contact.kind, ContactKind::Friend | ContactKind::Myself);
         members.friends.extend(contacts.into_iter().filter(|(_, contact)| is_friend(contact)));
         members.read.extend(unread);
         let members = Arc::new(members);

@@ -89,12 +89,7 @@ impl AppState {
     }
 
     /// The parts of a list that have the contacts in `range`.
-    async fn listing(
-        &self,
-        caller: &Caller,
-        list: List,
-        range: Range<u64>,
-    ) -> Result<Listing, ApiError> {
+    async fn listing(&self, caller: &Caller, list: List, range: Range<u64>) -> Result<Listing, ApiError> {
         let (app, cached) = (&caller.app.id, self.books.of(&caller.app.id));
         let mut head = caller.book.clone();
         for _ in 0..ATTEMPTS {
@@ -133,7 +128,8 @@ impl AppState {
         if !cached.has(&wanted) {
             let _loading = cached.loading().await;
             let parts = lists.parts(list);
-            let missing = cached.missing(if parts.iter().any(|part| cached.has(&[part])) { parts } else { &[] }, &wanted);
+            let missing =
+                cached.missing(if parts.iter().any(|part| cached.has(&[part])) { parts } else { &[] }, &wanted);
             let read = self.relay.store.list_parts(app, &missing).await?;
             cached.keep(lists, read);
             self.books.evict(app);

@@ -1,10 +1,7 @@
 //! `GET /members/<group_puid>`: the members of a group, with pages; 404 for an unknown group.
 
 use axum::{response::Response, routing::on};
-use boot::{
-    Grant::Table,
-    TableOperation::BatchGetItem,
-};
+use boot::{Grant::Table, TableOperation::BatchGetItem};
 use domain::{channel::Capability, puid::Puid};
 
 use crate::{

@@ -55,6 +55,8 @@ pub const ENDPOINT: Endpoint = Endpoint {
             "queues",
             "since",
             "state",
+            "sync_error",
+            "updating",
             "user",
         ],
     },
@@ -70,7 +72,12 @@ struct SessionReport<'a> {
     /// Why the last session or login ended.
     ending: Option<&'a EndReason>,
     last_error: Option<&'a str>,
+    /// When the contacts were last read.
     last_sync: Option<String>,
+    /// Why they could not be read since.
+    sync_error: Option<&'a str>,
+    /// Whether they are being read.
+    updating: bool,
     contacts: Progress,
     queues: Depths,
     /// Parked chats.
@@ -105,6 +112,8 @@ async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
         ending: session.ending.as_ref(),
         last_error: session.last_error.as_deref(),
         last_sync: session.last_sync.map(|at| times.iso(at)),
+        sync_error: session.sync_error.as_deref(),
+        updating: session.updating,
         contacts: session.contacts,
         queues: Depths { inbound, commands },
         parked: parked.len(),
@@ -150,6 +159,8 @@ mod tests {
           "since": "2020-01-07T11:25:45.988020",
           "state": "offline",
           "success": true,
+          "sync_error": null,
+          "updating": false,
           "user": null
         }
         "#);
@@ -159,6 +170,8 @@ mod tests {
             session.contacts = Progress { done: 7, total: 313 };
             session.last_error = Some("the connection was closed".to_owned());
             session.last_sync = Some(now);
+            session.sync_error = Some("the contacts could not be read".to_owned());
+            session.updating = true;
         })
         .await;
         let parked = Parked {
@@ -198,6 +211,8 @@ mod tests {
           "since": "2020-01-07T11:25:45.988020",
           "state": "online",
           "success": true,
+          "sync_error": "the contacts could not be read",
+          "updating": true,
           "user": {
             "avatar": "/media/image/avatar/e1d54615.jpg",
             "name": "我",

@@ -204,9 +204,8 @@ impl Book {
     /// After a full listing: contacts of the kinds that `is_listed` names, and that it did not contain, are no longer
     /// present. The account itself always is.
     pub(super) fn remove_unseen(&mut self, is_listed: impl Fn(ContactKind) -> bool) {
-        let is_listed = |contact: &&mut Contact| {
-            contact.present && contact.kind != ContactKind::Myself && is_listed(contact.kind)
-        };
+        let is_listed =
+            |contact: &&mut Contact| contact.present && contact.kind != ContactKind::Myself && is_listed(contact.kind);
         for contact in self.contacts.values_mut().filter(is_listed) {
             if !self.seen.contains(&contact.puid) {
                 self.changes.depart(contact, self.at);

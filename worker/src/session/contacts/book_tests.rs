@@ -87,7 +87,9 @@ fn fields_missing_from_a_change_keep_their_values() {
     let card = Card { signature: Some("新".into()), ..Card::bare("@one00000001", ContactKind::Friend) };
     book.partial(&[card]);
     let changes = book.take_changes();
-    let [(_, contact)] = changes.contacts.values().collect::<Vec<_>>()[..] else { panic!("exactly one contact changes") };
+    let [(_, contact)] = changes.contacts.values().collect::<Vec<_>>()[..] else {
+        panic!("exactly one contact changes")
+    };
     assert_eq!((contact.nick_name.as_str(), contact.city.as_deref()), ("一", Some("杭州")));
     assert_eq!((contact.signature.as_deref(), contact.update_time), (Some("新"), start() + 1.hour()));
 }

@@ -78,8 +78,7 @@ fn reported(described: Vec<Card>, changes: ContactChanges) -> Reported {
     people.extend(changes.people);
     // What the channel does not describe: its messages are kept under a puid made from its id.
     let members = groups.iter().flat_map(|group| &group.members);
-    let told: HashSet<&str> =
-        people.iter().chain(&groups).chain(members).map(|card| card.user_name.as_str()).collect();
+    let told: HashSet<&str> = people.iter().chain(&groups).chain(members).map(|card| card.user_name.as_str()).collect();
     let peers = changes.unknown.iter().chain(&changes.undescribed).filter(|peer| !told.contains(peer.id.as_str()));
     let bare: Vec<Card> = peers.map(|peer| Card::bare(peer.id.as_str(), peer.kind)).collect();
     people.extend(bare);

@@ -3,7 +3,11 @@
 use std::collections::HashSet;
 
 use channel::{Connection, Error};
-use domain::{contact::ContactKind, puid::Puid, session::Progress};
+use domain::{
+    contact::{Card, ContactKind},
+    puid::Puid,
+    session::Progress,
+};
 use futures_util::future::try_join;
 use store::Names;
 use tokio::task::JoinSet;
@@ -41,13 +45,13 @@ pub(in crate::session) async fn full_sync(
     // With an empty book there is nothing to match, and each page can be written at once.
     let is_first = book.is_empty();
     let mut sync = Sync { ledger, book, names: Names::of_new_login(), writes: JoinSet::new() };
-    let gathered = gather(&*context.channel, connection, snapshot, &mut |people| {
+    let mut page = |people: &[Card]| {
         if is_first {
             sync.book.full(people);
             sync.start_writing();
         }
-    });
-    let gathered = match gathered.await {
+    };
+    let gathered = match gather(&*context.channel, connection, snapshot, &mut page).await {
         Ok(gathered) => gathered,
         Err(error) => return Ok(Err(error)),
     };

@@ -101,10 +101,7 @@ fn changed_lists(
 }
 
 /// The departed keys with those of contacts that depart; `None` where none does.
-async fn departed_with(
-    ledger: &Ledger,
-    contacts: &[(Option<Contact>, Contact)],
-) -> Result<Option<DepartedKeys>, Halt> {
+async fn departed_with(ledger: &Ledger, contacts: &[(Option<Contact>, Contact)]) -> Result<Option<DepartedKeys>, Halt> {
     let departing: Vec<&Contact> = contacts.iter().map(|(_, after)| after).filter(|after| !after.present).collect();
     if departing.is_empty() {
         return Ok(None);

@@ -126,7 +126,8 @@ async fn gather_again(
 async fn groups_and_official_accounts(ledger: &Ledger) -> Result<Vec<Peer>, Halt> {
     let head = ledger.ask(store::Store::book).await?;
     if let Some(lists) = &head.lists {
-        let parts: Vec<&Part> = [List::Groups, List::OfficialAccounts].iter().flat_map(|list| lists.parts(*list)).collect();
+        let parts: Vec<&Part> =
+            [List::Groups, List::OfficialAccounts].iter().flat_map(|list| lists.parts(*list)).collect();
         let read = ledger.ask(|store, app| store.list_parts(app, parts.iter().copied())).await?;
         if read.len() == parts.len() {
             return Ok(read.values().flatten().map(Contact::peer).collect());
