@@ -10,4 +10,6 @@ pub mod runtime;
 pub mod times;
 
 #[cfg(test)]
+mod readme;
+#[cfg(test)]
 mod support;

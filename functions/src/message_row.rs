@@ -2,13 +2,17 @@
 
 use domain::{
     id::Seq,
-    message::{Direction, Message},
+    message::{Content, Direction, Kind, Message},
     puid::Puid,
 };
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::times::Times;
+use crate::{
+    api::openapi::{LocalTime, PlainTime},
+    times::Times,
+};
 
 /// The format of `create_time` and `receive_time`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,16 +23,24 @@ pub enum TimeFormat {
     Callback,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Message")]
 pub struct MessageRow<'a> {
     id: i64,
     /// The same as `id`, for languages whose numbers have only 53 bits.
     id_str: String,
+    /// Besides `id`, the times and `message`, the fields of the message's `type`.
+    #[schemars(schema_with = "content")]
     content: ContentRow,
+    #[schemars(with = "LocalTime")]
     insert_time: String,
+    #[schemars(with = "LocalTime")]
     update_time: String,
+    #[schemars(with = "Kind")]
     r#type: &'static str,
+    #[schemars(with = "PlainTime")]
     create_time: String,
+    #[schemars(with = "PlainTime")]
     receive_time: String,
     is_at: Option<bool>,
     send_user: Option<&'a Puid>,
@@ -42,15 +54,39 @@ pub struct MessageRow<'a> {
     chat: &'a Puid,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ContentRow {
     /// The sequence number, also a cursor for `after` of the history.
     id: Seq,
+    #[schemars(with = "LocalTime")]
     insert_time: String,
+    #[schemars(with = "LocalTime")]
     update_time: String,
     #[serde(flatten)]
+    #[schemars(skip)]
     fields: Map<String, Value>,
     message: i64,
+}
+
+/// The schema of [`ContentRow`]: one for each kind of message.
+fn content(schemas: &mut SchemaGenerator) -> Schema {
+    let row = ContentRow::json_schema(schemas);
+    let mut kinds = Content::json_schema(schemas);
+    let variants = kinds.as_object_mut().and_then(|kinds| kinds.remove("oneOf"));
+    let Some(Value::Array(mut variants)) = variants else { unreachable!("an enum is described by its variants") };
+    for variant in &mut variants {
+        let kind = variant["properties"].as_object_mut().and_then(|fields| fields.remove("type"));
+        variant["title"] = kind.map(|kind| kind["const"].clone()).unwrap_or_default();
+        if let (Some(fields), Some(shared)) = (variant["properties"].as_object_mut(), row.get("properties")) {
+            fields.extend(shared.as_object().cloned().unwrap_or_default());
+        }
+        if let (Some(required), Some(shared)) = (variant["required"].as_array_mut(), row.get("required")) {
+            required.retain(|name| name != "type");
+            required.extend(shared.as_array().cloned().unwrap_or_default());
+        }
+    }
+    // The kinds are not told apart by their fields: some have the same ones.
+    json_schema!({ "anyOf": variants })
 }
 
 impl<'a> MessageRow<'a> {

@@ -161,7 +161,8 @@ impl Book {
     pub(crate) fn group_members(&self, group: u32) -> Vec<GroupMember> {
         let Some(found) = self.group(group) else { return Vec::new() };
         let myself = GroupMember { contact: ContactRef::Myself, display_name: found.my_display_name.clone() };
-        let others = (1..).zip(&found.members).map(|(index, member)| GroupMember {
+        let present = (1..).zip(&found.members).filter(|(_, member)| !member.left);
+        let others = present.map(|(index, member)| GroupMember {
             contact: self.friend_by_name(&member.person.nick_name).unwrap_or(ContactRef::Stranger { group, index }),
             display_name: member.display_name.clone(),
         });
@@ -323,7 +324,7 @@ impl Book {
         let number = group + 1;
         let members = (0..others).map(|index| {
             if index < friends {
-                Member { person: generated_friend(index), display_name: String::new() }
+                Member { person: generated_friend(index), ..Member::default() }
             } else {
                 Member::new(format!("Member {number}-{}", index + 1))
             }

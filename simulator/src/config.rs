@@ -18,6 +18,8 @@ pub struct Config {
     /// The HTTP status of webwxnewloginpage. `None` means 301 after a successful login in desktop mode, and
     /// 200 otherwise. A 301 never has a `Location` header.
     pub login_status: Option<u16>,
+    /// How long a sent message can be recalled.
+    pub revoke_window: Duration,
     /// Seed of keys and user names. `None` draws a random seed, so that two runs never share a user name.
     pub seed: Option<u64>,
 }
@@ -30,6 +32,7 @@ impl Default for Config {
             contact_page: 500,
             sync_batch: 50,
             login_status: None,
+            revoke_window: Duration::from_mins(2),
             seed: None,
         }
     }
@@ -45,6 +48,7 @@ pub struct Settings {
     pub contact_page: Option<usize>,
     pub sync_batch: Option<usize>,
     pub login_status: Option<u16>,
+    pub revoke_window_ms: Option<u64>,
 }
 
 impl Settings {
@@ -60,6 +64,9 @@ impl Settings {
         }
         if let Some(size) = self.sync_batch {
             config.sync_batch = size.max(1);
+        }
+        if let Some(ms) = self.revoke_window_ms {
+            config.revoke_window = Duration::from_millis(ms);
         }
         if self.login_status.is_some() {
             config.login_status = self.login_status;

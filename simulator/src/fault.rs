@@ -32,6 +32,12 @@ pub struct Fault {
     pub drop: bool,
     /// Processes the request, then closes the connection without a response.
     pub drop_answer: bool,
+    /// Sends this many bytes of the response's body, then breaks the connection.
+    pub cut_after: Option<usize>,
+    /// Sends this many bytes of the response's body, then nothing more, but keeps the connection open.
+    pub stall_after: Option<usize>,
+    /// Sends the response's body at this many bytes a second.
+    pub bytes_per_s: Option<u32>,
 }
 
 impl Fault {
@@ -78,6 +84,24 @@ impl Fault {
     #[must_use]
     pub fn drop_connection(mut self) -> Self {
         self.drop = true;
+        self
+    }
+
+    #[must_use]
+    pub fn cut_after(mut self, bytes: usize) -> Self {
+        self.cut_after = Some(bytes);
+        self
+    }
+
+    #[must_use]
+    pub fn stall_after(mut self, bytes: usize) -> Self {
+        self.stall_after = Some(bytes);
+        self
+    }
+
+    #[must_use]
+    pub fn bytes_per_s(mut self, bytes: u32) -> Self {
+        self.bytes_per_s = Some(bytes);
         self
     }
 

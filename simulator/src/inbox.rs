@@ -34,6 +34,8 @@ pub(crate) struct Message {
     pub(crate) petitioner: Option<ContactRef>,
     /// The bytes that the media endpoints return for this message.
     pub(crate) media: Vec<u8>,
+    /// The whole entry, if it is not made of the other fields. See [`crate::Push::raw`].
+    pub(crate) raw: Vec<u8>,
     /// Seconds since 1970.
     pub(crate) create_time: u64,
 }

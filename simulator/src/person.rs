@@ -58,11 +58,14 @@ pub struct Member {
     pub person: Person,
     /// The member's display name in the group, or empty.
     pub display_name: String,
+    /// The member has left. The place stays, because the user names of the others depend on theirs.
+    #[serde(skip)]
+    pub left: bool,
 }
 
 impl Member {
     pub fn new(nick_name: impl Into<String>) -> Self {
-        Self { person: Person::new(nick_name), display_name: String::new() }
+        Self { person: Person::new(nick_name), ..Self::default() }
     }
 
     #[must_use]

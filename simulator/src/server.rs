@@ -23,7 +23,7 @@ use crate::call;
 use crate::fault::Fault;
 use crate::wire::response;
 use crate::world::World;
-use crate::{control, endpoints};
+use crate::{control, endpoints, faulty_body};
 
 /// Serves until the world is closed.
 pub(crate) async fn serve(listener: BreakableListener, world: World) {
@@ -68,6 +68,7 @@ async fn inject_faults(
         Some(response) => response,
         None => next.run(request).await,
     };
+    let response = faulty_body::apply(&fault, world.clone(), response).await;
     if fault.drop || fault.drop_answer || world.lock().closed {
         breaker.break_connection();
     }

@@ -90,3 +90,22 @@ async fn failed_requests_return_an_error() {
     assert_eq!(control.get("accounts/1?wait=online&timeout_ms=10").await.0, 408);
     assert_eq!(control.get("sent?uin=1&at_least=1&timeout_ms=10").await.0, 408);
 }
+
+#[tokio::test]
+async fn contacts_change() {
+    let simulator = Simulator::start("127.0.0.1:0").await.unwrap();
+    let control = Control::new(&simulator);
+    let group = json!({"nick_name": "家", "members": [{"nick_name": "三叔"}, {"nick_name": "四叔"}]});
+    control.post("accounts", json!({"uin": 1, "friends": 1, "named_groups": [group]})).await;
+    let mut client = Client::log_in(&simulator, 1).await;
+    client.sync().await;
+    let change = async |change: Value| control.post("contacts", json!({"uin": 1, "change": change})).await.0;
+    assert_eq!(change(json!({"remove_member": {"group": "家", "member": "三叔"}})).await, 200);
+    assert_eq!(change(json!({"remove_member": {"group": "家", "member": "三叔"}})).await, 404);
+    assert_eq!(change(json!({"picture": {"contact": "Friend 1", "head_seq": 9}})).await, 200);
+    let batch = client.sync().await;
+    let members = batch["ModContactList"][0]["MemberList"].as_array().unwrap();
+    let names: Vec<&Value> = members.iter().map(|member| &member["NickName"]).collect();
+    assert_eq!(names, ["", "四叔"]);
+    assert!(batch["ModContactList"][1]["HeadImgUrl"].as_str().unwrap().contains("seq=9&"));
+}

@@ -5,8 +5,10 @@ mod common;
 use std::time::Duration;
 
 use common::Client;
+use data_encoding::HEXLOWER;
+use md5::{Digest, Md5};
 use serde_json::{Value, json};
-use simulator::{AccountSpec, Config, From, Kind, Person, Push, SentKind, Simulator};
+use simulator::{AccountSpec, Article, Config, Fault, From, Kind, Person, Push, SentKind, Settings, Simulator};
 
 const UIN: u64 = 7;
 const CHUNK: usize = 512 * 1024;
@@ -69,6 +71,123 @@ async fn media_of_messages_can_be_fetched() {
 }
 
 #[tokio::test]
+async fn a_picture_has_a_small_and_a_large_version() {
+    let (simulator, mut client) = logged_in().await;
+    let picture = Push::kind(From::friend("Friend 1"), Kind::Picture { width: 16, height: 16 }).media(*b"large");
+    simulator.world().push(UIN, &picture).unwrap();
+    simulator.world().push(UIN, &Push::kind(From::friend("Friend 1"), Kind::Sticker)).unwrap();
+    let batch = client.sync().await;
+    let id = |at: usize| batch["AddMsgList"][at]["MsgId"].as_str().unwrap();
+    let skey = client.keys["skey"].clone();
+    let fetch = async |page: &str, id: &str, size: &str| {
+        client.fetch(page, &[("MsgID", id), ("skey", &skey), ("type", size)], false).await
+    };
+    assert_eq!(fetch("webwxgetmsgimg", id(0), "").await.2, b"large");
+    assert_ne!(fetch("webwxgetmsgimg", id(0), "slave").await.2, b"large");
+    assert_eq!(fetch("webwxgetmsgimg", id(1), "big").await.1, "image/gif");
+    assert_eq!(rules(&simulator), [""; 0]);
+    assert_eq!(fetch("webwxgetmsgimg", id(0), "huge").await.2, b"");
+    assert_eq!(fetch("webwxgetvoice", id(0), "").await.2, b"");
+    assert_eq!(rules(&simulator), ["picture_type", "media_unknown"]);
+}
+
+#[tokio::test]
+async fn media_break_off_or_come_slowly() {
+    let (simulator, mut client) = logged_in().await;
+    let world = simulator.world();
+    let picture = Push::kind(From::friend("Friend 1"), Kind::Picture { width: 1, height: 1 }).media(vec![1; 100]);
+    world.push(UIN, &picture).unwrap();
+    let batch = client.sync().await;
+    let id = batch["AddMsgList"][0]["MsgId"].as_str().unwrap();
+    world.fault(Fault::on("webwxgetmsgimg").cut_after(10));
+    world.fault(Fault::on("webwxgetmsgimg").status(200).body(""));
+    world.fault(Fault::on("webwxgetmsgimg").bytes_per_s(10_000));
+    let address = format!("webwxgetmsgimg?MsgID={id}");
+    assert!(client.try_get(&address, &[]).await.is_err(), "fewer bytes than announced");
+    assert_eq!(client.try_get(&address, &[]).await.unwrap(), "");
+    assert_eq!(client.try_get(&address, &[]).await.unwrap().len(), 100);
+}
+
+#[tokio::test]
+async fn the_picture_of_a_member_needs_its_room() {
+    let (simulator, client) = logged_in().await;
+    let world = simulator.world();
+    let room = world.user_name(UIN, "Group 1").unwrap();
+    let answer = client
+        .post("webwxbatchgetcontact?type=ex", json!({"Count": 1, "List": [{"UserName": room, "EncryChatRoomId": ""}]}))
+        .await;
+    let encry = answer["ContactList"][0]["EncryChatRoomId"].as_str().unwrap();
+    let member = answer["ContactList"][0]["MemberList"][4]["UserName"].as_str().unwrap();
+    let friend = world.user_name(UIN, "Friend 1").unwrap();
+    let skey = client.keys["skey"].clone();
+    let fetch = async |name: &str, room: &str| {
+        client.fetch("webwxgeticon", &[("username", name), ("skey", &skey), ("chatroomid", room)], false).await.2
+    };
+    assert!(!fetch(member, encry).await.is_empty());
+    assert!(!fetch(&friend, "").await.is_empty() && !fetch(&friend, encry).await.is_empty());
+    assert_eq!(rules(&simulator), [""; 0]);
+    assert!(fetch(member, "").await.is_empty() && fetch(member, "@wrong").await.is_empty());
+    assert_eq!(rules(&simulator), ["avatar_room", "avatar_room"]);
+}
+
+#[tokio::test]
+async fn a_message_is_recalled_once_and_in_time() {
+    let (simulator, client) = logged_in().await;
+    let world = simulator.world();
+    let id = client.send_text("filehelper", "oops").await["MsgID"].clone();
+    let recall = json!({"SvrMsgId": id, "ToUserName": "filehelper", "ClientMsgId": "17000000000000001"});
+    let elsewhere = json!({"SvrMsgId": id, "ToUserName": client.myself(), "ClientMsgId": "17000000000000001"});
+    assert_eq!(client.post("webwxrevokemsg", elsewhere).await["BaseResponse"]["Ret"], 1);
+    assert_eq!(client.post("webwxrevokemsg", recall.clone()).await["BaseResponse"]["Ret"], 0);
+    assert!(world.sent(UIN)[0].revoked);
+    assert_eq!(client.post("webwxrevokemsg", recall).await["BaseResponse"]["Ret"], 1);
+    let late = client.send_text("filehelper", "late").await["MsgID"].clone();
+    world.configure(&Settings { revoke_window_ms: Some(0), ..Settings::default() });
+    let recall = json!({"SvrMsgId": late, "ToUserName": "filehelper", "ClientMsgId": "17000000000000001"});
+    assert_eq!(client.post("webwxrevokemsg", recall).await["BaseResponse"]["Ret"], 1);
+    assert!(!world.sent(UIN)[1].revoked);
+    assert_eq!(rules(&simulator), ["revoke_unknown"]);
+}
+
+#[tokio::test]
+async fn only_contacts_have_remarks() {
+    let (simulator, mut client) = logged_in().await;
+    let world = simulator.world();
+    let remark =
+        |name: &str| json!({"CmdId": 2, "RemarkName": "老王", "UserName": world.user_name(UIN, name).unwrap()});
+    assert_eq!(client.post("webwxoplog", remark("Friend 1")).await["BaseResponse"]["Ret"], 0);
+    assert_eq!(client.post("webwxoplog", remark("Group 1")).await["BaseResponse"]["Ret"], 1);
+    assert_eq!(client.sync().await["ModContactList"][0]["RemarkName"], "老王");
+    assert_eq!(rules(&simulator), ["remark"]);
+}
+
+#[tokio::test]
+async fn quotes_posts_and_raw_entries_are_pushed() {
+    let (simulator, mut client) = logged_in().await;
+    let world = simulator.world();
+    let article = |title: &str| Article {
+        title: title.into(),
+        url: "http://a".into(),
+        digest: String::new(),
+        cover: String::new(),
+    };
+    let quote = Kind::Quote { text: "yes".into(), msg_id: "7".into(), sender: "A".into(), quoted: "a < b".into() };
+    let from = || From::friend("Friend 1");
+    world.push(UIN, &Push::kind(from(), Kind::Post { articles: vec![article("A & B"), article("C")] })).unwrap();
+    world.push(UIN, &Push::kind(from(), quote)).unwrap();
+    let raw = r#"{"FromUserName":"{{from}}","ToUserName":"{{to}}","MsgId":"{{id}}"}"#;
+    let id = world.push(UIN, &Push::entry(from(), raw)).unwrap();
+    let batch = client.sync().await;
+    let rows = batch["AddMsgList"].as_array().unwrap();
+    assert_eq!((&rows[0]["AppMsgType"], &rows[0]["FileName"]), (&json!(5), &json!("A &amp; B")));
+    assert_eq!(rows[0]["Content"].as_str().unwrap().matches("item&gt;").count(), 4);
+    assert!(rows[1]["Content"].as_str().unwrap().contains("&lt;content&gt;a &amp;lt; b&lt;/content&gt;"));
+    let friend = world.user_name(UIN, "Friend 1").unwrap();
+    assert_eq!(rows[2], json!({"FromUserName": friend, "ToUserName": client.myself(), "MsgId": id.to_string()}));
+    assert_eq!(batch["AddMsgCount"], 3);
+}
+
+#[tokio::test]
 async fn avatars_are_the_same_in_every_session() {
     let (simulator, client) = logged_in().await;
     let picture = async |client: &Client| {
@@ -88,9 +207,10 @@ async fn a_chunked_upload_can_be_sent_as_a_picture() {
     let (simulator, client) = logged_in().await;
     let world = simulator.world();
     let file: Vec<u8> = (0..CHUNK + 10).map(|at| u8::try_from(at % 251).unwrap()).collect();
-    let first = client.upload(&file[..CHUNK], file.len(), Some((0, 2)), Value::Null).await;
+    let md5 = json!({"FileMd5": HEXLOWER.encode(&Md5::digest(&file))});
+    let first = client.upload(&file[..CHUNK], file.len(), Some((0, 2)), md5.clone()).await;
     assert_eq!(first["MediaId"], "");
-    let last = client.upload(&file[CHUNK..], file.len(), Some((1, 2)), Value::Null).await;
+    let last = client.upload(&file[CHUNK..], file.len(), Some((1, 2)), md5).await;
     let media_id = last["MediaId"].as_str().unwrap();
     assert_eq!(&world.upload(media_id).unwrap().bytes[..], &file[..]);
 
@@ -134,7 +254,8 @@ async fn invalid_uploads_are_refused() {
     client.upload(&[0; 10], CHUNK + 10, Some((1, 2)), Value::Null).await;
     client.upload(&[0; 10], CHUNK + 10, Some((0, 2)), Value::Null).await;
     client.upload(&[0; 10], 10, Some((0, 1)), Value::Null).await;
-    assert_eq!(rules(&simulator), ["chunk_order", "chunk_numbers", "chunk_numbers"]);
+    client.upload(&[0; 10], 10, None, json!({"FileMd5": "0123456789abcdef0123456789abcdef"})).await;
+    assert_eq!(rules(&simulator), ["chunk_order", "chunk_numbers", "chunk_numbers", "md5_wrong"]);
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 //! Authentication: [`Caller`] for endpoints with signed requests, [`SecretCaller`] for the three endpoints that accept the
-//! app secret without a signature. Both accept an access token instead.
+//! app secret without a signature. Both accept an access token instead, and `Authorization: Basic` for app id and secret.
 //!
 //! An unknown app, a wrong secret, a wrong signature and a wrong token get the same response after the same work. Every
 //! comparison takes constant time.
@@ -61,6 +61,7 @@ impl Caller {
 #[derive(Debug)]
 pub struct SecretCaller {
     pub app: App,
+    pub mode: AuthMode,
     pub params: Params,
 }
 
@@ -76,8 +77,8 @@ impl FromRequest<AppState> for SecretCaller {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
-        let Caller { app, params, .. } = authenticate(request, state, AuthMode::AppSecret).await?;
-        Ok(Self { app, params })
+        let Caller { app, mode, params, .. } = authenticate(request, state, AuthMode::AppSecret).await?;
+        Ok(Self { app, mode, params })
     }
 }
 
@@ -85,7 +86,7 @@ impl FromRequest<AppState> for SecretCaller {
 /// endpoint that the app's channel does not support.
 async fn authenticate(request: Request, state: &AppState, mode: AuthMode) -> Result<Caller, ApiError> {
     let (parts, body) = request.into_parts();
-    let mut params = Params::from_query(parts.uri.query());
+    let mut params = Params::from_query(parts.uri.query())?;
     if parts.method == Method::POST {
         params.add_body(&parts.headers, &read_body(body).await?)?;
     }
@@ -93,7 +94,7 @@ async fn authenticate(request: Request, state: &AppState, mode: AuthMode) -> Res
     let mode = if token.is_some() { AuthMode::AccessToken } else { mode };
     let (app, book) = match token {
         Some(token) => authenticate_by_token(state, token).await?,
-        None => authenticate_by_secret(state, &params, mode).await?,
+        None => authenticate_by_secret(state, &params, &basic(&parts), mode).await?,
     };
     if let Some(NeededCapability(needed)) = parts.extensions.get()
         && !(state.config.capabilities)(app.channel).has(*needed)
@@ -108,9 +109,21 @@ async fn read_body(body: Body) -> Result<bytes::Bytes, ApiError> {
     axum::body::to_bytes(body, MAX_BODY).await.map_err(|_| ApiError::TooLarge("a body may have 256 KiB"))
 }
 
+/// The value of `Authorization` if it has this scheme.
+fn authorization<'a>(parts: &'a Parts, scheme: &str) -> Option<&'a str> {
+    let (given, value) = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    given.eq_ignore_ascii_case(scheme).then_some(value.trim())
+}
+
 fn bearer(parts: &Parts) -> Option<&str> {
-    let (scheme, token) = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+    authorization(parts, "bearer")
+}
+
+/// App id and app secret of `Authorization: Basic`.
+fn basic(parts: &Parts) -> Option<(String, String)> {
+    let decoded = data_encoding::BASE64.decode(authorization(parts, "basic")?.as_bytes()).ok()?;
+    let (id, secret) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
+    Some((id.to_owned(), secret.to_owned()))
 }
 
 fn unauthorized() -> ApiError {
@@ -135,21 +148,28 @@ async fn authenticate_by_token(state: &AppState, token: &str) -> Result<(App, st
     Ok((caller.app, caller.book))
 }
 
+/// `basic` replaces the parameters `app_id` and `app_secret`.
 async fn authenticate_by_secret(
     state: &AppState,
     params: &Params,
+    basic: &Option<(String, String)>,
     mode: AuthMode,
 ) -> Result<(App, store::Book), ApiError> {
+    let given = |name: &str| match (name, basic) {
+        ("app_id", Some((id, _))) => Some(id.as_str()),
+        ("app_secret", Some((_, secret))) => Some(secret.as_str()),
+        _ => params.get(name),
+    };
     let required: &[&'static str] = match mode {
         AuthMode::Signature => &["app_id", "app_secret", "timestamp", "signature"],
         AuthMode::AppSecret | AuthMode::AccessToken => &["app_id", "app_secret"],
     };
-    let missing = required.iter().filter(|name| params.get(name).is_none());
+    let missing = required.iter().filter(|name| given(name).is_none());
     let missing: Fields = missing.map(|name| (*name, "is required".to_owned())).collect();
     if !missing.is_empty() {
         return Err(ApiError::Unauthorized(missing));
     }
-    let given = |name| params.get(name).unwrap_or_default();
+    let given = |name| given(name).unwrap_or_default();
     let caller = find(state, given("app_id")).await?;
     let (hash, token) = match &caller {
         Some(caller) => (caller.app.secret_hash.clone(), caller.app.open_token(&state.relay.sealer)?),
@@ -242,6 +262,29 @@ mod tests {
           "success": false
         }
         "#);
+    }
+
+    #[tokio::test]
+    async fn basic_authorization_stands_for_app_id_and_secret() {
+        let api = Api::start().await;
+        let now = api.fixture.relay.now().as_second().to_string();
+        let signed = format!("/friends?timestamp={now}&signature={}", signature::sign(TOKEN, &now));
+        let ask = async |path: &str, id: &str, secret: &str| {
+            let basic = data_encoding::BASE64.encode(format!("{id}:{secret}").as_bytes());
+            api.request(http::Request::get(path).header("authorization", format!("Basic {basic}"))).await.status
+        };
+        assert_eq!(ask(&signed, &api.app.id, APP_SECRET).await, StatusCode::OK);
+        assert_eq!(ask("/access-token", &api.app.id, APP_SECRET).await, StatusCode::OK);
+        assert_eq!(ask("/access-token", &api.app.id, "wrong").await, StatusCode::UNAUTHORIZED);
+        assert_eq!(
+            ask("/friends", &api.app.id, APP_SECRET).await,
+            StatusCode::UNAUTHORIZED,
+            "the signature is missing"
+        );
+        for odd in ["Basic", "Basic !", "Basic /w==", "Basic YQ=="] {
+            let answer = api.request(http::Request::get("/access-token").header("authorization", odd)).await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{odd}");
+        }
     }
 
     #[tokio::test]

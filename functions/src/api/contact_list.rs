@@ -1,7 +1,7 @@
 //! The response of a contact list: a page of the contacts that match the request's filters.
 
 use axum::response::Response;
-use domain::{contact::Contact, page::Page, puid::Puid};
+use domain::{contact::Contact, page::Page};
 use serde::Serialize;
 use store::List;
 
@@ -13,9 +13,6 @@ use crate::api::{
     state::AppState,
 };
 
-/// No puid has more characters.
-pub(crate) const MAX_PUID: usize = 200;
-
 /// Without filters, the page alone is read; with `puid`, that contact; with any other filter, the contacts of the list.
 pub(super) async fn respond<Row: Serialize>(
     state: &AppState,
@@ -26,10 +23,9 @@ pub(super) async fn respond<Row: Serialize>(
 ) -> Result<Response, ApiError> {
     let request = page::request(&caller.params)?;
     let filter = Filter::of(&caller.params, fields, searched);
-    let Page { count, rows } = match caller.params.get("puid") {
-        Some(puid) if puid.len() > MAX_PUID => Page { count: 0, rows: Vec::new() },
+    let Page { count, rows } = match caller.params.puid("puid")? {
         Some(puid) => {
-            let contact = state.contact_of(caller, list, &Puid::new(puid)).await?;
+            let contact = state.contact_of(caller, list, &puid).await?;
             let rows: Vec<Contact> = contact.into_iter().filter(|contact| filter.matches(contact)).collect();
             Page { count: rows.len() as u64, rows }
         }

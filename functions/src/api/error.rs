@@ -10,11 +10,14 @@ use axum::{
 use domain::{channel::Capability, error::chain, secret::CannotOpen};
 use http::{HeaderValue, StatusCode, header};
 use queue::QueueError;
+use schemars::JsonSchema;
 use serde::Serialize;
 use store::StoreError;
 
 /// The faults by parameter.
 pub type Fields = BTreeMap<&'static str, String>;
+/// The faults of parameters that are wrong whatever they mean, under the names that the caller gave.
+pub type GivenFields = BTreeMap<String, &'static str>;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
@@ -24,6 +27,8 @@ pub enum ApiError {
     Unauthorized(Fields),
     #[error("A parameter is missing or malformed.")]
     Invalid(Fields),
+    #[error("A parameter cannot be read.")]
+    Given(GivenFields),
     /// A body that is neither a JSON object nor a form.
     #[error("The body cannot be read: {0}.")]
     Malformed(String),
@@ -65,6 +70,8 @@ fn lack(capability: Capability) -> &'static str {
         Capability::Groups => "has no groups",
         Capability::OfficialAccounts => "has no official accounts",
         Capability::Recall => "cannot recall messages",
+        Capability::AcceptFriends => "cannot accept friend requests",
+        Capability::Remarks => "cannot set remarks",
         Capability::WriteFirst => "cannot write to a contact who has not written first",
     }
 }
@@ -84,7 +91,7 @@ impl ApiError {
     fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "unauthorized"),
-            Self::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid_parameter"),
+            Self::Invalid(_) | Self::Given(_) => (StatusCode::BAD_REQUEST, "invalid_parameter"),
             Self::Malformed(_) => (StatusCode::BAD_REQUEST, "invalid_body"),
             Self::UnsupportedMsgType => (StatusCode::BAD_REQUEST, "unsupported_msg_type"),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
@@ -117,13 +124,19 @@ impl ApiError {
     }
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
+/// The body of every error.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Error")]
+pub(crate) struct Body<'a> {
+    #[schemars(extend("const" = false))]
     success: bool,
+    /// What went wrong, as one word that does not change.
     code: &'static str,
+    /// The same as a sentence for people.
     errmsg: String,
+    /// What is wrong with each parameter that is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    fields: Option<&'a Fields>,
+    fields: Option<BTreeMap<&'a str, &'a str>>,
 }
 
 impl IntoResponse for ApiError {
@@ -131,9 +144,14 @@ impl IntoResponse for ApiError {
         self.log();
         let (status, code) = self.status_and_code();
         let fields = match &self {
-            Self::Unauthorized(fields) | Self::Invalid(fields) => Some(fields).filter(|fields| !fields.is_empty()),
-            _ => None,
+            Self::Unauthorized(faults) | Self::Invalid(faults) => {
+                faults.iter().map(|(name, why)| (*name, why.as_str())).collect()
+            }
+            Self::Given(faults) => faults.iter().map(|(name, why)| (name.as_str(), *why)).collect(),
+            Self::InvalidPage => BTreeMap::from([("page", "must be the number of a page that exists")]),
+            _ => BTreeMap::new(),
         };
+        let fields = Some(fields).filter(|fields| !fields.is_empty());
         let body = Body { success: false, code, errmsg: self.to_string(), fields };
         let mut response = (status, Json(body)).into_response();
         if status == StatusCode::SERVICE_UNAVAILABLE {

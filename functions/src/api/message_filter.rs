@@ -9,17 +9,25 @@ use store::Filter;
 
 use crate::api::{
     error::{ApiError, Fields},
-    params::Params,
+    params::{NO_PUID, Params, is_puid},
 };
 
 /// The filter of a request. The error names every invalid parameter.
 pub(crate) fn parse(params: &Params, zone: &TimeZone) -> Result<Filter, ApiError> {
     let mut faults = Fields::new();
-    let puid = |name| params.get(name).map(Puid::new);
     let kind = params.get("type").map(|name| Kind::ALL.into_iter().find(|kind| kind.as_str() == name));
     if kind == Some(None) {
         faults.insert("type", format!("must be one of {}", Kind::ALL.map(Kind::as_str).join(", ")));
     }
+    let mut puid = |name: &'static str| {
+        let puid = params.get(name)?;
+        if !is_puid(puid) {
+            faults.insert(name, NO_PUID.to_owned());
+        }
+        Some(Puid::new(puid))
+    };
+    let [send_user, send_group, maps, receiver, receiver_group, chat] =
+        ["send_user", "send_group", "maps", "receiver", "receiver_group", "chat"].map(&mut puid);
     let mut times = |names: [&'static str; 5]| {
         let mut read = |name: &'static str| {
             let span = span(params.get(name)?, zone);
@@ -42,12 +50,12 @@ pub(crate) fn parse(params: &Params, zone: &TimeZone) -> Result<Filter, ApiError
     }
     Ok(Filter {
         kind: kind.flatten(),
-        send_user: puid("send_user"),
-        send_group: puid("send_group"),
-        maps: puid("maps"),
-        receiver: puid("receiver"),
-        receiver_group: puid("receiver_group"),
-        chat: puid("chat"),
+        send_user,
+        send_group,
+        maps,
+        receiver,
+        receiver_group,
+        chat,
         create_from,
         create_to,
         receive_from,

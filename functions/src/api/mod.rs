@@ -2,6 +2,8 @@
 
 mod accept;
 pub mod auth;
+#[cfg(test)]
+mod bad_input;
 pub mod book;
 mod contact_list;
 pub mod endpoint;
@@ -12,6 +14,7 @@ mod html;
 mod jobs;
 mod login_page;
 mod message_filter;
+pub(crate) mod openapi;
 pub mod page;
 pub mod params;
 mod path_segment;

@@ -1,24 +1,148 @@
 //! The parameters of a request: from the query and, for POST, from a form or a JSON object in the body.
+//!
+//! What is wrong with a parameter whatever it means is refused here: a value that is not UTF-8, one that is too long, a
+//! name that is given twice. An empty value counts as absent.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    fmt,
+    time::Duration,
+};
 
 use bytes::Bytes;
+use domain::puid::Puid;
 use http::{HeaderMap, header};
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
 use serde_json::Value;
 
-use crate::api::error::ApiError;
+use crate::api::error::{ApiError, GivenFields};
 
 /// The longest `wait`, in seconds.
-const MAX_WAIT: u64 = 20;
+pub(crate) const MAX_WAIT: u64 = 20;
+/// The longest value of a parameter, in characters, except for those that [`limit`] names.
+pub(crate) const MAX_VALUE: usize = 2048;
+/// The longest `url`, in characters. Signed URLs of storage services are long.
+pub(crate) const MAX_URL: usize = 8192;
+/// The longest name of a parameter that an error repeats, in characters.
+const MAX_NAME: usize = 64;
+/// The longest puid, in characters. New ones have eight.
+const MAX_PUID: usize = 64;
 
-/// Names and values in order, the query first. As in Django, the last of several values counts, and an empty value counts
-/// as absent.
+/// The parameters that JSON may give as a number or a boolean. Every other one is a string there.
+const NOT_TEXT: [&str; 7] = ["after", "group", "page", "page_size", "sex", "timestamp", "wait"];
+
+/// Values by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Params(Vec<(String, String)>);
+pub struct Params(BTreeMap<String, String>);
+
+/// The longest value of a parameter, in characters; `None` for one that its endpoint limits.
+fn limit(name: &str) -> Option<usize> {
+    match name {
+        "text" => None,
+        "url" => Some(MAX_URL),
+        _ => Some(MAX_VALUE),
+    }
+}
+
+/// Parameters as they are read, with their faults.
+#[derive(Default)]
+struct Reading {
+    values: BTreeMap<String, String>,
+    faults: GivenFields,
+}
+
+impl Reading {
+    fn fault(&mut self, name: &str, why: &'static str) {
+        self.faults.insert(name.chars().take(MAX_NAME).collect(), why);
+    }
+
+    fn add(&mut self, name: String, value: String) {
+        if limit(&name).is_some_and(|limit| value.chars().count() > limit) {
+            return self.fault(&name, "is too long");
+        }
+        match self.values.entry(name) {
+            Entry::Vacant(entry) => {
+                entry.insert(value);
+            }
+            Entry::Occupied(entry) => {
+                let name = entry.key().clone();
+                self.fault(&name, "is given twice");
+            }
+        }
+    }
+
+    /// The query, or a form.
+    fn urlencoded(bytes: &[u8]) -> Self {
+        let mut reading = Self::default();
+        for pair in bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+            for (name, value) in url::form_urlencoded::parse(pair) {
+                if is_utf8(pair) {
+                    reading.add(name.into_owned(), value.into_owned());
+                } else {
+                    reading.fault(&name, "is not valid UTF-8");
+                }
+            }
+        }
+        reading
+    }
+
+    fn json(body: &[u8]) -> Result<Self, ApiError> {
+        let Object(members) = serde_json::from_slice(body).map_err(|error| ApiError::Malformed(error.to_string()))?;
+        let mut reading = Self::default();
+        for (name, value) in members {
+            match value {
+                Value::Null => {}
+                Value::String(text) => reading.add(name, text),
+                Value::Bool(_) | Value::Number(_) if NOT_TEXT.contains(&name.as_str()) => {
+                    reading.add(name, value.to_string());
+                }
+                _ => reading.fault(&name, "must be a string"),
+            }
+        }
+        Ok(reading)
+    }
+
+    fn done(self) -> Result<BTreeMap<String, String>, ApiError> {
+        if self.faults.is_empty() { Ok(self.values) } else { Err(ApiError::Given(self.faults)) }
+    }
+}
+
+/// Whether the bytes are UTF-8 once they are percent-decoded.
+fn is_utf8(encoded: &[u8]) -> bool {
+    percent_encoding::percent_decode(encoded).decode_utf8().is_ok()
+}
+
+/// The members of a JSON object in order, those included that have the same name.
+struct Object(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Object;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Object(members))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
 
 impl Params {
-    pub fn from_query(query: Option<&str>) -> Self {
-        Self(url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect())
+    pub fn from_query(query: Option<&str>) -> Result<Self, ApiError> {
+        Ok(Self(Reading::urlencoded(query.unwrap_or_default().as_bytes()).done()?))
     }
 
     /// Adds the parameters of the body. A body without a content type must be empty.
@@ -27,41 +151,33 @@ impl Params {
             return Ok(());
         }
         let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        match kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-            "application/json" => self.add_json(body),
-            "application/x-www-form-urlencoded" => {
-                self.0.extend(url::form_urlencoded::parse(body).into_owned());
-                Ok(())
-            }
-            _ => Err(ApiError::Malformed("send JSON or a form, and say which in Content-Type".to_owned())),
-        }
-    }
-
-    fn add_json(&mut self, body: &[u8]) -> Result<(), ApiError> {
-        let value: Value = serde_json::from_slice(body).map_err(|error| ApiError::Malformed(error.to_string()))?;
-        let Value::Object(object) = value else {
-            return Err(ApiError::Malformed("it must be a JSON object".to_owned()));
+        let read = match kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+            "application/json" => Reading::json(body)?,
+            "application/x-www-form-urlencoded" => Reading::urlencoded(body),
+            _ => return Err(ApiError::Malformed("send JSON or a form, and say which in Content-Type".to_owned())),
         };
-        for (name, value) in object {
-            match value {
-                Value::Null => {}
-                Value::String(text) => self.0.push((name, text)),
-                Value::Bool(_) | Value::Number(_) => self.0.push((name, value.to_string())),
-                Value::Array(_) | Value::Object(_) => {
-                    return Err(ApiError::Malformed("values must be strings, numbers or booleans".to_owned()));
-                }
+        let mut faults = GivenFields::new();
+        for (name, value) in read.done()? {
+            let same = self.0.insert(name.clone(), value.clone()).is_none_or(|in_query| in_query == value);
+            if !same {
+                faults.insert(name, "differs between the query and the body");
             }
         }
-        Ok(())
+        if faults.is_empty() { Ok(()) } else { Err(ApiError::Given(faults)) }
     }
 
     pub fn get(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.0.iter().rev().find(|(key, _)| key == name)?;
-        Some(value.as_str()).filter(|value| !value.is_empty())
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     pub fn required(&self, name: &'static str) -> Result<&str, ApiError> {
         self.get(name).ok_or_else(|| ApiError::field(name, "is required"))
+    }
+
+    /// A contact's puid, which need not exist.
+    pub fn puid(&self, name: &'static str) -> Result<Option<Puid>, ApiError> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        if is_puid(value) { Ok(Some(Puid::new(value))) } else { Err(ApiError::field(name, NO_PUID)) }
     }
 
     /// `true`, `1`, `yes`, `on`, `false`, `0`, `no` or `off`, in any case.
@@ -84,26 +200,81 @@ impl Params {
     }
 }
 
+/// What is wrong with a text that is no puid.
+pub(crate) const NO_PUID: &str = "must be a puid: hexadecimal digits in lower case";
+
+/// Whether the text has the form of a puid.
+pub(crate) fn is_puid(text: &str) -> bool {
+    text.len() <= MAX_PUID && text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'))
+}
+
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
 
     use super::*;
 
+    fn query(query: &str) -> Result<Params, ApiError> {
+        Params::from_query(Some(query))
+    }
+
     fn with_body(kind: &'static str, body: &'static str) -> Result<Params, ApiError> {
-        let mut params = Params::from_query(Some("a=query&b=query"));
+        let mut params = query("a=query&b=query").unwrap();
         let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(kind))]);
         params.add_body(&headers, &Bytes::from_static(body.as_bytes()))?;
         Ok(params)
     }
 
+    /// The faults by name.
+    fn faults(read: Result<Params, ApiError>) -> Vec<(String, &'static str)> {
+        match read {
+            Err(ApiError::Given(faults)) => faults.into_iter().collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
-    fn the_body_comes_after_the_query_and_the_last_value_counts() {
-        let form = with_body("application/x-www-form-urlencoded; charset=utf-8", "a=%E6%B5%8B&a=%E8%AF%95").unwrap();
-        assert_eq!((form.get("a"), form.get("b"), form.get("c")), (Some("试"), Some("query"), None));
-        let json = with_body("application/json", r#"{"a": true, "b": null, "c": 5, "d": ""}"#).unwrap();
-        assert_eq!((json.get("a"), json.get("b"), json.get("c")), (Some("true"), Some("query"), Some("5")));
-        assert_eq!(json.get("d"), None);
+    fn a_body_adds_to_the_query() {
+        let form = with_body("application/x-www-form-urlencoded; charset=utf-8", "c=%E6%B5%8B&a=query&d=").unwrap();
+        assert_eq!((form.get("a"), form.get("b"), form.get("c")), (Some("query"), Some("query"), Some("测")));
+        assert_eq!(form.get("d"), None, "an empty value counts as absent");
+        let json = with_body("application/json", r#"{"group": true, "e": null, "page": 5, "d": ""}"#).unwrap();
+        assert_eq!((json.get("group"), json.get("b"), json.get("page")), (Some("true"), Some("query"), Some("5")));
+        assert_eq!((json.get("d"), json.get("e")), (None, None));
+    }
+
+    #[test]
+    fn a_name_that_is_given_twice_is_refused() {
+        for twice in [
+            query("x=1&y=2&x=1"),
+            query("%78=1&x="),
+            with_body("application/x-www-form-urlencoded", "x=1&x=2"),
+            with_body("application/json", r#"{"x": "1", "x": "2"}"#),
+        ] {
+            assert_eq!(faults(twice), [("x".to_owned(), "is given twice")]);
+        }
+        let differs = with_body("application/json", r#"{"a": "body", "b": "query"}"#);
+        assert_eq!(faults(differs), [("a".to_owned(), "differs between the query and the body")]);
+    }
+
+    #[test]
+    fn a_value_that_is_not_utf_8_or_too_long_is_refused() {
+        for bytes in ["x=%FF", "x=%E6%B5", "x=a%C0%80", "x=%ED%A0%80"] {
+            assert_eq!(faults(query(bytes)), [("x".to_owned(), "is not valid UTF-8")], "{bytes}");
+        }
+        assert_eq!(query("x=100%&y=%zz&z=%").unwrap().get("x"), Some("100%"), "a lone percent sign stands for itself");
+        assert_eq!(faults(query(&format!("x={}", "x".repeat(MAX_VALUE + 1)))), [("x".to_owned(), "is too long")]);
+        assert!(query(&format!("x={}", "%E6%B5%8B".repeat(MAX_VALUE))).is_ok(), "characters count, not bytes");
+        assert!(query(&format!("text={}", "x".repeat(MAX_VALUE + 1))).is_ok(), "its endpoint limits it");
+        let long = faults(query(&format!("{}=%FF", "é".repeat(5000))));
+        assert_eq!(long[0].0.chars().count(), MAX_NAME);
+    }
+
+    #[test]
+    fn json_gives_texts_as_strings() {
+        let wrong = with_body("application/json", r#"{"x": 1, "y": true, "z": [1], "page": {"a": 1}, "wait": 5}"#);
+        let names: Vec<_> = faults(wrong).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["page", "x", "y", "z"]);
     }
 
     #[test]
@@ -111,7 +282,8 @@ mod tests {
         for (kind, body) in [
             ("application/json", "{"),
             ("application/json", "[]"),
-            ("application/json", r#"{"a": {"b": 1}}"#),
+            ("application/json", r#""text""#),
+            ("application/json", r#"{"a": "\ud800"}"#),
             ("text/plain", "a=1"),
         ] {
             assert!(matches!(with_body(kind, body), Err(ApiError::Malformed(_))), "{kind} {body}");
@@ -119,15 +291,20 @@ mod tests {
     }
 
     #[test]
-    fn booleans_and_waits_are_read_strictly() {
-        let params = Params::from_query(Some("yes=True&no=0&odd=maybe&wait=20"));
+    fn booleans_waits_and_puids_are_read_strictly() {
+        let params = query("yes=True&no=0&odd=maybe&wait=20&puid=12ed2cd6").unwrap();
         assert_eq!(params.boolean("yes").unwrap(), Some(true));
         assert_eq!(params.boolean("no").unwrap(), Some(false));
         assert_eq!(params.boolean("absent").unwrap(), None);
         assert!(params.boolean("odd").is_err());
         assert_eq!(params.wait().unwrap(), Duration::from_secs(20));
         for wrong in ["wait=21", "wait=-1", "wait=x", "wait=1.5"] {
-            assert!(Params::from_query(Some(wrong)).wait().is_err(), "{wrong}");
+            assert!(query(wrong).unwrap().wait().is_err(), "{wrong}");
+        }
+        assert_eq!(params.puid("puid").unwrap(), Some(Puid::new("12ed2cd6")));
+        assert_eq!(params.puid("absent").unwrap(), None);
+        for wrong in ["puid=12ED2CD6", "puid=../x", "puid=%E6%B5%8B", &format!("puid={}", "0".repeat(65))] {
+            assert!(query(wrong).unwrap().puid("puid").is_err(), "{wrong}");
         }
     }
 }

@@ -5,13 +5,16 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Status 200 or 202, and the fields of `body` with `"success": true`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "{Body}")]
 pub struct ApiResponse<Body> {
     #[serde(flatten)]
     body: Body,
+    #[schemars(extend("const" = true))]
     success: bool,
     #[serde(skip)]
     status: StatusCode,

@@ -2,7 +2,14 @@
 
 use domain::contact::Contact;
 
-use crate::api::params::Params;
+use crate::api::{
+    openapi::{Kind, Parameter},
+    params::{MAX_VALUE, Params},
+};
+
+/// The parameter `search`.
+pub(super) const SEARCH: Parameter =
+    Parameter::query("search", Kind::Text(MAX_VALUE), "A part of one of the names, in any case.", "苹果");
 
 /// Reads a field of a contact.
 type Value = fn(&Contact) -> Option<&str>;

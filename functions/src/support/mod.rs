@@ -1,5 +1,6 @@
 //! Test support of the functions.
 
+mod contract;
 mod deliveries;
 
 use std::{collections::BTreeSet, fmt, time::Duration};
@@ -113,8 +114,10 @@ impl Api {
     pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
         // A new one would take an id, which tests count.
         request.headers_mut().entry("x-request-id").or_insert(HeaderValue::from_static("request-1"));
+        let method = request.method().clone();
         let (mut parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
-        let called = match parts.extensions.remove::<MatchedPath>() {
+        let route = parts.extensions.remove::<MatchedPath>();
+        let called = match &route {
             Some(route) => {
                 let endpoint = ALL.iter().find(|endpoint| serves(endpoint, route.as_str())).unwrap();
                 self.recorder.take_within(endpoint.grants, endpoint.binary)
@@ -123,7 +126,11 @@ impl Api {
         };
         let body = body.collect().await.unwrap().to_bytes().to_vec();
         let json = serde_json::from_slice(&body).unwrap_or_default();
-        Answer { status: parts.status, headers: parts.headers, body, json, called }
+        let answer = Answer { status: parts.status, headers: parts.headers, body, json, called };
+        if let Some(route) = route {
+            contract::check(method.as_str(), route.as_str(), &answer);
+        }
+        answer
     }
 
     pub(crate) async fn request(&self, request: Builder) -> Answer {

@@ -6,24 +6,27 @@
 //! ```text
 //! start_login ─▶ poll_login … ─▶ Confirmed ─▶ open ─▶ Connection
 //! push_login  ─┘      ▲  │                      │         contacts, describe
-//!                     └──┘ Step, Restarted ◀────┘         wait ⇄ fetch, send_text
-//!                          connect (after a restart) ─▶   close
+//!                     └──┘ Step, Restarted ◀────┘         wait ⇄ fetch, download
+//!                          connect (after a restart) ─▶   send_text, upload ─▶ send_media
+//!                                                         close
 //! ```
 //! Ticket, credentials and cursor are opaque. The worker stores them whole and passes them back; a login or session
 //! continues from them in another process.
 
 mod error;
 mod login;
+mod media;
 
 use async_trait::async_trait;
-use domain::message::{Content, Direction};
+use domain::message::{Content, Direction, Refer};
 pub use domain::{
-    channel::{AccountId, Capabilities, ChannelKind, Credentials, Cursor, LoginStep, Ticket},
+    channel::{AccountId, Capabilities, ChannelKind, Credentials, Cursor, LoginStep, MediaKind, MediaSource, Ticket},
     contact::{Card, Peer},
 };
 pub use error::Error;
 use jiff::Timestamp;
 pub use login::{LoginProgress, NewLogin, Opened, Opening};
+pub use media::{ByteStream, Download, FileBytes, IncomingMedia, OutgoingFile, Uploaded};
 
 /// A chat network. One value serves every session of a worker.
 #[async_trait]
@@ -71,6 +74,29 @@ pub trait Connection: Send + Sync {
     /// messages can do so.
     async fn send_text(&mut self, to: &Peer, text: &str, key: &str) -> Result<Sent, Error>;
 
+    /// Starts to download the media of a received message. Media that are not available (yet) are an
+    /// [`Error::Transient`]. A second connection of the same session may download while the first one waits.
+    async fn download(&mut self, source: &MediaSource) -> Result<Download, Error>;
+
+    /// Starts to download the picture of a contact. `group` is the group that a person who is no contact was met in.
+    /// A contact without a picture is an [`Error::Transient`], as media that are not available are.
+    async fn avatar(&mut self, peer: &Peer, picture_seq: Option<u64>, group: Option<&Peer>) -> Result<Download, Error>;
+
+    /// Uploads a file so that [`Connection::send_media`] can name it. Nobody sees it before that, so it may be repeated.
+    async fn upload(&mut self, to: &Peer, file: &OutgoingFile<'_>) -> Result<Uploaded, Error>;
+
+    /// Sends an uploaded file. `key` as with [`Connection::send_text`].
+    async fn send_media(&mut self, to: &Peer, uploaded: &Uploaded, key: &str) -> Result<Sent, Error>;
+
+    /// Recalls a sent message. `key` is the one that it was sent with.
+    async fn recall(&mut self, to: &Peer, message_id: i64, key: &str) -> Result<(), Error>;
+
+    /// Accepts a friend request; user name and ticket are those of its [`Content::Friends`].
+    async fn accept_friend(&mut self, username: &str, ticket: &str) -> Result<(), Error>;
+
+    /// Sets the remark name of a friend; an empty one removes it.
+    async fn set_remark(&mut self, to: &Peer, remark: &str) -> Result<(), Error>;
+
     /// Ends the session at the network.
     async fn close(&mut self) -> Result<(), Error>;
 }
@@ -78,7 +104,8 @@ pub trait Connection: Send + Sync {
 /// A message as the network reports it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Incoming {
-    /// The network's 64-bit id of the message.
+    /// The network's 64-bit id of the message. A message that came without one has a negative id, derived from the
+    /// message itself: it is the same when the message comes again, and another message's differs.
     pub id: i64,
     pub direction: Direction,
     /// The friend, group or official account that the conversation is with.
@@ -90,6 +117,10 @@ pub struct Incoming {
     /// Whole seconds.
     pub create_time: Timestamp,
     pub content: Content,
+    /// The media of the message, for a picture, recording, file or video.
+    pub media: Option<IncomingMedia>,
+    /// The message that this one quotes.
+    pub refer: Option<Refer>,
 }
 
 /// What one fetch brought.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// A chat protocol that an app can use; chosen when the app is created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ChannelKind {
     /// Web WeChat.
@@ -37,10 +38,13 @@ impl ChannelKind {
                 contacts: true,
                 groups: true,
                 official_accounts: true,
-                recall: false,
+                recall: true,
+                accept_friends: true,
+                remarks: true,
                 write_first: true,
-                media_in: &[],
-                media_out: &[],
+                media_in: &[MediaKind::Image, MediaKind::Record, MediaKind::File, MediaKind::Video],
+                // Web WeChat shows recordings, but has no call that sends one.
+                media_out: &[MediaKind::Image, MediaKind::File, MediaKind::Video],
             },
         }
     }
@@ -64,6 +68,7 @@ impl FromStr for ChannelKind {
 /// What a channel can do.
 #[allow(clippy::struct_excessive_bools, reason = "each flag stands alone, and is shown under its name")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Capabilities {
     /// Lists the account's contacts.
     pub contacts: bool,
@@ -73,6 +78,10 @@ pub struct Capabilities {
     pub official_accounts: bool,
     /// Recalls a sent message.
     pub recall: bool,
+    /// Accepts a friend request.
+    pub accept_friends: bool,
+    /// Sets the remark name of a friend.
+    pub remarks: bool,
     /// May write to a contact who has not written first.
     pub write_first: bool,
     /// The kinds of media that it receives.
@@ -88,6 +97,8 @@ pub enum Capability {
     Groups,
     OfficialAccounts,
     Recall,
+    AcceptFriends,
+    Remarks,
     WriteFirst,
 }
 
@@ -98,6 +109,8 @@ impl Capabilities {
             Capability::Groups => self.groups,
             Capability::OfficialAccounts => self.official_accounts,
             Capability::Recall => self.recall,
+            Capability::AcceptFriends => self.accept_friends,
+            Capability::Remarks => self.remarks,
             Capability::WriteFirst => self.write_first,
         }
     }
@@ -105,6 +118,7 @@ impl Capabilities {
 
 /// A kind of media, named as `msg_type` names it in the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MediaKind {
     Image,
@@ -182,14 +196,15 @@ opaque! {
 }
 
 opaque! {
-    /// Where a channel finds the bytes of a message's media.
-    MediaSource
-}
-
-opaque! {
     /// What a connection needs to continue after a restart without another login: keys and cookies, about 2 KB. The
     /// ledger keeps them sealed.
     Credentials
+}
+
+opaque! {
+    /// Where the bytes of a received message are. The ledger keeps it with the message until they are stored, so that a
+    /// download continues after a restart. Valid for the login that received the message.
+    MediaSource
 }
 
 /// A confirmed ticket opens a session.
@@ -205,9 +220,10 @@ impl fmt::Debug for Cursor {
     }
 }
 
+/// It contains user names and file names.
 impl fmt::Debug for MediaSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("MediaSource").field(&self.0).finish()
+        f.write_str("MediaSource(…)")
     }
 }
 
@@ -259,7 +275,9 @@ mod tests {
     fn capabilities_answer_by_name() {
         let web = ChannelKind::Web.capabilities();
         assert!(web.has(Capability::Contacts) && web.has(Capability::Groups) && web.has(Capability::OfficialAccounts));
-        assert!(web.has(Capability::WriteFirst) && !web.has(Capability::Recall));
+        assert!(web.has(Capability::WriteFirst) && web.has(Capability::Recall));
+        let none = Capabilities { recall: false, accept_friends: false, ..web };
+        assert!(none.has(Capability::Remarks) && !none.has(Capability::AcceptFriends) && !none.has(Capability::Recall));
     }
 
     #[test]
@@ -273,6 +291,7 @@ mod tests {
     fn secrets_are_not_printed() {
         assert_eq!(format!("{:?}", Credentials::new("secret")), "Credentials(…)");
         assert_eq!(format!("{:?} {:?}", Ticket::new("secret"), Cursor::new("c")), r#"Ticket(…) Cursor("c")"#);
+        assert_eq!(format!("{:?}", MediaSource::new("secret")), "MediaSource(…)");
     }
 
     #[test]

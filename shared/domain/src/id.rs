@@ -21,6 +21,11 @@ macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[cfg_attr(
+            feature = "schema",
+            derive(schemars::JsonSchema),
+            schemars(inline, extend("pattern" = "^[0-9a-f]{32}$"))
+        )]
         #[serde(transparent)]
         pub struct $name(Box<str>);
 
@@ -90,6 +95,7 @@ id! {
 
 /// A message's number in its app's log: 1, 2, 3, … without gaps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(transparent)]
 pub struct Seq(u64);
 

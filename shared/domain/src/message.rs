@@ -7,6 +7,7 @@ use crate::{delivery::Delivery, id::Seq, media::MediaState, puid::Puid};
 
 /// A message's kind: `type` in the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Kind {
     Text,
     Map,
@@ -57,6 +58,7 @@ impl Kind {
 
 /// Direction of a message: to the account (`In`), or from it by its phone or the relay (`Out`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
     In,
@@ -66,6 +68,7 @@ pub enum Direction {
 /// A message's content, by kind. The API shows the fields under these names. Media paths are `None` until the media
 /// are stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "type")]
 pub enum Content {
     Text {
@@ -100,9 +103,13 @@ pub enum Content {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         revoked: Option<i64>,
     },
+    /// A link. `articles` are the entries of an official account's post, first to last; `url` and `text` are the first
+    /// one's.
     Sharing {
         url: String,
         text: String,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        articles: Vec<Article>,
     },
     Picture {
         image: Option<String>,
@@ -141,6 +148,29 @@ pub enum Content {
     },
 }
 
+/// An article of an official account's post.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Article {
+    pub title: String,
+    pub url: String,
+    pub digest: Option<String>,
+    /// The address of the picture above the title.
+    pub cover: Option<String>,
+}
+
+/// The message that a text quotes, as far as the channel tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Refer {
+    /// Its 64-bit id.
+    pub id: Option<i64>,
+    /// The name that its author is shown under.
+    pub sender: Option<String>,
+    /// What it says; a description such as `[图片]` where it is not a text.
+    pub text: String,
+}
+
 impl Content {
     pub fn kind(&self) -> Kind {
         match self {
@@ -157,16 +187,6 @@ impl Content {
             Self::System { .. } => Kind::System,
         }
     }
-}
-
-/// The message that a text quotes, as far as the channel tells it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refer {
-    /// The channel's id of the quoted message.
-    pub id: Option<i64>,
-    /// The name of its author.
-    pub sender: Option<String>,
-    pub text: String,
 }
 
 /// A message as the log keeps it. Its contacts are puids.
@@ -244,5 +264,9 @@ mod tests {
         assert_eq!(json, r#"{"type":"Note","text":"recalled","revoked":6050338562629220245}"#);
         assert_eq!(serde_json::from_str::<Content>(&json).unwrap(), note);
         assert_eq!(note.kind().as_str(), "Note");
+        let link = Content::Sharing { url: "u".into(), text: "t".into(), articles: Vec::new() };
+        let json = serde_json::to_string(&link).unwrap();
+        assert_eq!(json, r#"{"type":"Sharing","url":"u","text":"t"}"#);
+        assert_eq!(serde_json::from_str::<Content>(&json).unwrap(), link);
     }
 }

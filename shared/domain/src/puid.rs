@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// The id of a contact across logins. New ones are lower-case hex digits: eight, or more if those are in use.
 /// [`crate::matching`] assigns them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline, extend("examples" = ["12ed2cd6"])))]
 #[serde(transparent)]
 pub struct Puid(Box<str>);
 

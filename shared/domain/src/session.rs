@@ -49,6 +49,7 @@ impl SessionState {
 
 /// Why a login or a session ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", tag = "why")]
 pub enum EndReason {
     /// The QR code was not scanned or confirmed in time, or the phone declined.
@@ -128,6 +129,7 @@ pub struct User {
 
 /// Progress of the contact sync, in contacts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Progress {
     pub done: u32,
     pub total: u32,

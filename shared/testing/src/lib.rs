@@ -3,6 +3,7 @@
 mod builders;
 mod callback;
 mod fixture;
+mod meter;
 mod recorder;
 mod services;
 
@@ -10,6 +11,7 @@ pub use builders::{contact, message};
 pub use callback::{Callback, Delivered};
 pub use domain::doubles::{CountedIds, FixedClock};
 pub use fixture::{APP_SECRET, Fixture, TOKEN};
+pub use meter::{Meter, Units};
 pub use recorder::Recorder;
 pub use services::Services;
 

@@ -1,22 +1,23 @@
 //! One request and its answer: address, headers, time-out and failures.
 
 use std::{
+    borrow::Cow,
     fmt::{self, Display},
     time::Duration,
 };
 
-use bytes::Bytes;
 use channel::Error;
 use reqwest::{
     Client, Method, Response, Url,
     header::{CONTENT_TYPE, COOKIE, HeaderValue, SET_COOKIE},
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use url::form_urlencoded::byte_serialize;
 
 use crate::{
     error::{protocol_error, request_error},
     session::WebSession,
+    wire::repair::repair,
 };
 
 /// The folder of nearly all pages.
@@ -25,8 +26,12 @@ const FOLDER: &str = "/cgi-bin/mmwebwx-bin/";
 /// WeChat answers a long poll after about 25 s.
 pub(crate) const POLL_TIMEOUT: Duration = Duration::from_secs(35);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
-/// Enough for 100 MB at 3 Mbit/s.
-pub(crate) const FILE_TIMEOUT: Duration = Duration::from_mins(5);
+/// Enough for 100 MB at 500 kbit/s. A stalled download fails much earlier, see [`crate::download`].
+pub(crate) const DOWNLOAD_TIMEOUT: Duration = Duration::from_mins(30);
+/// Enough for a chunk of 512 KiB at 70 kbit/s.
+pub(crate) const CHUNK_TIMEOUT: Duration = Duration::from_mins(1);
+/// The largest answer that is read into memory, in bytes. The largest known one, a contact list of 5,000 entries, has 5 MB.
+const MAX_ANSWER: usize = 32 * 1024 * 1024;
 
 /// An address, built parameter by parameter.
 pub(crate) struct Address(String);
@@ -99,6 +104,10 @@ impl Call {
         let bytes = serde_json::to_vec(body).expect("requests are structs of text and numbers");
         let content_type = HeaderValue::from_static("application/json;charset=UTF-8");
         Self::post_bytes(http, name, address, content_type, bytes)
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
     }
 
     pub(crate) fn header(mut self, name: &'static str, value: &'static str) -> Self {
@@ -186,11 +195,17 @@ pub(crate) struct StreamingReply {
 
 impl StreamingReply {
     async fn read_body(self) -> Result<Reply, Error> {
-        let Self { name, response } = self;
+        let Self { name, mut response } = self;
         let host = response.url().host_str().unwrap_or_default().to_owned();
         let lines = response.headers().get_all(SET_COOKIE).iter();
         let cookies = lines.filter_map(|line| line.to_str().ok()).map(ToOwned::to_owned).collect();
-        let body = response.bytes().await.map_err(|error| request_error(name, &error))?;
+        let mut body = Vec::new();
+        while let Some(part) = response.chunk().await.map_err(|error| request_error(name, &error))? {
+            if body.len() + part.len() > MAX_ANSWER {
+                return Err(protocol_error(name, "the answer is too large"));
+            }
+            body.extend_from_slice(&part);
+        }
         Ok(Reply { name, host, cookies, body })
     }
 }
@@ -202,21 +217,30 @@ pub(crate) struct Reply {
     pub(crate) host: String,
     /// The `Set-Cookie` lines.
     pub(crate) cookies: Vec<String>,
-    pub(crate) body: Bytes,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Reply {
     /// The body as text. WeChat sends UTF-8 as `text/plain` without a charset.
-    pub(crate) fn text(&self) -> Result<&str, Error> {
-        std::str::from_utf8(&self.body).map_err(|_| protocol_error(self.name, "the answer is not UTF-8"))
+    pub(crate) fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
     }
 
-    /// The body as JSON, whatever its content type says.
-    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        serde_json::from_slice(&self.body).map_err(|error| {
-            // The error itself may quote what a person wrote.
-            let reason = format!("the answer is not understood at line {} column {}", error.line(), error.column());
-            protocol_error(self.name, &reason)
-        })
+    /// The body as JSON text, whatever its content type says.
+    pub(crate) fn json_text(&self) -> Cow<'_, str> {
+        repair(&self.body)
     }
+
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        parse(self.name, &self.json_text())
+    }
+}
+
+/// Reads the JSON text of an answer to `call`.
+pub(crate) fn parse<'a, T: Deserialize<'a>>(call: &str, json: &'a str) -> Result<T, Error> {
+    serde_json::from_str(json).map_err(|error| {
+        // The error itself may quote what a person wrote.
+        let reason = format!("the answer is not understood at line {} column {}", error.line(), error.column());
+        protocol_error(call, &reason)
+    })
 }

@@ -82,7 +82,17 @@ impl WebWeChat {
 
     /// A new device id: `e` and 15 digits, as WeChat's own page makes it.
     pub(crate) fn device_id(&self) -> String {
-        format!("e{:015}", u128::from_be_bytes(self.shared.ids.random()) % 1_000_000_000_000_000)
+        format!("e{:015}", self.random() % 1_000_000_000_000_000)
+    }
+
+    /// A new number for an upload (`ClientMediaId`): 13 digits, as the milliseconds of WeChat's own page have.
+    pub(crate) fn media_number(&self) -> u64 {
+        u64::try_from(1_000_000_000_000 + self.random() % 9_000_000_000_000).expect("it has 13 digits")
+    }
+
+    /// 128 random bits.
+    pub(crate) fn random(&self) -> u128 {
+        u128::from_be_bytes(self.shared.ids.random())
     }
 
     pub(crate) fn get(&self, name: &'static str, address: Address) -> Call {
@@ -133,7 +143,7 @@ impl Channel for WebWeChat {
     }
 
     async fn connect(&self, credentials: &Credentials) -> Result<Box<dyn Connection>, Error> {
-        Ok(Box::new(WebConnection::new(self, credentials)?))
+        Ok(Box::new(WebConnection::new(self, WebSession::read(credentials)?)))
     }
 }
 

@@ -3,7 +3,10 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use channel::{Batch, Card, Connection, ContactPage, Credentials, Cursor, Error, Peer, Sent};
+use channel::{
+    Batch, Card, Connection, ContactPage, Credentials, Cursor, Download, Error, MediaSource, OutgoingFile, Peer, Sent,
+    Uploaded,
+};
 
 use crate::{
     WebWeChat,
@@ -12,15 +15,16 @@ use crate::{
 };
 
 /// A logged-in account: its session and a handle to the shared client.
-pub struct WebConnection {
+pub(crate) struct WebConnection {
     pub(crate) client: WebWeChat,
     pub(crate) session: WebSession,
+    /// The group whose members' pictures were asked for last, and its `EncryChatRoomId`.
+    pub(crate) room: Option<(String, String)>,
 }
 
 impl WebConnection {
-    /// Continues a session from its credentials.
-    pub fn new(client: &WebWeChat, credentials: &Credentials) -> Result<Self, Error> {
-        Ok(Self { client: client.clone(), session: WebSession::read(credentials)? })
+    pub(crate) fn new(client: &WebWeChat, session: WebSession) -> Self {
+        Self { client: client.clone(), session, room: None }
     }
 
     /// The page `name` on the account's host, with the parameters that every page takes.
@@ -66,6 +70,34 @@ impl Connection for WebConnection {
 
     async fn send_text(&mut self, to: &Peer, text: &str, key: &str) -> Result<Sent, Error> {
         self.text(to, text, key).await
+    }
+
+    async fn download(&mut self, source: &MediaSource) -> Result<Download, Error> {
+        self.media(source).await
+    }
+
+    async fn avatar(&mut self, peer: &Peer, picture_seq: Option<u64>, group: Option<&Peer>) -> Result<Download, Error> {
+        self.picture(peer, picture_seq, group).await
+    }
+
+    async fn upload(&mut self, to: &Peer, file: &OutgoingFile<'_>) -> Result<Uploaded, Error> {
+        self.host_file(to, file).await
+    }
+
+    async fn send_media(&mut self, to: &Peer, uploaded: &Uploaded, key: &str) -> Result<Sent, Error> {
+        self.file(to, uploaded, key).await
+    }
+
+    async fn recall(&mut self, to: &Peer, message_id: i64, key: &str) -> Result<(), Error> {
+        self.revoke(to, message_id, key).await
+    }
+
+    async fn accept_friend(&mut self, username: &str, ticket: &str) -> Result<(), Error> {
+        self.verify_user(username, ticket).await
+    }
+
+    async fn set_remark(&mut self, to: &Peer, remark: &str) -> Result<(), Error> {
+        self.oplog_remark(to, remark).await
     }
 
     async fn close(&mut self) -> Result<(), Error> {

@@ -1,5 +1,7 @@
 //! The contact list (webwxgetcontact) and full cards of contacts and groups (webwxbatchgetcontact).
 
+use std::slice;
+
 use channel::{Card, ContactPage, Error, Peer};
 use domain::contact::ContactKind;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -26,6 +28,7 @@ const PARALLEL_BATCHES: usize = 8;
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct ListAnswer {
+    #[serde(deserialize_with = "lenient::structure")]
     base_response: BaseResponse,
     #[serde(default, deserialize_with = "lenient::list")]
     member_list: Vec<Contact>,
@@ -53,6 +56,7 @@ struct BatchItem<'a> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct BatchAnswer {
+    #[serde(deserialize_with = "lenient::structure")]
     base_response: BaseResponse,
     #[serde(default, deserialize_with = "lenient::list")]
     contact_list: Vec<Contact>,
@@ -89,7 +93,32 @@ impl WebConnection {
         Ok(cards)
     }
 
+    /// What WeChat wants to hear when a member of `group` is asked for. Pictures of members are asked for group by group,
+    /// so the connection keeps the last one.
+    pub(crate) async fn encry_chat_room_id(&mut self, group: &Peer) -> Result<String, Error> {
+        if let Some((known, room)) = &self.room
+            && *known == group.id
+        {
+            return Ok(room.clone());
+        }
+        let (reply, contacts) = self.batch(slice::from_ref(group)).await?;
+        self.store_cookies(&reply);
+        let mut contacts = contacts.into_iter().filter(|contact| contact.user_name == group.id);
+        let room = contacts.next().map(|contact| contact.encry_chat_room_id).unwrap_or_default();
+        // The user name serves where WeChat does not name the room, as in itchat.
+        let room = if room.is_empty() { group.id.clone() } else { room };
+        self.room = Some((group.id.clone(), room.clone()));
+        Ok(room)
+    }
+
     async fn describe_batch(&self, peers: &[Peer]) -> Result<(Reply, Vec<Card>), Error> {
+        let (reply, contacts) = self.batch(peers).await?;
+        let contacts = contacts.into_iter().filter(|contact| !contact.user_name.is_empty());
+        let cards = contacts.map(|contact| contact.card(&self.session.user_name, Source::Other)).collect();
+        Ok((reply, cards))
+    }
+
+    async fn batch(&self, peers: &[Peer]) -> Result<(Reply, Vec<Contact>), Error> {
         const CALL: &str = "webwxbatchgetcontact";
         let address = self.page(CALL).with("type", "ex").with("r", self.client.millis());
         let request = BatchRequest {
@@ -102,9 +131,7 @@ impl WebConnection {
         let answer: BatchAnswer = reply.json()?;
         answer.base_response.check(CALL)?;
         // Only the cookies are still needed.
-        reply.body.clear();
-        let contacts = answer.contact_list.into_iter().filter(|contact| !contact.user_name.is_empty());
-        let cards = contacts.map(|contact| contact.card(&self.session.user_name, Source::Other)).collect();
-        Ok((reply, cards))
+        reply.body = Vec::new();
+        Ok((reply, answer.contact_list))
     }
 }

@@ -1,21 +1,35 @@
 //! Inbound media: pictures, recordings, videos and files of messages, and the pictures of contacts.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use channel::{Error, Peer};
-use reqwest::header::CONTENT_TYPE;
+use channel::{Download, Error, MediaSource, Peer};
+use futures_util::{StreamExt, stream};
+use reqwest::{Response, header::CONTENT_TYPE};
+use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 
 use crate::{
     WebConnection,
-    call::{Address, Call, FILE_TIMEOUT, StreamingReply},
-    error::{protocol_error, request_error},
+    call::{Address, Call, DOWNLOAD_TIMEOUT, StreamingReply},
+    error::{protocol_error, request_error, unreadable},
     session::WebSession,
+    wire::envelope::Acknowledged,
 };
 
-/// Names the bytes to download. `message` is the id of the message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Media<'a> {
-    /// The picture or sticker of a message.
+/// How long a download may bring nothing.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// The largest download, in bytes. WeChat's phones send files up to 1 GiB.
+const MAX_BYTES: u64 = 1 << 30;
+
+/// What a [`MediaSource`] holds, as JSON. `message` is the `MsgId`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Source {
     Picture {
+        message: i64,
+    },
+    Sticker {
         message: i64,
     },
     Recording {
@@ -24,78 +38,85 @@ pub enum Media<'a> {
     Video {
         message: i64,
     },
-    /// A file. All fields come from the message; `sender` is its `FromUserName`.
+    /// All fields come from the message; `sender` is its `FromUserName`.
     File {
-        sender: &'a str,
-        media_id: &'a str,
-        encry_file_name: &'a str,
-    },
-    /// The picture of a contact; `picture_seq` as on its card.
-    Avatar {
-        peer: &'a Peer,
-        picture_seq: Option<u64>,
+        sender: String,
+        media_id: String,
+        encry_file_name: String,
     },
 }
 
-/// A download in progress.
-#[derive(Debug)]
-pub struct Download {
-    name: &'static str,
-    response: reqwest::Response,
-    /// The first bytes, read in advance to detect an empty answer.
-    first: Option<Bytes>,
-    content_type: Option<String>,
-    length: Option<u64>,
-}
-
-impl Download {
-    /// The content type that WeChat reports.
-    pub fn content_type(&self) -> Option<&str> {
-        self.content_type.as_deref()
+impl Source {
+    pub(crate) fn opaque(&self) -> MediaSource {
+        MediaSource::new(serde_json::to_string(self).expect("a source is plain data"))
     }
 
-    /// The total size in bytes, if WeChat reports it.
-    pub fn length(&self) -> Option<u64> {
-        self.length
-    }
-
-    /// The next bytes; `None` at the end.
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
-        if let Some(first) = self.first.take() {
-            return Ok(Some(first));
-        }
-        next_chunk(self.name, &mut self.response).await
+    fn read(source: &MediaSource) -> Result<Self, Error> {
+        serde_json::from_str(source.as_str()).map_err(|_| unreadable("media source"))
     }
 }
 
 impl WebConnection {
-    /// Starts a download. WeChat answers 200 with an empty body if the media are not available yet or not any more: an
-    /// [`Error::Transient`] here, so that the caller tries a few times.
-    pub async fn download(&self, media: Media<'_>) -> Result<Download, Error> {
-        let call = self.media_call(media)?.timeout(FILE_TIMEOUT);
-        let StreamingReply { name, mut response } = call.stream_as(&self.session).await?;
-        let content_type = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_owned);
-        // Read before the first chunk: afterwards it counts only the remaining bytes.
-        let length = response.content_length();
-        match next_chunk(name, &mut response).await? {
-            Some(first) => Ok(Download { name, response, first: Some(first), content_type, length }),
-            None => Err(Error::Transient { reason: format!("{name}: an empty answer"), sent: true }),
-        }
+    /// WeChat answers 200 with an empty body if the media are not available yet or not any more.
+    pub(crate) async fn media(&self, source: &MediaSource) -> Result<Download, Error> {
+        let source = Source::read(source)?;
+        let download = self.open(self.media_call(&source)?).await?;
+        // A file may contain anything, even an answer of WeChat's; a picture, recording or video begins like neither
+        // JSON nor HTML.
+        if matches!(source, Source::File { .. }) { Ok(download.whole()) } else { download.checked() }
     }
 
-    fn media_call(&self, media: Media<'_>) -> Result<Call, Error> {
-        let Self { client, session } = self;
+    /// The large picture of a contact. WeChat shows a member who is no contact only with the group's
+    /// `EncryChatRoomId`.
+    pub(crate) async fn picture(
+        &mut self,
+        peer: &Peer,
+        picture_seq: Option<u64>,
+        group: Option<&Peer>,
+    ) -> Result<Download, Error> {
+        let room = match group {
+            Some(group) => Some(self.encry_chat_room_id(group).await?),
+            None => None,
+        };
+        let Self { client, session, .. } = &*self;
+        let name = if peer.is_group() { "webwxgetheadimg" } else { "webwxgeticon" };
+        let mut address = Address::page(&client.hosts().account(&session.host), name)
+            .with("seq", picture_seq.unwrap_or(0))
+            .with("username", &peer.id)
+            .with("skey", &session.skey)
+            .with("type", "big");
+        if let Some(room) = room {
+            address = address.with("chatroomid", room);
+        }
+        self.open(client.get(name, address)).await?.checked()
+    }
+
+    fn media_call(&self, source: &Source) -> Result<Call, Error> {
+        let Self { client, session, .. } = self;
         let account = client.hosts().account(&session.host);
         let of_message = |name, key, message: i64| {
-            let address = Address::page(&account, name).with(key, message.cast_unsigned()).with("skey", &session.skey);
-            client.get(name, address)
+            if message == 0 {
+                return Err(protocol_error(name, "the message has no number"));
+            }
+            Ok(Address::page(&account, name).with(key, message.cast_unsigned()).with("skey", &session.skey))
         };
-        Ok(match media {
-            Media::Picture { message } => of_message("webwxgetmsgimg", "MsgID", message),
-            Media::Recording { message } => of_message("webwxgetvoice", "msgid", message),
+        Ok(match source {
+            // `type=slave` would be the thumbnail; without a type the picture comes in its full size.
+            Source::Picture { message } => {
+                client.get("webwxgetmsgimg", of_message("webwxgetmsgimg", "MsgID", *message)?)
+            }
+            // WeChat's own page asks for a sticker with `big`.
+            Source::Sticker { message } => {
+                client.get("webwxgetmsgimg", of_message("webwxgetmsgimg", "MsgID", *message)?.with("type", "big"))
+            }
+            Source::Recording { message } => {
+                client.get("webwxgetvoice", of_message("webwxgetvoice", "msgid", *message)?)
+            }
             // Without a range WeChat answers as if the video were not available.
-            Media::Video { message } => of_message("webwxgetvideo", "msgid", message).header("range", "bytes=0-"),
-            Media::File { sender, media_id, encry_file_name } => {
+            Source::Video { message } => {
+                client.get("webwxgetvideo", of_message("webwxgetvideo", "msgid", *message)?).header("range", "bytes=0-")
+            }
+            Source::File { sender, media_id, encry_file_name } => {
                 let address = Address::page(&client.hosts().file(&session.host), "webwxgetmedia")
                     .with("sender", sender)
                     .with("mediaid", media_id)
@@ -105,15 +126,27 @@ impl WebConnection {
                     .with("webwx_data_ticket", session.data_ticket("webwxgetmedia")?);
                 client.get("webwxgetmedia", address)
             }
-            Media::Avatar { peer, picture_seq } => {
-                let name = if peer.is_group() { "webwxgetheadimg" } else { "webwxgeticon" };
-                let address = Address::page(&account, name)
-                    .with("seq", picture_seq.unwrap_or(0))
-                    .with("username", &peer.id)
-                    .with("skey", &session.skey);
-                client.get(name, address)
-            }
         })
+    }
+
+    /// Sends the request and waits for the first bytes.
+    async fn open(&self, call: Call) -> Result<Opened, Error> {
+        let call = call.timeout(DOWNLOAD_TIMEOUT);
+        let name = call.name();
+        let answer = timeout(IDLE_TIMEOUT, call.stream_as(&self.session)).await;
+        let StreamingReply { response, .. } = answer.map_err(|_| stalled(name))??;
+        let mut reader = Reader { name, response, total: 0 };
+        let content_type = reader.response.headers().get(CONTENT_TYPE);
+        let content_type = content_type.and_then(|kind| kind.to_str().ok()).map(str::to_owned);
+        // Read before the first chunk: afterwards it counts only the remaining bytes.
+        let length = reader.response.content_length();
+        if length.is_some_and(|length| length > MAX_BYTES) {
+            return Err(too_large(name));
+        }
+        let Some(first) = reader.next().await? else {
+            return Err(Error::Transient { reason: format!("{name}: an empty answer"), sent: true });
+        };
+        Ok(Opened { reader, first, content_type, length })
     }
 }
 
@@ -124,12 +157,96 @@ impl WebSession {
     }
 }
 
-/// The next chunk that is not empty; `None` at the end.
-async fn next_chunk(name: &str, response: &mut reqwest::Response) -> Result<Option<Bytes>, Error> {
-    loop {
-        match response.chunk().await.map_err(|error| request_error(name, &error))? {
-            Some(bytes) if bytes.is_empty() => {}
-            bytes => return Ok(bytes),
+/// A download whose first bytes are there.
+struct Opened {
+    reader: Reader,
+    first: Bytes,
+    content_type: Option<String>,
+    length: Option<u64>,
+}
+
+impl Opened {
+    fn whole(self) -> Download {
+        let Self { reader, first, content_type, length } = self;
+        let rest =
+            stream::try_unfold(
+                reader,
+                |mut reader| async move { Ok(reader.next().await?.map(|bytes| (bytes, reader))) },
+            );
+        let bytes = stream::once(async move { Ok(first) }).chain(rest).boxed();
+        Download { content_type, length, bytes }
+    }
+
+    /// Refuses an answer that is JSON or HTML, as WeChat and gateways give when something is wrong.
+    fn checked(self) -> Result<Download, Error> {
+        let name = self.reader.name;
+        match self.first.first() {
+            Some(b'{') => {
+                if let Ok(answer) = serde_json::from_slice::<Acknowledged>(&self.first) {
+                    answer.base_response.check(name)?;
+                }
+            }
+            Some(b'<') => {}
+            _ => return Ok(self.whole()),
         }
+        Err(Error::Transient { reason: format!("{name}: the answer is text"), sent: true })
+    }
+}
+
+/// Reads an answer's body.
+struct Reader {
+    name: &'static str,
+    response: Response,
+    /// Bytes so far.
+    total: u64,
+}
+
+impl Reader {
+    /// The next chunk that is not empty; `None` at the end.
+    async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        let name = self.name;
+        loop {
+            let chunk = timeout(IDLE_TIMEOUT, self.response.chunk()).await.map_err(|_| stalled(name))?;
+            let Some(bytes) = chunk.map_err(|error| request_error(name, &error))? else { return Ok(None) };
+            self.total += bytes.len() as u64;
+            if self.total > MAX_BYTES {
+                return Err(too_large(name));
+            }
+            if !bytes.is_empty() {
+                return Ok(Some(bytes));
+            }
+        }
+    }
+}
+
+fn stalled(name: &str) -> Error {
+    Error::Transient { reason: format!("{name}: no bytes for {} s", IDLE_TIMEOUT.as_secs()), sent: true }
+}
+
+fn too_large(name: &str) -> Error {
+    protocol_error(name, "the download is too large")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A download that an earlier version left on a row continues.
+    #[test]
+    fn a_stored_source_stays_readable() {
+        for (stored, source) in [
+            (r#"{"picture":{"message":6050338562629220245}}"#, Source::Picture { message: 6_050_338_562_629_220_245 }),
+            (r#"{"sticker":{"message":2}}"#, Source::Sticker { message: 2 }),
+            (r#"{"recording":{"message":3}}"#, Source::Recording { message: 3 }),
+            (r#"{"video":{"message":4}}"#, Source::Video { message: 4 }),
+            (
+                r#"{"file":{"sender":"@a","media_id":"@cdn_1","encry_file_name":"a%20b"}}"#,
+                Source::File { sender: "@a".into(), media_id: "@cdn_1".into(), encry_file_name: "a%20b".into() },
+            ),
+        ] {
+            assert_eq!(source.opaque(), MediaSource::new(stored));
+            assert_eq!(Source::read(&MediaSource::new(stored)), Ok(source));
+        }
+        assert!(matches!(Source::read(&MediaSource::new("7")), Err(Error::Protocol { .. })));
     }
 }

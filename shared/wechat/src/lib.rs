@@ -1,5 +1,5 @@
-//! Web WeChat as a channel. [`WebWeChat`] implements [`channel::Channel`]; [`WebConnection`] implements
-//! [`channel::Connection`], and also sends and downloads media.
+//! Web WeChat as a channel: [`WebWeChat`] implements [`channel::Channel`], and its connections implement
+//! [`channel::Connection`].
 //!
 //! No other crate knows the protocol: user names that begin with `@@`, desktop mode, return codes, `ClientMsgId` and
 //! the Uin as a number stay in here.
@@ -13,6 +13,8 @@ mod download;
 mod emoji;
 mod error;
 mod extspam;
+mod form;
+mod friends;
 mod hosts;
 mod incoming;
 mod login;
@@ -26,7 +28,5 @@ mod upload;
 mod wire;
 
 pub use client::WebWeChat;
-pub use connection::WebConnection;
-pub use download::{Download, Media};
+use connection::WebConnection;
 pub use hosts::Hosts;
-pub use upload::{File, FileKind};

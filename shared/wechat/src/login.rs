@@ -69,7 +69,7 @@ impl WebWeChat {
             .with("lang", "zh_CN")
             .with("_", self.millis());
         let reply = self.get("jslogin", address).send_anonymously().await?;
-        qr_login(reply.text()?, desktop)
+        qr_login(&reply.text(), desktop)
     }
 
     /// Asks on the phone of the account of an ended session. WeChat refuses where it has forgotten the session; only a QR
@@ -97,7 +97,7 @@ impl WebWeChat {
             .with("r", self.stamp())
             .with("_", self.millis());
         let reply = self.get("login", address).timeout(POLL_TIMEOUT).send_anonymously().await?;
-        progress(ticket, reply.text()?)
+        progress(ticket, &reply.text())
     }
 }
 

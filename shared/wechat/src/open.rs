@@ -38,10 +38,11 @@ struct InitRequest<'a> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct InitAnswer {
+    #[serde(deserialize_with = "lenient::structure")]
     base_response: BaseResponse,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::structure")]
     user: Contact,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::structure")]
     sync_key: SyncKey,
     /// Recent chats. The members of groups come without their names.
     #[serde(default, deserialize_with = "lenient::list")]
@@ -88,7 +89,7 @@ impl WebWeChat {
 
     async fn open_session(&self, ticket: &WebTicket) -> Result<Opened, Error> {
         let session = self.new_session(ticket).await?;
-        let mut connection = WebConnection { client: self.clone(), session };
+        let mut connection = WebConnection::new(self, session);
         let answer = connection.init().await?;
         let sync = answer.sync_key.pairs();
         let me = answer.user.user_name.clone();
@@ -215,7 +216,7 @@ impl Keys {
     /// Reads the keys from the XML. Uin and sid may be in the cookies instead; webwxinit brings another skey.
     fn read(reply: &Reply, cookies: &Cookies) -> Result<Self, Error> {
         const CALL: &str = "webwxnewloginpage";
-        let body = reply.text()?;
+        let body = &*reply.text();
         let element = |name| xml::text(body, &[name]).filter(|text| !text.is_empty());
         match element("ret").and_then(|ret| ret.parse().ok()).unwrap_or(0) {
             0 => {}

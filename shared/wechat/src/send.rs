@@ -1,25 +1,31 @@
-//! Outbound text (webwxsendmsg), and the end of a session (webwxlogout).
+//! Outbound messages (webwxsendmsg and its siblings), their recall (webwxrevokemsg), and the end of a session
+//! (webwxlogout).
 
-use channel::{Error, Peer, Sent};
+use channel::{Error, MediaKind, Peer, Sent, Uploaded};
+use quick_xml::escape::escape;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
     WebConnection,
     call::Reply,
+    error::protocol_error,
     session::WebSession,
+    upload::HostedFile,
     wire::{
-        envelope::{BaseRequest, BaseResponse},
+        envelope::{Acknowledged, BaseRequest, BaseResponse},
         lenient,
     },
 };
 
 /// `Type` of a text.
 const TEXT: u8 = 1;
+/// The application id in the message that shares a file.
+const APP_ID: &str = "wxeb7ec651dd0aefa9";
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct SendRequest<'a> {
+struct SendRequest<'a> {
     base_request: BaseRequest<'a>,
     msg: Message<'a>,
     scene: u8,
@@ -28,30 +34,30 @@ pub(crate) struct SendRequest<'a> {
 /// Empty optional fields are not sent. Media have a media id; only large files have the key and the signature.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct Message<'a> {
+struct Message<'a> {
     r#type: u8,
     content: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
-    pub(crate) media_id: &'a str,
+    media_id: &'a str,
     from_user_name: &'a str,
     to_user_name: &'a str,
     #[serde(rename = "LocalID")]
     local_id: &'a str,
     client_msg_id: &'a str,
     #[serde(rename = "AESKey", skip_serializing_if = "str::is_empty")]
-    pub(crate) aes_key: &'a str,
+    aes_key: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
-    pub(crate) signature: &'a str,
+    signature: &'a str,
 }
 
 impl<'a> SendRequest<'a> {
-    pub(crate) fn new(session: &'a WebSession, msg: Message<'a>) -> Self {
+    fn new(session: &'a WebSession, msg: Message<'a>) -> Self {
         Self { base_request: BaseRequest::from(session), msg, scene: 0 }
     }
 }
 
 impl<'a> Message<'a> {
-    pub(crate) fn new(kind: u8, content: &'a str, from: &'a str, to: &'a Peer, client_msg_id: &'a str) -> Self {
+    fn new(kind: u8, content: &'a str, from: &'a str, to: &'a Peer, client_msg_id: &'a str) -> Self {
         Self {
             r#type: kind,
             content,
@@ -66,9 +72,20 @@ impl<'a> Message<'a> {
     }
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct RevokeRequest<'a> {
+    base_request: BaseRequest<'a>,
+    client_msg_id: &'a str,
+    /// The message's number as text.
+    svr_msg_id: &'a str,
+    to_user_name: &'a str,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct SendAnswer {
+    #[serde(deserialize_with = "lenient::structure")]
     base_response: BaseResponse,
     /// The message's number as text.
     #[serde(default, rename = "MsgID", deserialize_with = "lenient::integer")]
@@ -86,6 +103,39 @@ impl WebConnection {
         sent(CALL, &reply)
     }
 
+    /// The server does not know the kind of an upload; the call that names it decides how it is shown.
+    pub(crate) async fn file(&mut self, to: &Peer, uploaded: &Uploaded, key: &str) -> Result<Sent, Error> {
+        let file = HostedFile::read(uploaded)?;
+        let (call, kind, content, media_id) = match uploaded.kind {
+            MediaKind::Image => ("webwxsendmsgimg", 3, String::new(), &*file.media_id),
+            MediaKind::Video => ("webwxsendvideomsg", 43, String::new(), &*file.media_id),
+            MediaKind::File => ("webwxsendappmsg", 6, shared_file(&file), ""),
+            MediaKind::Record => return Err(protocol_error("webwxsendmsg", "a recording cannot be sent")),
+        };
+        let address = self.page(call).with("fun", "async").with("f", "json");
+        let client_msg_id = client_msg_id(key);
+        let mut message = Message::new(kind, &content, &self.session.user_name, to, &client_msg_id);
+        message.media_id = media_id;
+        message.aes_key = &file.keys.aes_key;
+        message.signature = &file.keys.signature;
+        let request = SendRequest::new(&self.session, message);
+        let reply = self.send(self.client.post(call, address, &request)).await?;
+        sent(call, &reply)
+    }
+
+    /// WeChat recalls a message within two minutes.
+    pub(crate) async fn revoke(&mut self, to: &Peer, message_id: i64, key: &str) -> Result<(), Error> {
+        const CALL: &str = "webwxrevokemsg";
+        let request = RevokeRequest {
+            base_request: BaseRequest::from(&self.session),
+            client_msg_id: &client_msg_id(key),
+            svr_msg_id: &message_id.cast_unsigned().to_string(),
+            to_user_name: &to.id,
+        };
+        let reply = self.send(self.client.post(CALL, self.page(CALL), &request)).await?;
+        reply.json::<Acknowledged>()?.base_response.check(CALL)
+    }
+
     pub(crate) async fn log_out(&mut self) -> Result<(), Error> {
         const CALL: &str = "webwxlogout";
         let address = self.page(CALL).with("redirect", 1).with("type", 1).with("skey", &self.session.skey);
@@ -95,7 +145,7 @@ impl WebConnection {
 }
 
 /// The number of the message that `call` sent.
-pub(crate) fn sent(call: &str, reply: &Reply) -> Result<Sent, Error> {
+fn sent(call: &str, reply: &Reply) -> Result<Sent, Error> {
     let answer: SendAnswer = reply.json()?;
     answer.base_response.check(call)?;
     match answer.msg_id {
@@ -106,7 +156,7 @@ pub(crate) fn sent(call: &str, reply: &Reply) -> Result<Sent, Error> {
 
 /// WeChat's id of a send attempt (`ClientMsgId`): the same for every attempt with the same key. It has 17 digits, as on
 /// WeChat's own page.
-pub(crate) fn client_msg_id(key: &str) -> String {
+fn client_msg_id(key: &str) -> String {
     let digest = Sha256::digest(key.as_bytes());
     let number = digest.iter().take(8).fold(0u64, |number, byte| number << 8 | u64::from(*byte));
     format!("{:017}", number % 100_000_000_000_000_000)
@@ -115,6 +165,25 @@ pub(crate) fn client_msg_id(key: &str) -> String {
 /// The text without control characters: JSON can write them only as `\u00XX`, which the server does not decode.
 fn sendable(text: &str) -> String {
     text.chars().filter(|character| !character.is_control() || matches!(character, '\n' | '\t')).collect()
+}
+
+/// A text of one line without control characters: a file name or a remark.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().filter(|character| !character.is_control()).collect()
+}
+
+/// The XML of a message that shares a file.
+fn shared_file(file: &HostedFile) -> String {
+    let extension = file.name.rsplit_once('.').map_or("undefined", |(_, extension)| extension);
+    format!(
+        "<appmsg appid='{APP_ID}' sdkver=''><title>{}</title><des></des><action></action><type>6</type><content></content>\
+         <url></url><lowurl></lowurl><appattach><totallen>{}</totallen><attachid>{}</attachid>\
+         <fileext>{}</fileext></appattach><extinfo></extinfo></appmsg>",
+        escape(&file.name),
+        file.size,
+        escape(&file.media_id),
+        escape(extension),
+    )
 }
 
 #[cfg(test)]

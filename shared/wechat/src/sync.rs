@@ -5,9 +5,9 @@ use domain::contact::ContactKind;
 
 use crate::{
     WebConnection,
-    call::{Address, POLL_TIMEOUT},
+    call::{Address, POLL_TIMEOUT, parse},
     error::{code_error, protocol_error},
-    incoming::{self, Entry},
+    incoming::{Entries, Entry},
     peer::peer,
     session::{SyncCursor, WebSession},
     wire::{
@@ -31,7 +31,7 @@ impl WebConnection {
             .with("synckey", cursor.check_key())
             .with("_", self.client.millis());
         let reply = self.send(self.client.get(CALL, address).timeout(POLL_TIMEOUT)).await?;
-        has_news(reply.text()?)
+        has_news(&reply.text())
     }
 
     pub(crate) async fn sync(&mut self, cursor: &SyncCursor) -> Result<Batch, Error> {
@@ -43,7 +43,8 @@ impl WebConnection {
             time: !self.client.seconds(),
         };
         let reply = self.send(self.client.post(CALL, address, &request)).await?;
-        let answer: SyncAnswer = reply.json()?;
+        let text = reply.json_text();
+        let answer: SyncAnswer = parse(CALL, &text)?;
         answer.base_response.check(CALL)?;
         Ok(batch(&mut self.session, cursor, answer))
     }
@@ -59,7 +60,7 @@ fn has_news(script: &str) -> Result<bool, Error> {
     }
 }
 
-fn batch(session: &mut WebSession, cursor: &SyncCursor, answer: SyncAnswer) -> Batch {
+fn batch(session: &mut WebSession, cursor: &SyncCursor, answer: SyncAnswer<'_>) -> Batch {
     if !answer.skey.is_empty() {
         session.skey = answer.skey;
     }
@@ -73,13 +74,14 @@ fn batch(session: &mut WebSession, cursor: &SyncCursor, answer: SyncAnswer) -> B
         }
     }
     let (mut messages, mut mentioned) = (Vec::new(), Vec::new());
-    for message in answer.add_msg_list {
-        match incoming::parse(session, message) {
+    let mut entries = Entries::default();
+    for raw in answer.add_msg_list {
+        match entries.read(session, raw.get()) {
             Entry::Message(message) => messages.push(*message),
             Entry::RecentGroups(groups) => mentioned.extend(groups),
         }
     }
-    let deleted = answer.del_contact_list.into_iter();
+    let deleted = answer.del_contact_list.into_iter().filter(|contact| !contact.user_name.is_empty());
     Batch {
         messages,
         changed,

@@ -1,20 +1,20 @@
 //! Outbound media: the client uploads the bytes to the file host in chunks, then sends a message with their media id.
+//!
+//! A file is read twice, because its MD5 goes with its first chunk. One chunk at a time is in memory.
 
-use std::fmt::Write;
-
-use bytes::Bytes;
-use channel::{Error, Peer, Sent};
+use bytes::BytesMut;
+use channel::{Error, MediaKind, OutgoingFile, Peer, Uploaded};
 use data_encoding::HEXLOWER;
+use futures_util::TryStreamExt;
 use md5::{Digest, Md5};
-use quick_xml::escape::escape;
-use reqwest::header::HeaderValue;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     WebConnection,
-    call::{Address, FILE_TIMEOUT},
-    error::protocol_error,
-    send::{Message, SendRequest, client_msg_id, sent},
+    call::{Address, CHUNK_TIMEOUT},
+    error::{protocol_error, unreadable},
+    form::{Form, content_type, quoted},
+    send::printable,
     wire::{
         envelope::{BaseRequest, BaseResponse},
         lenient,
@@ -24,40 +24,35 @@ use crate::{
 /// Bytes per chunk.
 const CHUNK: usize = 512 * 1024;
 /// Larger files, in bytes, must be announced by webwxcheckupload first.
-const MAX_UNANNOUNCED: usize = 25 * 1024 * 1024;
-/// The application id in the message that shares a file.
-const APP_ID: &str = "wxeb7ec651dd0aefa9";
-/// Separates the form's fields. It is random and long enough not to occur in the media.
-const BOUNDARY: &str = "----WebKitFormBoundary7MA4YWxkTrZu0gWq3fJ8sQb2";
+const MAX_UNANNOUNCED: u64 = 25 * 1024 * 1024;
+/// Attempts to send a chunk. A chunk that may have arrived is not sent again: the server counts them.
+const ATTEMPTS: usize = 3;
 
-/// How WeChat shows a sent file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FileKind {
-    Picture,
-    Video,
-    File,
-}
-
-/// A file to send. It is in memory as a whole, because its MD5 is sent before its bytes.
-#[derive(Debug, Clone)]
-pub struct File<'a> {
-    pub kind: FileKind,
-    pub name: &'a str,
-    pub content_type: &'a str,
-    pub bytes: Bytes,
-}
-
-/// A file on the file host.
-struct Uploaded {
-    media_id: String,
-    keys: UploadKeys,
+/// A file on the file host: what [`Uploaded`] holds, as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HostedFile {
+    pub(crate) media_id: String,
+    pub(crate) name: String,
+    /// In bytes.
+    pub(crate) size: u64,
+    pub(crate) keys: UploadKeys,
 }
 
 /// The keys that webwxcheckupload issues for a large file; empty for others.
-#[derive(Debug, Default)]
-struct UploadKeys {
-    aes_key: String,
-    signature: String,
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct UploadKeys {
+    pub(crate) aes_key: String,
+    pub(crate) signature: String,
+}
+
+impl HostedFile {
+    fn uploaded(&self, kind: MediaKind) -> Uploaded {
+        Uploaded { kind, reference: serde_json::to_string(self).expect("a file is plain data").into() }
+    }
+
+    pub(crate) fn read(uploaded: &Uploaded) -> Result<Self, Error> {
+        serde_json::from_str(&uploaded.reference).map_err(|_| unreadable("uploaded file"))
+    }
 }
 
 #[derive(Serialize)]
@@ -66,7 +61,7 @@ struct CheckRequest<'a> {
     base_request: BaseRequest<'a>,
     file_md5: &'a str,
     file_name: &'a str,
-    file_size: usize,
+    file_size: u64,
     file_type: u8,
     from_user_name: &'a str,
     to_user_name: &'a str,
@@ -77,11 +72,11 @@ struct CheckRequest<'a> {
 struct UploadRequest<'a> {
     upload_type: u8,
     base_request: BaseRequest<'a>,
-    client_media_id: i64,
-    total_len: usize,
-    start_pos: usize,
+    client_media_id: u64,
+    total_len: u64,
+    start_pos: u64,
     /// The size of the file, not of the chunk.
-    data_len: usize,
+    data_len: u64,
     media_type: u8,
     from_user_name: &'a str,
     to_user_name: &'a str,
@@ -96,6 +91,7 @@ struct UploadRequest<'a> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct UploadAnswer {
+    #[serde(deserialize_with = "lenient::structure")]
     base_response: BaseResponse,
     /// From webwxuploadmedia: set after the last chunk. From webwxcheckupload: set if WeChat already has the file.
     #[serde(default, deserialize_with = "lenient::text")]
@@ -106,55 +102,56 @@ struct UploadAnswer {
     signature: String,
 }
 
-impl WebConnection {
-    /// Sends a picture, video or file. `key` as with [`channel::Connection::send_text`].
-    pub async fn send_file(&mut self, to: &Peer, file: &File<'_>, key: &str) -> Result<Sent, Error> {
-        let uploaded = self.upload(to, file).await?;
-        let (call, kind, content) = match file.kind {
-            FileKind::Picture => ("webwxsendmsgimg", 3, String::new()),
-            FileKind::Video => ("webwxsendvideomsg", 43, String::new()),
-            FileKind::File => ("webwxsendappmsg", 6, shared_file(file, &uploaded.media_id)),
-        };
-        let address = self.page(call).with("fun", "async").with("f", "json");
-        let client_msg_id = client_msg_id(key);
-        let mut message = Message::new(kind, &content, &self.session.user_name, to, &client_msg_id);
-        message.media_id = if file.kind == FileKind::File { "" } else { &uploaded.media_id };
-        message.aes_key = &uploaded.keys.aes_key;
-        message.signature = &uploaded.keys.signature;
-        let request = SendRequest::new(&self.session, message);
-        let reply = self.send(self.client.post(call, address, &request)).await?;
-        sent(call, &reply)
-    }
+/// What all chunks of a file say about it.
+struct Head {
+    name: String,
+    size: String,
+    media_type: &'static str,
+    /// `uploadmediarequest`.
+    request: String,
+    modified: String,
+    /// Their number.
+    chunks: u64,
+}
 
-    async fn upload(&self, to: &Peer, file: &File<'_>) -> Result<Uploaded, Error> {
-        let md5 = HEXLOWER.encode(&Md5::digest(&file.bytes));
+impl WebConnection {
+    pub(crate) async fn host_file(&mut self, to: &Peer, file: &OutgoingFile<'_>) -> Result<Uploaded, Error> {
+        let media_type = match file.kind {
+            MediaKind::Image => "pic",
+            MediaKind::Video => "video",
+            MediaKind::File => "doc",
+            MediaKind::Record => return Err(protocol_error("webwxuploadmedia", "a recording cannot be sent")),
+        };
+        let name = printable(file.name);
+        let md5 = digest(file).await?;
         let mut keys = UploadKeys::default();
-        if file.bytes.len() > MAX_UNANNOUNCED {
-            let answer = self.announce(to, file, &md5).await?;
+        if file.size > MAX_UNANNOUNCED {
+            let answer = self.announce(to, &name, file.size, &md5).await?;
             keys = UploadKeys { aes_key: answer.aes_key, signature: answer.signature };
             if !answer.media_id.is_empty() {
-                return Ok(Uploaded { media_id: answer.media_id, keys });
+                let hosted = HostedFile { media_id: answer.media_id, name, size: file.size, keys };
+                return Ok(hosted.uploaded(file.kind));
             }
         }
-        let form = Form::new(self, to, file, &md5, &keys)?;
-        let mut media_id = String::new();
-        for chunk in 0..form.chunks {
-            let answer = self.upload_chunk(form.chunk(chunk, &file.bytes)).await?;
-            media_id = answer.media_id;
-        }
-        if media_id.is_empty() {
-            return Err(protocol_error("webwxuploadmedia", "there is no media id after the last chunk"));
-        }
-        Ok(Uploaded { media_id, keys })
+        let head = Head {
+            size: file.size.to_string(),
+            media_type,
+            request: self.upload_request(to, file.size, &md5, &keys),
+            modified: self.client.now().strftime("%a %b %d %Y %H:%M:%S GMT+0000").to_string(),
+            chunks: file.size.div_ceil(CHUNK as u64).max(1),
+            name,
+        };
+        let media_id = self.upload_chunks(file, &head).await?;
+        Ok(HostedFile { media_id, name: head.name, size: file.size, keys }.uploaded(file.kind))
     }
 
-    async fn announce(&self, to: &Peer, file: &File<'_>, md5: &str) -> Result<UploadAnswer, Error> {
+    async fn announce(&self, to: &Peer, name: &str, size: u64, md5: &str) -> Result<UploadAnswer, Error> {
         const CALL: &str = "webwxcheckupload";
         let request = CheckRequest {
             base_request: BaseRequest::from(&self.session),
             file_md5: md5,
-            file_name: file.name,
-            file_size: file.bytes.len(),
+            file_name: name,
+            file_size: size,
             file_type: 7,
             from_user_name: &self.session.user_name,
             to_user_name: &to.id,
@@ -165,116 +162,129 @@ impl WebConnection {
         Ok(answer)
     }
 
-    async fn upload_chunk(&self, body: Vec<u8>) -> Result<UploadAnswer, Error> {
-        const CALL: &str = "webwxuploadmedia";
-        let content_type = HeaderValue::try_from(format!("multipart/form-data; boundary={BOUNDARY}"))
-            .map_err(|_| protocol_error(CALL, "the request cannot be built"))?;
-        let address = Address::page(&self.client.hosts().file(&self.session.host), CALL).with("f", "json");
-        let call = self.client.post_bytes(CALL, address, content_type, body).timeout(FILE_TIMEOUT);
-        let answer: UploadAnswer = call.send_as(&self.session).await?.json()?;
-        answer.base_response.check(CALL)?;
-        Ok(answer)
-    }
-}
-
-/// The form that carries each chunk of a file.
-struct Form {
-    /// The fields that are the same for all chunks.
-    fields: String,
-    /// The head of the field with the bytes.
-    file_head: String,
-    chunks: usize,
-}
-
-impl Form {
-    fn new(
-        connection: &WebConnection,
-        to: &Peer,
-        file: &File<'_>,
-        md5: &str,
-        keys: &UploadKeys,
-    ) -> Result<Self, Error> {
-        let WebConnection { client, session } = connection;
-        let size = file.bytes.len();
+    fn upload_request(&self, to: &Peer, size: u64, md5: &str, keys: &UploadKeys) -> String {
         let request = UploadRequest {
             upload_type: 2,
-            base_request: BaseRequest::from(session),
-            client_media_id: client.millis(),
+            base_request: BaseRequest::from(&self.session),
+            client_media_id: self.client.media_number(),
             total_len: size,
             start_pos: 0,
             data_len: size,
             media_type: 4,
-            from_user_name: &session.user_name,
+            from_user_name: &self.session.user_name,
             to_user_name: &to.id,
             file_md5: md5,
             aes_key: &keys.aes_key,
             signature: &keys.signature,
         };
-        let request = serde_json::to_string(&request).expect("requests are structs of text and numbers");
-        let kind = match file.kind {
-            FileKind::Picture => "pic",
-            FileKind::Video => "video",
-            FileKind::File => "doc",
-        };
-        let modified = client.now().strftime("%a %b %d %Y %H:%M:%S GMT+0000").to_string();
-        let name = quoted(file.name);
-        let mut fields = String::new();
-        for (key, value) in [
-            ("id", "WU_FILE_0"),
-            ("name", &name),
-            ("type", file.content_type),
-            ("lastModifiedDate", &modified),
-            ("size", &size.to_string()),
-            ("mediatype", kind),
-            ("uploadmediarequest", &request),
-            ("webwx_data_ticket", session.data_ticket("webwxuploadmedia")?),
-            ("pass_ticket", &session.pass_ticket),
-        ] {
-            field(&mut fields, key, value);
-        }
-        let file_head = format!(
-            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"filename\"; filename=\"{name}\"\r\n\
-             Content-Type: {}\r\n\r\n",
-            file.content_type
-        );
-        Ok(Self { fields, file_head, chunks: size.div_ceil(CHUNK).max(1) })
+        serde_json::to_string(&request).expect("requests are structs of text and numbers")
     }
 
-    /// The form of one chunk. A single chunk has no number.
-    fn chunk(&self, index: usize, bytes: &[u8]) -> Vec<u8> {
-        let part = bytes.chunks(CHUNK).nth(index).unwrap_or_default();
-        let mut body = self.fields.clone();
-        if self.chunks > 1 {
-            field(&mut body, "chunks", &self.chunks.to_string());
-            field(&mut body, "chunk", &index.to_string());
+    /// Reads the file a second time and uploads it. Returns its media id.
+    async fn upload_chunks(&self, file: &OutgoingFile<'_>, head: &Head) -> Result<String, Error> {
+        let mut bytes = file.bytes.open().await?;
+        let mut buffer = BytesMut::with_capacity(CHUNK);
+        let (mut index, mut total) = (0, 0);
+        while let Some(part) = bytes.try_next().await? {
+            total += part.len() as u64;
+            if total > file.size {
+                return Err(resized());
+            }
+            buffer.extend_from_slice(&part);
+            // The last chunk waits for the end, so that a file that is too short never becomes complete.
+            while buffer.len() >= CHUNK && index + 1 < head.chunks {
+                self.upload_chunk(file, head, index, &buffer.split_to(CHUNK)).await?;
+                index += 1;
+            }
         }
-        body.push_str(&self.file_head);
-        let mut body = body.into_bytes();
-        body.extend_from_slice(part);
-        body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
-        body
+        if total != file.size {
+            return Err(resized());
+        }
+        let media_id = self.upload_chunk(file, head, index, &buffer).await?;
+        if media_id.is_empty() {
+            return Err(protocol_error("webwxuploadmedia", "there is no media id after the last chunk"));
+        }
+        Ok(media_id)
+    }
+
+    async fn upload_chunk(
+        &self,
+        file: &OutgoingFile<'_>,
+        head: &Head,
+        index: u64,
+        bytes: &[u8],
+    ) -> Result<String, Error> {
+        let mut attempt = 1;
+        loop {
+            match self.upload_chunk_once(file, head, index, bytes).await {
+                Err(Error::Transient { sent: false, .. }) if attempt < ATTEMPTS => attempt += 1,
+                result => return result,
+            }
+        }
+    }
+
+    async fn upload_chunk_once(
+        &self,
+        file: &OutgoingFile<'_>,
+        head: &Head,
+        index: u64,
+        bytes: &[u8],
+    ) -> Result<String, Error> {
+        const CALL: &str = "webwxuploadmedia";
+        let file_type = content_type(file.content_type);
+        let name = quoted(&head.name);
+        let (chunks, chunk) = (head.chunks.to_string(), index.to_string());
+        let mut form = Form::new(&head.name, file_type);
+        form.field("id", "WU_FILE_0")
+            .field("name", &name)
+            .field("type", file_type)
+            .field("lastModifiedDate", &head.modified)
+            .field("size", &head.size)
+            .field("mediatype", head.media_type)
+            .field("uploadmediarequest", &head.request)
+            .field("webwx_data_ticket", self.session.data_ticket(CALL)?)
+            .field("pass_ticket", &self.session.pass_ticket);
+        // A single chunk has no number.
+        if head.chunks > 1 {
+            form.field("chunks", &chunks).field("chunk", &chunk);
+        }
+        let (form_type, body) = form.encode(bytes, || self.client.random());
+        let address = Address::page(&self.client.hosts().file(&self.session.host), CALL).with("f", "json");
+        let call = self.client.post_bytes(CALL, address, form_type, body).timeout(CHUNK_TIMEOUT);
+        let answer: UploadAnswer = call.send_as(&self.session).await?.json()?;
+        answer.base_response.check(CALL)?;
+        Ok(answer.media_id)
     }
 }
 
-fn field(form: &mut String, key: &str, value: &str) {
-    let _ = write!(form, "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{key}\"\r\n\r\n{value}\r\n");
+/// The file's MD5 in hexadecimal digits.
+async fn digest(file: &OutgoingFile<'_>) -> Result<String, Error> {
+    let mut md5 = Md5::new();
+    let mut total = 0;
+    let mut bytes = file.bytes.open().await?;
+    while let Some(part) = bytes.try_next().await? {
+        total += part.len() as u64;
+        md5.update(&part);
+    }
+    if total == file.size { Ok(HEXLOWER.encode(&md5.finalize())) } else { Err(resized()) }
 }
 
-/// A file name, escaped for quotes as browsers do it.
-fn quoted(name: &str) -> String {
-    name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
+fn resized() -> Error {
+    Error::Transient { reason: "webwxuploadmedia: the file does not have its stated size".into(), sent: false }
 }
 
-/// The XML of a message that shares a file.
-fn shared_file(file: &File<'_>, media_id: &str) -> String {
-    let extension = file.name.rsplit_once('.').map_or("undefined", |(_, extension)| extension);
-    format!(
-        "<appmsg appid='{APP_ID}' sdkver=''><title>{}</title><des></des><action></action><type>6</type><content></content>\
-         <url></url><lowurl></lowurl><appattach><totallen>{}</totallen><attachid>{}</attachid>\
-         <fileext>{}</fileext></appattach><extinfo></extinfo></appmsg>",
-        escape(file.name),
-        file.bytes.len(),
-        escape(media_id),
-        escape(extension),
-    )
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_uploaded_file_stays_readable() {
+        let stored = r#"{"media_id":"@crypt_1","name":"a.pdf","size":3,"keys":{"aes_key":"k","signature":"s"}}"#;
+        let keys = UploadKeys { aes_key: "k".into(), signature: "s".into() };
+        let file = HostedFile { media_id: "@crypt_1".into(), name: "a.pdf".into(), size: 3, keys };
+        let uploaded = file.uploaded(MediaKind::File);
+        assert_eq!((&*uploaded.reference, uploaded.kind), (stored, MediaKind::File));
+        assert_eq!(HostedFile::read(&uploaded), Ok(file));
+        assert_eq!(format!("{uploaded:?}"), "Uploaded { kind: File, .. }");
+    }
 }

@@ -28,9 +28,11 @@ enum Change {
     AddFriend(Person),
     AddGroup(Group),
     AddMember { group: String, member: Member },
+    RemoveMember { group: String, member: String },
     Rename { contact: String, nick_name: String },
     Remark { contact: String, remark_name: String },
     RenameGroup { group: String, nick_name: String },
+    Picture { contact: String, head_seq: u32 },
     Remove { contact: String },
 }
 
@@ -40,6 +42,8 @@ async fn change(State(world): State<World>, Json(request): Json<ChangeRequest>) 
         Change::AddFriend(person) => return ok(&json!({"contact": world.add_friend(uin, person)?})),
         Change::AddGroup(group) => return ok(&json!({"contact": world.add_group(uin, group)?})),
         Change::AddMember { group, member } => world.add_member(uin, &group, member)?,
+        Change::RemoveMember { group, member } => world.remove_member(uin, &group, &member)?,
+        Change::Picture { contact, head_seq } => world.change_picture(uin, &contact, head_seq)?,
         Change::Rename { contact, nick_name } => {
             world.edit_contact(uin, &contact, |person| person.nick_name = nick_name)?;
         }

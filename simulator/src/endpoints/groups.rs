@@ -94,7 +94,9 @@ async fn update(State(world): State<World>, call: Call) -> Response {
             return response::ret(response::RET_PARAMETER);
         };
         group.members.extend(added);
-        group.members.retain(|member| !removed.iter().any(|gone| gone.person.nick_name == member.person.nick_name));
+        for member in &mut group.members {
+            member.left |= removed.iter().any(|gone| gone.person.nick_name == member.person.nick_name);
+        }
         group.nick_name = topic.unwrap_or(group.nick_name);
         account.book.edit_group(index, group);
         state.append(session.uin, Entry::Changed(ContactRef::Group(index)));
@@ -113,7 +115,7 @@ fn members_by_user_name(validator: &mut Validator<'_>, session: &Session, names:
             book.person(contact).map(std::borrow::Cow::into_owned)
         });
         match person {
-            Some(person) => members.push(Member { person, display_name: String::new() }),
+            Some(person) => members.push(Member { person, ..Member::default() }),
             None => validator.report("user_name_unknown", format!("nobody is called {name:?} in this session")),
         }
     }

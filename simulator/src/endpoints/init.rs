@@ -112,6 +112,7 @@ fn push_chat_list(state: &mut SimulatorState, session: &Session) {
         chats,
         petitioner: None,
         media: Vec::new(),
+        raw: Vec::new(),
         create_time: clock::unix_seconds(),
     };
     state.append_message(session.uin, message);

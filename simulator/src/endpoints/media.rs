@@ -10,7 +10,7 @@ use axum::routing::get;
 use super::BIN;
 use crate::call::Call;
 use crate::contact_ref::ContactRef;
-use crate::names::scramble;
+use crate::names::{encry_chat_room_id, scramble};
 use crate::session::Session;
 use crate::state::SimulatorState;
 use crate::validator::Validator;
@@ -19,8 +19,8 @@ use crate::world::World;
 
 pub(super) fn routes() -> Router<World> {
     Router::new()
-        .route(&format!("{BIN}/webwxgetmsgimg"), get(picture_or_voice))
-        .route(&format!("{BIN}/webwxgetvoice"), get(picture_or_voice))
+        .route(&format!("{BIN}/webwxgetmsgimg"), get(picture))
+        .route(&format!("{BIN}/webwxgetvoice"), get(voice))
         .route(&format!("{BIN}/webwxgetvideo"), get(video))
         .route(&format!("{BIN}/webwxgetmedia"), get(file))
         .route(&format!("{BIN}/webwxgetpubliclinkimg"), get(map))
@@ -32,28 +32,46 @@ fn empty() -> Response {
     response::text("")
 }
 
-/// The media of the message with this `MsgID`. itchat sends `msgid`.
-fn message_media(validator: &mut Validator<'_>, session: &Session) -> Option<Vec<u8>> {
+/// The media of the message with this `MsgID`, if it has one of these `MsgType`s. itchat sends `msgid`.
+fn message_media(validator: &mut Validator<'_>, session: &Session, types: &[u32]) -> Option<(u64, Vec<u8>)> {
     validator.check_skey(validator.call.query("skey"), session);
     let given = [validator.call.query("MsgID"), validator.call.query("msgid")];
     let id = given.into_iter().find(|id| !id.is_empty()).unwrap_or("").to_owned();
     let found = id.parse().ok().and_then(|id| {
         let message = validator.state.accounts.get(&session.uin)?.inbox.message(id)?;
-        (!message.media.is_empty()).then(|| message.media.clone())
+        (!message.media.is_empty() && types.contains(&message.msg_type)).then(|| (id, message.media.clone()))
     });
     if found.is_none() {
-        validator.report("media_unknown", format!("message {id:?} has no media"));
+        validator.report("media_unknown", format!("message {id:?} has no media of that kind"));
     }
     found
 }
 
-/// Returns a picture, a sticker or a voice message.
-async fn picture_or_voice(State(world): State<World>, call: Call) -> Response {
+/// Returns a picture or a sticker: a small picture for `type=slave`, else the large one. `big` is what WeChat's own page
+/// asks for with a sticker; wechat4u asks so for every picture.
+async fn picture(State(world): State<World>, call: Call) -> Response {
     let mut state = world.lock();
     let mut validator = Validator::new(&mut state, &call);
     let Ok(session) = validator.authenticate_cookies() else { return empty() };
-    match message_media(&mut validator, &session) {
-        Some(bytes) => response::bytes(media::content_type(&bytes), bytes),
+    let Some((id, bytes)) = message_media(&mut validator, &session, &[3, 47, 49]) else { return empty() };
+    let bytes = match call.query("type") {
+        "" | "big" => bytes,
+        "slave" => media::thumbnail(id),
+        other => {
+            validator.report("picture_type", format!("type is {other:?}, not big or slave"));
+            return empty();
+        }
+    };
+    response::bytes(media::content_type(&bytes), bytes)
+}
+
+/// Returns a voice message.
+async fn voice(State(world): State<World>, call: Call) -> Response {
+    let mut state = world.lock();
+    let mut validator = Validator::new(&mut state, &call);
+    let Ok(session) = validator.authenticate_cookies() else { return empty() };
+    match message_media(&mut validator, &session, &[34]) {
+        Some((_, bytes)) => response::bytes(media::content_type(&bytes), bytes),
         None => empty(),
     }
 }
@@ -67,7 +85,7 @@ async fn video(State(world): State<World>, call: Call) -> Response {
         validator.report("range_missing", format!("Range is {:?}, not bytes=0-", call.header("range")));
         return empty();
     }
-    let Some(bytes) = message_media(&mut validator, &session) else { return empty() };
+    let Some((_, bytes)) = message_media(&mut validator, &session, &[43, 62]) else { return empty() };
     let range = format!("bytes 0-{}/{}", bytes.len() - 1, bytes.len());
     let mut response = response::bytes("video/mp4", bytes);
     *response.status_mut() = StatusCode::PARTIAL_CONTENT;
@@ -126,10 +144,45 @@ async fn avatar(State(world): State<World>, call: Call) -> Response {
     if matches!(contact, ContactRef::Group(_)) != (call.endpoint == "webwxgetheadimg") {
         validator.report("avatar_page", format!("{} is not where that picture is", call.endpoint));
     }
+    validator.check_skey(call.query("skey"), &session);
+    if !check_room(&mut validator, &session, contact) {
+        return empty();
+    }
     match avatar_seed(&state, &session, contact) {
         Some(seed) => response::bytes("image/png", image::picture(seed)),
         None => empty(),
     }
+}
+
+/// Whether `chatroomid` allows the picture: a member who is no contact is shown only with the `EncryChatRoomId` of a
+/// group. itchat sends the group's user name where it does not know it.
+fn check_room(validator: &mut Validator<'_>, session: &Session, contact: ContactRef) -> bool {
+    let given = validator.call.query("chatroomid").to_owned();
+    let room = match contact {
+        _ if given.is_empty() => None,
+        ContactRef::Stranger { group, .. } => Some(group),
+        _ => (0..session_groups(validator, session)).find(|group| given == encry_chat_room_id(session.salt, *group)),
+    };
+    match (contact, room) {
+        (ContactRef::Stranger { .. }, None) => {
+            validator.report("avatar_room", "a member who is no contact needs a chatroomid");
+            false
+        }
+        (_, None) if given.is_empty() => true,
+        (_, Some(group)) if given == encry_chat_room_id(session.salt, group) => true,
+        _ if matches!(session.contact(&given), Some(ContactRef::Group(_))) => {
+            validator.tolerate("avatar_room", "chatroomid is the group's user name, not its EncryChatRoomId");
+            true
+        }
+        _ => {
+            validator.report("avatar_room", format!("chatroomid {given:?} is no EncryChatRoomId"));
+            false
+        }
+    }
+}
+
+fn session_groups(validator: &Validator<'_>, session: &Session) -> u32 {
+    validator.state.accounts.get(&session.uin).map_or(0, |account| account.book.group_count())
 }
 
 fn avatar_seed(state: &SimulatorState, session: &Session, contact: ContactRef) -> Option<u64> {

@@ -12,7 +12,6 @@ use crate::contact_ref::ContactRef;
 use crate::inbox::Entry;
 use crate::record::text_of;
 use crate::session::Session;
-use crate::state::SimulatorState;
 use crate::validator::Validator;
 use crate::wire::response;
 use crate::world::World;
@@ -36,7 +35,7 @@ async fn oplog(State(world): State<World>, call: Call) -> Response {
             return response::ret(response::RET_PARAMETER);
         };
         match body["CmdId"].as_u64() {
-            Some(2) => set_remark(state, &session, contact, &body["RemarkName"]),
+            Some(2) => return set_remark(&mut validator, &session, contact, &body["RemarkName"]),
             Some(3) => {}
             _ => validator.report("oplog_command", format!("CmdId is {}", body["CmdId"])),
         }
@@ -44,14 +43,19 @@ async fn oplog(State(world): State<World>, call: Call) -> Response {
     })
 }
 
-fn set_remark(state: &mut SimulatorState, session: &Session, contact: ContactRef, remark: &Value) {
-    let Some(account) = state.accounts.get_mut(&session.uin) else { return };
-    let Some(mut person) = account.book.person(contact).map(std::borrow::Cow::into_owned) else {
-        return;
+/// Only friends and official accounts have remarks.
+fn set_remark(validator: &mut Validator<'_>, session: &Session, contact: ContactRef, remark: &Value) -> Response {
+    let saved = matches!(contact, ContactRef::Friend(_) | ContactRef::OfficialAccount(_) | ContactRef::Petitioner(_));
+    let account = validator.state.accounts.get_mut(&session.uin).filter(|_| saved);
+    let person = account.as_ref().and_then(|account| account.book.person(contact).map(std::borrow::Cow::into_owned));
+    let (Some(account), Some(mut person), Some(remark)) = (account, person, remark.as_str()) else {
+        validator.report("remark", format!("{contact} cannot have the remark {remark}"));
+        return response::ret(response::RET_PARAMETER);
     };
-    person.remark_name = text_of(remark);
+    remark.clone_into(&mut person.remark_name);
     account.book.edit(contact, person);
-    state.append(session.uin, Entry::Changed(contact));
+    validator.state.append(session.uin, Entry::Changed(contact));
+    response::json(&json!({"BaseResponse": response::base(0)}))
 }
 
 /// `Opcode` 3 accepts a friend request with its ticket. `ModContactList` then reports the new friend.
@@ -70,6 +74,10 @@ async fn verify_user(State(world): State<World>, call: Call) -> Response {
         };
         if body["VerifyUserListSize"] != json!(1) || text_of(&body["skey"]) != session.skey {
             validator.report("verify_parameters", "VerifyUserListSize is 1 and skey the session's");
+        }
+        let scenes = body["SceneList"].as_array().map_or(0, Vec::len);
+        if scenes == 0 || body["SceneListCount"] != json!(scenes) {
+            validator.report("verify_parameters", "SceneList has SceneListCount scenes");
         }
         match body["Opcode"].as_u64() {
             Some(3) => return accept_request(&mut validator, &session, contact, &ticket),

@@ -7,11 +7,13 @@ use axum::routing::post;
 use serde_json::{Value, json};
 
 use super::BIN;
+use super::upload::ANNOUNCE_ABOVE;
 use crate::call::Call;
 use crate::clock;
 use crate::contact_ref::ContactRef;
 use crate::record::{Sent, SentKind, text_of};
 use crate::session::Session;
+use crate::upload::UploadPermit;
 use crate::validator::Validator;
 use crate::wire::response;
 use crate::world::World;
@@ -147,9 +149,29 @@ fn referenced_upload(validator: &mut Validator<'_>, session: &Session, msg: &Val
         validator.report("media_id_unknown", format!("nothing was uploaded as {id:?}"));
         return None;
     };
+    let upload = upload.clone();
     let size = upload.bytes.len().to_string();
+    let media_type = match kind {
+        SentKind::Image => "pic",
+        SentKind::Video => "video",
+        _ => &*upload.media_type,
+    };
+    if upload.media_type != media_type {
+        let detail = format!("it was uploaded as {:?}, not as {media_type:?}", upload.media_type);
+        validator.tolerate("upload_media_type", detail);
+    }
     if kind == SentKind::App && between(&content, "<totallen>", "</totallen>") != size {
         validator.report("file_size", format!("totallen is not {size}"));
+    }
+    if upload.bytes.len() as u64 > ANNOUNCE_ABOVE {
+        let permit = UploadPermit {
+            size: upload.bytes.len() as u64,
+            aes_key: text_of(&msg["AESKey"]),
+            signature: text_of(&msg["Signature"]),
+        };
+        if !validator.state.upload_permits.contains(&permit) {
+            validator.report("upload_not_announced", "AESKey and Signature are not webwxcheckupload's");
+        }
     }
     Some(id)
 }
@@ -158,7 +180,7 @@ fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
     text.split_once(start).and_then(|(_, rest)| rest.split_once(end)).map_or("", |(inner, _)| inner)
 }
 
-/// Recalls a message that was sent to this chat.
+/// Recalls a message that was sent to this chat, once, within the time that WeChat allows.
 async fn revoke(State(world): State<World>, call: Call) -> Response {
     world.change(|state| {
         let mut validator = Validator::new(state, &call);
@@ -168,17 +190,26 @@ async fn revoke(State(world): State<World>, call: Call) -> Response {
         };
         let (id, to) = (text_of(&body["SvrMsgId"]), text_of(&body["ToUserName"]));
         let contact = session.contact(&to);
-        let sent = validator
-            .state
-            .accounts
-            .get_mut(&session.uin)
+        let window = u64::try_from(validator.state.config.revoke_window.as_micros()).unwrap_or(u64::MAX);
+        let account = validator.state.accounts.get_mut(&session.uin);
+        let sent = account
             .and_then(|account| account.sent.iter_mut().find(|sent| sent.msg_id.to_string() == id))
             .filter(|sent| Some(sent.to) == contact);
         let Some(sent) = sent else {
             validator.report("revoke_unknown", format!("no message {id:?} was sent to {to:?}"));
             return response::ret(response::RET_PARAMETER);
         };
+        if sent.revoked || sent.at.saturating_add(window) < clock::unix_micros() {
+            return response::ret(response::RET_PARAMETER);
+        }
         sent.revoked = true;
+        let (expected, given) = (sent.client_msg_id.clone(), text_of(&body["ClientMsgId"]));
+        if given.is_empty() {
+            validator.report("local_id", "there is no ClientMsgId");
+        } else if given != expected {
+            // itchat reads the clock again.
+            validator.tolerate("local_id", format!("ClientMsgId is {given:?}, the message has {expected:?}"));
+        }
         response::json(&json!({
             "BaseResponse": response::base(0),
             "Introduction": "你可以撤回 2 分钟内的消息",

@@ -177,7 +177,7 @@ fn sync_response(account: &Account, session: &Session, position: usize, limit: u
     let (mut messages, mut changed, mut removed) = (Vec::new(), Vec::new(), Vec::new());
     for entry in entries {
         match entry {
-            Entry::Message(message) => messages.push(message::row(message, session)),
+            Entry::Message(message) => messages.push(message::entry(message, session)),
             Entry::Changed(contact) => changed.extend(writer.mod_contact(*contact)),
             Entry::Removed(contact) => removed.push(json!({
                 "UserName": session.user_name(*contact),
@@ -186,10 +186,9 @@ fn sync_response(account: &Account, session: &Session, position: usize, limit: u
         }
     }
     let keys = session.sync_key(next, KeyCount::Seven);
-    response::json(&json!({
+    let rest = json!({
         "BaseResponse": response::base(0),
         "AddMsgCount": messages.len(),
-        "AddMsgList": messages,
         "ModContactCount": changed.len(),
         "ModContactList": changed,
         "DelContactCount": removed.len(),
@@ -205,5 +204,11 @@ fn sync_response(account: &Account, session: &Session, position: usize, limit: u
         "SyncKey": keys,
         "SKey": "",
         "SyncCheckKey": keys,
-    }))
+    });
+    // Entries may be any bytes, so the list is put in front of the other fields.
+    let mut body = b"{\"AddMsgList\":[".to_vec();
+    body.extend(messages.join(&b','));
+    body.extend(b"],");
+    body.extend(&rest.to_string().as_bytes()[1..]);
+    response::text(body)
 }

@@ -7,6 +7,8 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::post;
+use data_encoding::HEXLOWER;
+use md5::{Digest, Md5};
 use serde_json::{Value, json};
 
 use super::BIN;
@@ -24,7 +26,7 @@ use crate::world::World;
 /// The size of every chunk except the last.
 const CHUNK_BYTES: usize = 512 * 1024;
 /// A file above this size needs a webwxcheckupload first. In bytes.
-const ANNOUNCE_ABOVE: u64 = 25 * 1024 * 1024;
+pub(super) const ANNOUNCE_ABOVE: u64 = 25 * 1024 * 1024;
 
 pub(super) fn routes() -> Router<World> {
     Router::new()
@@ -44,6 +46,15 @@ async fn check_upload(State(world): State<World>, call: Call) -> Response {
             validator.report("file_size", format!("FileSize is {}", body["FileSize"]));
             return response::ret(response::RET_PARAMETER);
         };
+        if size <= ANNOUNCE_ABOVE || body["FileType"] != json!(7) || text_of(&body["FileName"]).is_empty() {
+            validator.report("check_upload", "only files above 25 MiB are announced, with FileType 7 and a FileName");
+        }
+        if text_of(&body["FromUserName"]) != session.user_name(ContactRef::Myself) {
+            validator.report("from_wrong", "FromUserName is not the account's own");
+        }
+        if validator.find_contact(&session, &text_of(&body["ToUserName"])).is_none() {
+            return response::ret(response::RET_PARAMETER);
+        }
         let md5 = text_of(&body["FileMd5"]);
         validator.check_md5(&md5);
         let known = state.uploads.iter().find(|(_, upload)| upload.uin == session.uin && upload.md5 == md5);
@@ -89,8 +100,8 @@ async fn upload(State(world): State<World>, call: Call) -> Response {
                 "CDNThumbImgWidth": 0,
                 "EncryFileName": chunk.name,
             })),
-            Err(detail) => {
-                Validator::new(state, &call).report("chunk_order", detail);
+            Err((rule, detail)) => {
+                Validator::new(state, &call).report(rule, detail);
                 response::ret(response::RET_PARAMETER)
             }
         }
@@ -202,15 +213,16 @@ impl<'a> Chunk<'a> {
 
     /// Appends the chunk to its file. Returns the file's `MediaId` when it is complete, and an empty string
     /// before.
-    fn store(&self, state: &mut SimulatorState, session: &Session) -> Result<String, String> {
+    fn store(&self, state: &mut SimulatorState, session: &Session) -> Result<String, (&'static str, String)> {
         let key = (session.sid.clone(), self.client_media_id.clone());
         if self.index == 0 {
             let partial = PartialUpload { chunks: self.chunks, next: 0, bytes: Vec::new() };
             state.partial_uploads.insert(key.clone(), partial);
         }
-        let file = state.partial_uploads.get_mut(&key).ok_or("the first chunk is chunk 0")?;
+        let first = || ("chunk_order", "the first chunk is chunk 0".to_owned());
+        let file = state.partial_uploads.get_mut(&key).ok_or_else(first)?;
         if file.next != self.index || file.chunks != self.chunks {
-            return Err(format!("chunk {} came, {} was next", self.index, file.next));
+            return Err(("chunk_order", format!("chunk {} came, {} was next", self.index, file.next)));
         }
         file.next += 1;
         file.bytes.extend(self.bytes);
@@ -218,6 +230,10 @@ impl<'a> Chunk<'a> {
             return Ok(String::new());
         }
         let bytes: Arc<[u8]> = state.partial_uploads.remove(&key).map_or_else(Vec::new, |file| file.bytes).into();
+        let md5 = HEXLOWER.encode(&Md5::digest(&bytes));
+        if !self.md5.is_empty() && !self.md5.eq_ignore_ascii_case(&md5) {
+            return Err(("md5_wrong", format!("FileMd5 is {:?}, the file's is {md5:?}", self.md5)));
+        }
         let media_id = format!("@crypt_{}_{}", state.rng.hex(8), state.rng.hex(96));
         let upload = Upload {
             uin: session.uin,

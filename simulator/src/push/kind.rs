@@ -31,6 +31,19 @@ pub enum Kind {
         title: String,
         url: String,
     },
+    /// A post of an official account with several articles. Its title and address are the first one's.
+    Post {
+        articles: Vec<Article>,
+    },
+    /// A text that quotes another message.
+    Quote {
+        text: String,
+        /// The id of the quoted message.
+        msg_id: String,
+        /// The name of its author.
+        sender: String,
+        quoted: String,
+    },
     /// A person's name card.
     Card {
         nick_name: String,
@@ -62,6 +75,18 @@ pub enum Kind {
     },
 }
 
+/// An article of a [`Kind::Post`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Article {
+    pub title: String,
+    pub url: String,
+    #[serde(default)]
+    pub digest: String,
+    /// The address of the picture above the title.
+    #[serde(default)]
+    pub cover: String,
+}
+
 impl Kind {
     /// The `MsgType` of this kind.
     pub(crate) fn msg_type(&self) -> u32 {
@@ -70,7 +95,7 @@ impl Kind {
             Self::Voice { .. } => 34,
             Self::Video { .. } => 43,
             Self::Sticker => 47,
-            Self::File { .. } | Self::Link { .. } => 49,
+            Self::File { .. } | Self::Link { .. } | Self::Post { .. } | Self::Quote { .. } => 49,
             Self::Card { .. } => 42,
             Self::FriendRequest { .. } => 37,
             Self::Location { .. } => 1,
@@ -102,6 +127,15 @@ impl Kind {
                 "<msg><appmsg appid=\"\" sdkver=\"0\"><title>{}</title><des></des><type>5</type><url>{}</url></appmsg></msg>",
                 text::name(title),
                 text::name(url),
+            )),
+            Self::Post { articles } => xml(&post(articles)),
+            Self::Quote { text, msg_id, sender, quoted } => xml(&format!(
+                "<msg><appmsg appid=\"\" sdkver=\"0\"><title>{}</title><des></des><type>57</type><url></url><refermsg>\
+                 <type>1</type><svrid>{msg_id}</svrid><displayname>{}</displayname><content>{}</content></refermsg>\
+                 </appmsg></msg>",
+                text::name(text),
+                text::name(sender),
+                text::name(quoted),
             )),
             Self::Card { nick_name, alias, province, city } => xml(&format!(
                 "<?xml version=\"1.0\"?>\n<msg username=\"v1_{id:x}\" nickname=\"{}\" alias=\"{alias}\" \
@@ -144,6 +178,13 @@ impl Kind {
             Self::Link { title, url } => json!({
                 "AppMsgType": 5, "FileName": text::name(title), "Url": text::name(url),
             }),
+            Self::Post { articles } => {
+                let first = |field: fn(&Article) -> &str| {
+                    articles.first().map_or_else(String::new, |one| text::name(field(one)))
+                };
+                json!({"AppMsgType": 5, "FileName": first(|one| &one.title), "Url": first(|one| &one.url)})
+            }
+            Self::Quote { text, .. } => json!({"AppMsgType": 57, "FileName": text::name(text)}),
             Self::Card { nick_name, alias, province, city } => json!({"RecommendInfo": {
                 "UserName": format!("@{id:032x}"),
                 "NickName": text::name(nick_name), "QQNum": 0,
@@ -174,6 +215,25 @@ impl Kind {
             _ => Map::new(),
         }
     }
+}
+
+fn post(articles: &[Article]) -> String {
+    let cdata = |tag: &str, text: &str| format!("<{tag}><![CDATA[{text}]]></{tag}>");
+    let items: String = articles
+        .iter()
+        .map(|one| {
+            let (title, url) = (cdata("title", &one.title), cdata("url", &one.url));
+            format!("<item>{title}{url}{}{}</item>", cdata("digest", &one.digest), cdata("cover", &one.cover))
+        })
+        .collect();
+    let (title, url) = articles.first().map_or(("", ""), |one| (&one.title, &one.url));
+    format!(
+        "<msg><appmsg appid=\"\" sdkver=\"0\">{}<des></des><type>5</type>{}<mmreader><category type=\"20\" count=\"{}\">\
+         {items}</category></mmreader></appmsg></msg>",
+        cdata("title", title),
+        cdata("url", url),
+        articles.len(),
+    )
 }
 
 /// The ticket of a friend request.

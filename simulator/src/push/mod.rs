@@ -5,8 +5,8 @@ mod kind;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub use kind::Kind;
 pub(crate) use kind::ticket;
+pub use kind::{Article, Kind};
 
 /// The sender. Names are nicknames, remarks or keys such as `friend/3`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,11 +62,15 @@ pub struct Push {
     /// `Content` that is already escaped. In a group, the author prefix is still added to `Content`.
     #[serde(default)]
     pub fields: Map<String, Value>,
+    /// The whole entry of `AddMsgList`, byte for byte, instead of all the above; it need not be valid JSON or UTF-8.
+    /// `{{from}}`, `{{to}}` and `{{id}}` become the user names and the message id. Base64 in JSON.
+    #[serde(default, with = "base64")]
+    pub raw: Vec<u8>,
 }
 
 impl Push {
     pub fn text(from: From, text: impl Into<String>) -> Self {
-        Self { from, text: text.into(), kind: None, media: Vec::new(), fields: Map::new() }
+        Self { from, text: text.into(), kind: None, media: Vec::new(), fields: Map::new(), raw: Vec::new() }
     }
 
     pub fn kind(from: From, kind: Kind) -> Self {
@@ -75,6 +79,10 @@ impl Push {
 
     pub fn raw(from: From, fields: Map<String, Value>) -> Self {
         Self { fields, ..Self::text(from, "") }
+    }
+
+    pub fn entry(from: From, raw: impl Into<Vec<u8>>) -> Self {
+        Self { raw: raw.into(), ..Self::text(from, "") }
     }
 
     #[must_use]

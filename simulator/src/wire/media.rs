@@ -12,12 +12,19 @@ pub(crate) fn placeholder(kind: &Kind, id: u64) -> Vec<u8> {
         Kind::Video { .. } => mp4(id),
         Kind::File { name } => format!("{name} {id}\n").into_bytes(),
         Kind::Link { .. }
+        | Kind::Post { .. }
+        | Kind::Quote { .. }
         | Kind::Card { .. }
         | Kind::Location { .. }
         | Kind::FriendRequest { .. }
         | Kind::Recall { .. }
         | Kind::System { .. } => Vec::new(),
     }
+}
+
+/// The small version of a picture. Its bytes differ from the picture's.
+pub(crate) fn thumbnail(id: u64) -> Vec<u8> {
+    image::picture(!id)
 }
 
 /// Determines the `Content-Type` from the first bytes.

@@ -69,8 +69,32 @@ struct AppInfo<'a> {
     r#type: u32,
 }
 
-/// Formats the message for this session.
-pub(crate) fn row(message: &Message, session: &Session) -> Value {
+/// Formats the message for this session as JSON, or as whatever bytes were pushed.
+pub(crate) fn entry(message: &Message, session: &Session) -> Vec<u8> {
+    if message.raw.is_empty() {
+        return row(message, session).to_string().into_bytes();
+    }
+    let names = [
+        ("{{from}}", session.user_name(message.from)),
+        ("{{to}}", session.user_name(message.to)),
+        ("{{id}}", message.id.to_string()),
+    ];
+    names.iter().fold(message.raw.clone(), |bytes, (mark, name)| replace(&bytes, mark.as_bytes(), name.as_bytes()))
+}
+
+fn replace(bytes: &[u8], mark: &[u8], with: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some(at) = rest.windows(mark.len()).position(|window| window == mark) {
+        out.extend_from_slice(&rest[..at]);
+        out.extend_from_slice(with);
+        rest = &rest[at + mark.len()..];
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+fn row(message: &Message, session: &Session) -> Value {
     // In a group, the content of other people's messages starts with the author. The account's own messages
     // have no prefix.
     let prefixed = message.member.filter(|_| matches!(message.from, ContactRef::Group(_))).map(|member| {

@@ -121,6 +121,7 @@ fn deliver(state: &mut SimulatorState, uin: Uin, push: &Push, route: Route) -> R
         chats: Vec::new(),
         petitioner,
         media,
+        raw: push.raw.clone(),
         create_time: clock::unix_seconds(),
     };
     state.append_message(uin, message);

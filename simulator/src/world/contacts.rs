@@ -61,6 +61,30 @@ impl World {
         self.edit_group(uin, group, |group| group.members.push(member))
     }
 
+    /// Removes a member from a group. `ModContactList` reports the group.
+    pub fn remove_member(&self, uin: Uin, group: &str, member: &str) -> Result<(), ControlError> {
+        let contact = self.change_account(uin, |account| {
+            let unknown = |name: &str| ControlError::NoContact(name.into());
+            let index = account.book.group_by_name(group).ok_or_else(|| unknown(group))?;
+            let mut edited = account.book.group(index).ok_or_else(|| unknown(group))?.into_owned();
+            let mut members = edited.members.iter_mut();
+            let leaving = members.find(|one| !one.left && one.person.nick_name == member);
+            leaving.ok_or_else(|| unknown(member))?.left = true;
+            account.book.edit_group(index, edited);
+            Ok(ContactRef::Group(index))
+        })?;
+        self.change(|state| state.append(uin, Entry::Changed(contact)));
+        Ok(())
+    }
+
+    /// Changes a contact's picture. `ModContactList` reports the new `seq`.
+    pub fn change_picture(&self, uin: Uin, name: &str, head_seq: u32) -> Result<(), ControlError> {
+        match self.edit_group(uin, name, |group| group.head_seq = head_seq) {
+            Err(ControlError::NoContact(_)) => self.edit_contact(uin, name, |person| person.head_seq = head_seq),
+            result => result,
+        }
+    }
+
     /// Removes a friend, group or official account. `DelContactList` reports it.
     pub fn remove_contact(&self, uin: Uin, name: &str) -> Result<(), ControlError> {
         let contact = self.change_account(uin, |account| {

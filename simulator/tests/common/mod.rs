@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use data_encoding::HEXLOWER;
+use md5::{Digest, Md5};
 use serde_json::{Value, json};
 use simulator::Simulator;
 
@@ -110,7 +112,7 @@ impl Client {
         self.try_get(page, query).await.unwrap()
     }
 
-    async fn try_get(&self, page: &str, query: &[(&str, &str)]) -> reqwest::Result<String> {
+    pub(crate) async fn try_get(&self, page: &str, query: &[(&str, &str)]) -> reqwest::Result<String> {
         let mut request = self.http.get(format!("{}/cgi-bin/mmwebwx-bin/{page}", self.origin)).query(query);
         if let Some(cookies) = self.keys.get("cookies") {
             request = request.header("cookie", cookies);
@@ -193,7 +195,7 @@ impl Client {
         (response.status().as_u16(), kind, response.bytes().await.unwrap().to_vec())
     }
 
-    /// Uploads one chunk of a file of `total` bytes. `numbers` are `chunk` and `chunks`.
+    /// Uploads one chunk of a file of `total` bytes. `numbers` are `chunk` and `chunks`. The MD5 is the chunk's.
     pub(crate) async fn upload(
         &self,
         chunk: &[u8],
@@ -205,7 +207,7 @@ impl Client {
             "UploadType": 2, "BaseRequest": self.base_request(), "ClientMediaId": 17,
             "TotalLen": total, "StartPos": 0, "DataLen": total, "MediaType": 4,
             "FromUserName": self.myself(), "ToUserName": "filehelper",
-            "FileMd5": "0123456789abcdef0123456789abcdef",
+            "FileMd5": HEXLOWER.encode(&Md5::digest(chunk)),
         });
         for (name, value) in extra.as_object().into_iter().flatten() {
             request[name] = value.clone();

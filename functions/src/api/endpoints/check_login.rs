@@ -7,12 +7,15 @@ use boot::{
     TableOperation::{BatchGetItem, GetItem},
 };
 use domain::session::{EndReason, Session, SessionState};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::api::{
     auth::SecretCaller,
     endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
     error::ApiError,
+    openapi::{Auth, Failure, Kind, Operation, Parameter, Reply, WAIT},
+    params::{MAX_VALUE, Params},
     response::ApiResponse,
     state::AppState,
     view::session::{LoginStatus, User},
@@ -32,24 +35,48 @@ pub const ENDPOINT: Endpoint = Endpoint {
     },
 };
 
-#[derive(Serialize)]
+pub(crate) const OPERATIONS: &[Operation] = &[Operation {
+    method: Method::Get,
+    paths: &["/check-login"],
+    summary: "The status of a login.",
+    auth: Auth::Secret,
+    parameters: &[&[
+        Parameter::query("uuid", Kind::Text(MAX_VALUE), "The login's `uuid`, from `/login`.", "Ab12==").required(),
+        Parameter::query(
+            "seen",
+            Kind::OneOf(|| LoginStatus::ALL.map(LoginStatus::as_str).to_vec()),
+            "With `wait`: answer as soon as the status is another one.",
+            "408",
+        ),
+        WAIT,
+    ]],
+    body: &[],
+    file: None,
+    replies: &[Reply::ok::<ApiResponse<LoginReport>>("The status.")],
+    failures: &[Failure::ACCOUNT_MISMATCH],
+}];
+
+#[derive(Serialize, JsonSchema)]
 struct LoginReport {
+    /// `408` waiting for the scan, `201` scanned, `200` logged in, `400` over.
+    #[schemars(extend("enum" = ["408", "201", "200", "400"]))]
     status: &'static str,
     /// Whether the app is online; null during a login.
     alive: Option<bool>,
     /// The picture of the account that scanned, as a data URI.
     avatar: Option<String>,
+    #[schemars(with = "Option<User<'_>>")]
     user: Option<serde_json::Value>,
 }
 
 async fn handle(state: AppState, caller: SecretCaller) -> Result<ApiResponse<LoginReport>, ApiError> {
-    let (uuid, seen) = (caller.params.required("uuid")?, caller.params.get("seen"));
+    let (uuid, seen) = (caller.params.required("uuid")?, seen(&caller.params)?);
     let polling = state.poll_for(caller.params.wait()?);
     loop {
         let session = state.relay.store.session(&caller.app.id).await?;
         let session = session.unwrap_or_else(|| Session::offline(state.relay.now()));
         let status = LoginStatus::of(&session, uuid);
-        if seen == Some(status.as_str()) && polling.next().await {
+        if seen == Some(status) && polling.next().await {
             continue;
         }
         let latest = session.login.as_ref().is_some_and(|login| login.uuid == uuid);
@@ -58,6 +85,13 @@ async fn handle(state: AppState, caller: SecretCaller) -> Result<ApiResponse<Log
         }
         return report(&session, status).map(ApiResponse::new);
     }
+}
+
+/// The parameter `seen`.
+fn seen(params: &Params) -> Result<Option<LoginStatus>, ApiError> {
+    let Some(seen) = params.get("seen") else { return Ok(None) };
+    let status = LoginStatus::ALL.into_iter().find(|status| status.as_str() == seen);
+    status.map(Some).ok_or_else(|| ApiError::field("seen", "must be 408, 201, 200 or 400"))
 }
 
 fn report(session: &Session, status: LoginStatus) -> Result<LoginReport, ApiError> {

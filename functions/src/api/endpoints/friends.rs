@@ -15,7 +15,9 @@ use crate::{
         contact_list,
         endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
         error::ApiError,
-        row_filter::{CITY, Field, NAME, NICK_NAME, PROVINCE, REMARK_NAME, SEX, SIGNATURE, USER_NAME},
+        openapi::{Auth, Failure, Kind, Operation, PAGES, Parameter, Reply},
+        page,
+        row_filter::{CITY, Field, NAME, NICK_NAME, PROVINCE, REMARK_NAME, SEARCH, SEX, SIGNATURE, USER_NAME},
         state::AppState,
         view::contact::Person,
     },
@@ -38,6 +40,31 @@ pub const ENDPOINT: Endpoint = Endpoint {
         fields: &["count", "next", "previous", "results"],
     },
 };
+
+pub(crate) const OPERATIONS: &[Operation] = &[Operation {
+    method: Method::Get,
+    paths: &["/friends", "/firends"],
+    summary: "The account itself and its friends.",
+    auth: Auth::Signature,
+    parameters: &[
+        &[
+            Parameter::query("puid", Kind::Puid, "The field must equal this.", "12ed2cd6"),
+            Parameter::exact("name", "多吃点苹果🍏"),
+            Parameter::exact("nick_name", "多吃点苹果🍏"),
+            Parameter::exact("user_name", "@b5062876e38c69d46e08bffc445933c7"),
+            Parameter::exact("remark_name", "Apple"),
+            Parameter::query("sex", Kind::OneOf(|| vec!["0", "1", "2"]), "1 is male, 2 is female, 0 is unknown.", "1"),
+            Parameter::exact("province", "广东"),
+            Parameter::exact("city", "深圳"),
+            SEARCH,
+        ],
+        PAGES,
+    ],
+    body: &[],
+    file: None,
+    replies: &[Reply::ok::<page::Body<Person>>("A page of them, in the order in which they were first seen.")],
+    failures: &[Failure::INVALID_PAGE],
+}];
 
 const FIELDS: [Field; 7] = [NAME, NICK_NAME, USER_NAME, REMARK_NAME, SEX, PROVINCE, CITY];
 const SEARCHED: [Field; 3] = [NAME, NICK_NAME, REMARK_NAME];

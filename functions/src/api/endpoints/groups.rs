@@ -14,7 +14,9 @@ use crate::{
         contact_list,
         endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
         error::ApiError,
-        row_filter::{Field, NAME, NICK_NAME, USER_NAME},
+        openapi::{Auth, Failure, Kind, Operation, PAGES, Parameter, Reply},
+        page,
+        row_filter::{Field, NAME, NICK_NAME, SEARCH, USER_NAME},
         state::AppState,
         view::contact::Group,
     },
@@ -34,6 +36,27 @@ pub const ENDPOINT: Endpoint = Endpoint {
         fields: &["count", "next", "previous", "results"],
     },
 };
+
+pub(crate) const OPERATIONS: &[Operation] = &[Operation {
+    method: Method::Get,
+    paths: &["/groups"],
+    summary: "The account's groups.",
+    auth: Auth::Signature,
+    parameters: &[
+        &[
+            Parameter::query("puid", Kind::Puid, "The field must equal this.", "973e46d8"),
+            Parameter::exact("name", "测试"),
+            Parameter::exact("nick_name", "测试"),
+            Parameter::exact("user_name", "@9419e194b03ebddd6b62b7ebd9de397e"),
+            SEARCH,
+        ],
+        PAGES,
+    ],
+    body: &[],
+    file: None,
+    replies: &[Reply::ok::<page::Body<Group>>("A page of them.")],
+    failures: &[Failure::INVALID_PAGE],
+}];
 
 const FIELDS: [Field; 3] = [NAME, NICK_NAME, USER_NAME];
 const SEARCHED: [Field; 2] = [NAME, NICK_NAME];

@@ -16,6 +16,7 @@ use domain::{
     job::{Command, JobState, derived_id},
     session::{Login, QrCode, Session, SessionState},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::api::{
@@ -23,7 +24,9 @@ use crate::api::{
     auth::SecretCaller,
     endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
     error::ApiError,
-    jobs, login_page, qr,
+    jobs, login_page,
+    openapi::{Auth, Failure, Operation, Reply},
+    qr,
     response::ApiResponse,
     state::AppState,
     view::session::User,
@@ -38,23 +41,45 @@ pub const ENDPOINT: Endpoint = Endpoint {
     sample: Sample { auth: SampleAuth::AppSecret, online: true, query: "", fields: &["status", "user"] },
 };
 
+pub(crate) const OPERATIONS: &[Operation] = &[Operation {
+    method: Method::Get,
+    paths: &["/login"],
+    summary: "Starts a login of the app, or joins the current one. `Accept` chooses between JSON, the QR code as a \
+              picture, and a page that shows the code and follows the login.",
+    auth: Auth::Secret,
+    parameters: &[],
+    body: &[],
+    file: None,
+    replies: &[
+        Reply::ok::<ApiResponse<LoginView<'static>>>("The app is online; or a picture or page was asked for.")
+            .or(&["text/html", "image/png"]),
+        Reply::accepted::<ApiResponse<LoginView<'static>>>("The QR code to scan."),
+    ],
+    failures: &[Failure::LOGIN_FAILED, Failure::WORKER_UNAVAILABLE],
+}];
+
 const OFFERED: [Representation; 3] = [Representation::Page, Representation::Picture, Representation::Json];
 /// Requests within this time share a job, in seconds.
 const JOB_WINDOW: i64 = 10;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 enum LoginView<'a> {
     Code {
         uuid: &'a str,
+        #[schemars(extend("const" = "0"))]
         status: &'static str,
+        /// WeChat's page with the QR code.
         qrcode: Option<&'a str>,
+        /// What the QR code says.
         login_url: &'a str,
+        /// The QR code as a data URI.
         qrcode_image: Option<String>,
         /// Seconds.
         expires_in: i64,
     },
     Online {
+        #[schemars(extend("const" = "200"))]
         status: &'static str,
         user: Option<User<'a>>,
     },

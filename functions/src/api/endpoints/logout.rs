@@ -7,12 +7,14 @@ use boot::{
     TableOperation::{BatchGetItem, GetItem, PutItem},
 };
 use domain::{id::JobId, job::Command, session::SessionState};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::api::{
     auth::Caller,
     endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
     error::ApiError,
+    openapi::{Auth, Failure, Operation, Reply},
     response::ApiResponse,
     state::AppState,
 };
@@ -26,8 +28,21 @@ pub const ENDPOINT: Endpoint = Endpoint {
     sample: Sample { auth: SampleAuth::Signature, online: false, query: "", fields: &["state"] },
 };
 
-#[derive(Serialize)]
+pub(crate) const OPERATIONS: &[Operation] = &[Operation {
+    method: Method::Post,
+    paths: &["/logout"],
+    summary: "Ends the session or the login, at WeChat and here.",
+    auth: Auth::Signature,
+    parameters: &[],
+    body: &[],
+    file: None,
+    replies: &[Reply::ok::<ApiResponse<LoggedOut>>("The app is offline.")],
+    failures: &[Failure::WORKER_UNAVAILABLE],
+}];
+
+#[derive(Serialize, JsonSchema)]
 struct LoggedOut {
+    #[schemars(extend("const" = "offline"))]
     state: &'static str,
 }
 

@@ -7,10 +7,11 @@ use domain::{channel::Capability, puid::Puid};
 use crate::{
     api::{
         auth::Caller,
-        contact_list::MAX_PUID,
         endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
         error::ApiError,
+        openapi::{Auth, Failure, Kind, Operation, PAGES, Parameter, Reply},
         page,
+        params::is_puid,
         path_segment::PathSegment,
         state::AppState,
         view::contact::{MemberRow, Person},
@@ -32,8 +33,20 @@ pub const ENDPOINT: Endpoint = Endpoint {
     },
 };
 
+pub(crate) const OPERATIONS: &[Operation] = &[Operation {
+    method: Method::Get,
+    paths: &["/members/{group}"],
+    summary: "The members of a group.",
+    auth: Auth::Signature,
+    parameters: &[&[Parameter::path("group", Kind::Puid, "The group's puid.", "973e46d8")], PAGES],
+    body: &[],
+    file: None,
+    replies: &[Reply::ok::<page::Body<MemberRow>>("A page of them.")],
+    failures: &[Failure::NOT_FOUND, Failure::INVALID_PAGE],
+}];
+
 async fn handle(state: AppState, PathSegment(group): PathSegment, caller: Caller) -> Result<Response, ApiError> {
-    if group.len() > MAX_PUID {
+    if !is_puid(&group) {
         return Err(ApiError::NotFound("group"));
     }
     let request = page::request(&caller.params)?;

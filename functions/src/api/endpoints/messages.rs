@@ -11,8 +11,9 @@ use boot::{
 };
 use domain::{
     id::{AppId, Seq},
-    message::Message,
+    message::{self, Message},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use store::Filter;
 
@@ -21,7 +22,9 @@ use crate::{
         auth::Caller,
         endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
         error::ApiError,
-        message_filter, page,
+        message_filter,
+        openapi::{Auth, Failure, Kind, Operation, PAGES, Parameter, Reply, WAIT},
+        page,
         response::ApiResponse,
         state::AppState,
     },
@@ -46,7 +49,71 @@ pub const ENDPOINT: Endpoint = Endpoint {
     },
 };
 
-#[derive(Serialize)]
+pub(crate) const OPERATIONS: &[Operation] = &[Operation {
+    method: Method::Get,
+    paths: &["/message", "/messages"],
+    summary: "The history, newest first. With `after`: the later messages, oldest first.",
+    auth: Auth::Signature,
+    parameters: &[
+        &[
+            Parameter::query(
+                "type",
+                Kind::OneOf(|| message::Kind::ALL.map(message::Kind::as_str).to_vec()),
+                "The kind of message.",
+                "Text",
+            ),
+            Parameter::query("send_user", Kind::Puid, "The author, also in a group.", "1fee435b"),
+            Parameter::query("send_group", Kind::Puid, "The group that it was written in.", "973e46d8"),
+            Parameter::query("maps", Kind::Puid, "The official account that it came from.", "0badcafe"),
+            Parameter::query("receiver", Kind::Puid, "Whom it went to.", "e1d54615"),
+            Parameter::query("receiver_group", Kind::Puid, "The group that it went to.", "973e46d8"),
+            Parameter::query("chat", Kind::Puid, "The chat, in both directions.", "1fee435b"),
+            Parameter::query("create_time", Kind::Time, "The time must equal this.", "2020-01-07 11:32:48"),
+            Parameter::query("create_time__gte", Kind::Time, "The time must be this or later.", "2020-01-07 11:32:48"),
+            Parameter::query("create_time__gt", Kind::Time, "The time must be later.", "2020-01-07 11:32:48"),
+            Parameter::query(
+                "create_time__lte",
+                Kind::Time,
+                "The time must be this or earlier.",
+                "2020-01-07 11:32:48",
+            ),
+            Parameter::query("create_time__lt", Kind::Time, "The time must be earlier.", "2020-01-07 11:32:48"),
+            Parameter::query("receive_time", Kind::Time, "The time must equal this.", "2020-01-07 11:32:48"),
+            Parameter::query("receive_time__gte", Kind::Time, "The time must be this or later.", "2020-01-07 11:32:48"),
+            Parameter::query("receive_time__gt", Kind::Time, "The time must be later.", "2020-01-07 11:32:48"),
+            Parameter::query(
+                "receive_time__lte",
+                Kind::Time,
+                "The time must be this or earlier.",
+                "2020-01-07 11:32:48",
+            ),
+            Parameter::query("receive_time__lt", Kind::Time, "The time must be earlier.", "2020-01-07 11:32:48"),
+            Parameter::query(
+                "after",
+                Kind::Whole(0, u64::MAX),
+                "A cursor: `content.id` of a message, or `cursor`.",
+                "44",
+            ),
+            WAIT,
+        ],
+        PAGES,
+    ],
+    body: &[],
+    file: None,
+    replies: &[Reply::ok::<Messages<'static>>("A page of them, or with `after` the later ones.")],
+    failures: &[Failure::INVALID_PAGE],
+}];
+
+/// The bodies of the two ways to ask.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "only describes them")]
+enum Messages<'a> {
+    Page(page::Body<MessageRow<'a>>),
+    New(ApiResponse<NewMessages<'a>>),
+}
+
+#[derive(Serialize, JsonSchema)]
 struct NewMessages<'a> {
     results: Vec<MessageRow<'a>>,
     /// The value of `after` for the next request.
@@ -78,7 +145,7 @@ async fn new_messages(
     filter: &Filter,
     mut after: Seq,
 ) -> Result<Response, ApiError> {
-    let (limit, polling) = (page::size(&caller.params), state.poll_for(caller.params.wait()?));
+    let (limit, polling) = (page::size(&caller.params)?, state.poll_for(caller.params.wait()?));
     let mut found = read_after(state, &caller.app.id, filter, &mut after, limit).await?;
     while found.is_empty() && polling.next().await {
         found = read_after(state, &caller.app.id, filter, &mut after, limit).await?;

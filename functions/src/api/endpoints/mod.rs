@@ -2,6 +2,7 @@
 
 pub mod access_token;
 pub mod check_login;
+pub mod docs;
 pub mod friends;
 pub mod groups;
 pub mod login;
@@ -17,9 +18,11 @@ pub mod update;
 use std::sync::Arc;
 
 use axum::Router;
+use domain::channel::Capability;
 
 use crate::api::{
     endpoint::{Endpoint, Method, Title},
+    openapi::Operation,
     router,
     state::AppState,
 };
@@ -29,6 +32,7 @@ use crate::api::{
 pub const ALL: &[Endpoint] = &[
     access_token::ENDPOINT,
     check_login::ENDPOINT,
+    docs::ENDPOINT,
     friends::ENDPOINT,
     groups::ENDPOINT,
     login::ENDPOINT,
@@ -40,6 +44,24 @@ pub const ALL: &[Endpoint] = &[
     send::ENDPOINT,
     session::ENDPOINT,
     update::ENDPOINT,
+];
+
+/// What the OpenAPI document says of every endpoint. A test checks it against [`ROUTES`], both ways.
+pub(crate) static OPERATIONS: &[&[Operation]] = &[
+    access_token::OPERATIONS,
+    check_login::OPERATIONS,
+    docs::OPERATIONS,
+    friends::OPERATIONS,
+    groups::OPERATIONS,
+    login::OPERATIONS,
+    logout::OPERATIONS,
+    members::OPERATIONS,
+    messages::OPERATIONS,
+    mps::OPERATIONS,
+    root::OPERATIONS,
+    send::OPERATIONS,
+    session::OPERATIONS,
+    update::OPERATIONS,
 ];
 
 /// Every endpoint, ready to serve.
@@ -54,18 +76,20 @@ pub struct ListedRoute {
     pub method: Method,
     pub path: &'static str,
     pub title: Title,
+    pub needs: Option<Capability>,
 }
 
 /// The routes of [`ALL`]. A function that uses `ALL` links the code of every endpoint; one that uses this does not.
 pub static ROUTES: &[ListedRoute] = &LISTED;
 
 const LISTED: [ListedRoute; COUNT] = {
-    let none = ListedRoute { method: Method::Get, path: "", title: Title { zh: "", en: "" } };
+    let none = ListedRoute { method: Method::Get, path: "", title: Title { zh: "", en: "" }, needs: None };
     let (mut listed, mut next, mut endpoint) = ([none; COUNT], 0, 0);
     while endpoint < ALL.len() {
-        let (routes, title, mut route) = (ALL[endpoint].routes, ALL[endpoint].title, 0);
+        let Endpoint { routes, title, needs, .. } = ALL[endpoint];
+        let mut route = 0;
         while route < routes.len() {
-            listed[next] = ListedRoute { method: routes[route].method, path: routes[route].path, title };
+            listed[next] = ListedRoute { method: routes[route].method, path: routes[route].path, title, needs };
             next += 1;
             route += 1;
         }
@@ -89,7 +113,6 @@ mod tests {
 
     use boot::Grant;
     use domain::{channel::Capabilities, contact::ContactKind, session::SessionState};
-    use http::StatusCode;
     use testing::contact;
 
     use super::*;
@@ -137,6 +160,8 @@ mod tests {
             groups: false,
             official_accounts: false,
             recall: false,
+            accept_friends: false,
+            remarks: false,
             write_first: false,
             media_in: &[],
             media_out: &[],

@@ -14,7 +14,9 @@ use crate::{
         contact_list,
         endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
         error::ApiError,
-        row_filter::{CITY, Field, NAME, NICK_NAME, PROVINCE, USER_NAME},
+        openapi::{Auth, Failure, Kind, Operation, PAGES, Parameter, Reply},
+        page,
+        row_filter::{CITY, Field, NAME, NICK_NAME, PROVINCE, SEARCH, USER_NAME},
         state::AppState,
         view::contact::OfficialAccount,
     },
@@ -34,6 +36,29 @@ pub const ENDPOINT: Endpoint = Endpoint {
         fields: &["count", "next", "previous", "results"],
     },
 };
+
+pub(crate) const OPERATIONS: &[Operation] = &[Operation {
+    method: Method::Get,
+    paths: &["/mps"],
+    summary: "The official accounts (公众号) that the account follows.",
+    auth: Auth::Signature,
+    parameters: &[
+        &[
+            Parameter::query("puid", Kind::Puid, "The field must equal this.", "973e46d8"),
+            Parameter::exact("name", "测试"),
+            Parameter::exact("nick_name", "测试"),
+            Parameter::exact("user_name", "@9419e194b03ebddd6b62b7ebd9de397e"),
+            Parameter::exact("province", "北京"),
+            Parameter::exact("city", "北京"),
+            SEARCH,
+        ],
+        PAGES,
+    ],
+    body: &[],
+    file: None,
+    replies: &[Reply::ok::<page::Body<OfficialAccount>>("A page of them.")],
+    failures: &[Failure::INVALID_PAGE],
+}];
 
 const FIELDS: [Field; 5] = [NAME, NICK_NAME, USER_NAME, PROVINCE, CITY];
 const SEARCHED: [Field; 2] = [NAME, NICK_NAME];

@@ -5,13 +5,16 @@ use axum::{
     response::{IntoResponse, Response},
     routing::on,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{ListedRoute, ROUTES};
 use crate::api::{
     accept::{Representation, preferred},
     endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
-    html, request_url,
+    html,
+    openapi::{Auth, Operation, Reply},
+    request_url,
     response::ApiResponse,
     state::AppState,
 };
@@ -30,13 +33,23 @@ pub const ENDPOINT: Endpoint = Endpoint {
     },
 };
 
+pub(crate) const OPERATIONS: &[Operation] = &[Operation {
+    method: Method::Get,
+    paths: &["/"],
+    summary: "Name, version and links; as a page if `Accept` asks for one.",
+    auth: Auth::None,
+    parameters: &[],
+    body: &[],
+    file: None,
+    replies: &[Reply::ok::<ApiResponse<Root>>("Name, version and links.").or(&["text/html"])],
+    failures: &[],
+}];
+
 const NAME: &str = "wechat-relay";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const PAGE: &str = include_str!("root.html");
-/// The element of the page that lists the endpoints: the documentation that this relay serves.
-const DOCS: &str = "endpoints";
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Root {
     name: &'static str,
     version: &'static str,
@@ -47,14 +60,16 @@ struct Root {
 }
 
 async fn handle(state: AppState, headers: HeaderMap, parts: Parts) -> Response {
-    if preferred(&headers, &[Representation::Page, Representation::Json]) == Representation::Page {
-        let page =
-            PAGE.replace("{{version}}", VERSION).replace("{{docs}}", DOCS).replace("{{endpoints}}", &endpoints());
-        return html::page(&page, &state.relay.ids.hex(), "style-src 'nonce-{{nonce}}'");
-    }
     let mut docs = request_url::of(&parts, state.config.public_url.as_ref());
     docs.set_query(None);
-    docs.set_fragment(Some(DOCS));
+    docs.set_path(&format!("{}docs", docs.path()));
+    if preferred(&headers, &[Representation::Page, Representation::Json]) == Representation::Page {
+        let page = PAGE
+            .replace("{{version}}", VERSION)
+            .replace("{{docs}}", docs.path())
+            .replace("{{endpoints}}", &endpoints());
+        return html::page(&page, &state.relay.ids.hex(), "style-src 'nonce-{{nonce}}'");
+    }
     ApiResponse::new(Root { name: NAME, version: VERSION, docs: docs.into(), console: None }).into_response()
 }
 
@@ -83,17 +98,17 @@ mod tests {
         200 OK
         {
           "console": null,
-          "docs": "http://relay.test/#endpoints",
+          "docs": "http://relay.test/docs",
           "name": "wechat-relay",
           "success": true,
           "version": null
         }
         "#);
         let queried = api.get("/?page=2").await;
-        assert_eq!(queried.json["docs"], "http://relay.test/#endpoints");
+        assert_eq!(queried.json["docs"], "http://relay.test/docs");
         let public = Config { public_url: Some("https://a.example/wechat/".parse().unwrap()), ..Config::default() };
         let api = Api::with(public).await;
-        assert_eq!(api.get("/").await.json["docs"], "https://a.example/wechat/#endpoints");
+        assert_eq!(api.get("/").await.json["docs"], "https://a.example/wechat/docs");
     }
 
     #[tokio::test]

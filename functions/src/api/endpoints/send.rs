@@ -15,6 +15,7 @@ use domain::{
     session::SessionState,
 };
 use futures_util::future::try_join;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -23,6 +24,7 @@ use crate::{
         endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
         error::ApiError,
         jobs,
+        openapi::{Auth, Failure, Kind, Operation, Parameter, Reply, WAIT},
         params::Params,
         path_segment::PathSegment,
         response::ApiResponse,
@@ -48,12 +50,62 @@ pub const ENDPOINT: Endpoint = Endpoint {
     },
 };
 
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation {
+        method: Method::Post,
+        paths: &["/send"],
+        summary: "Sends a message into a chat.",
+        auth: Auth::Signature,
+        parameters: &[&[Parameter::header(
+            "Idempotency-Key",
+            Kind::Text(MAX_KEY),
+            "Makes a retry safe: the same key sends the message once.",
+            "order-17",
+        )]],
+        body: &[
+            Parameter::query(
+                "msg_type",
+                Kind::OneOf(|| vec!["text", "image", "file", "video"]),
+                "What to send.",
+                "text",
+            )
+            .required(),
+            Parameter::query("puid", Kind::Puid, "The chat.", "1fee435b").required(),
+            Parameter::query("group", Kind::Boolean, "Whether the chat is a group.", "false"),
+            Parameter::query("text", Kind::Text(outgoing::MAX_TEXT), "The text of a `text`.", "666"),
+            WAIT,
+        ],
+        file: None,
+        replies: &[Reply::ok::<ApiResponse<Sent>>("The request, with the job's id and status.")],
+        failures: &[
+            Failure::NOT_FOUND,
+            Failure::SESSION_OFFLINE,
+            Failure::UNSUPPORTED_MSG_TYPE,
+            Failure::IDEMPOTENCY_CONFLICT,
+        ],
+    },
+    Operation {
+        method: Method::Get,
+        paths: &["/send/{id}"],
+        summary: "How far a message is.",
+        auth: Auth::Signature,
+        parameters: &[&[Parameter::path(
+            "id",
+            Kind::Id,
+            "The job's id, from `/send`.",
+            "0000000000000000000000000000000a",
+        )]],
+        body: &[],
+        file: None,
+        replies: &[Reply::ok::<ApiResponse<JobRow>>("The job.")],
+        failures: &[Failure::NOT_FOUND],
+    },
+];
+
 /// The longest `Idempotency-Key`, in bytes.
 const MAX_KEY: usize = 255;
-/// The longest puid that is looked up, in bytes. Real ones are shorter, and DynamoDB limits the length of keys.
-const MAX_PUID: usize = 255;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Sent {
     msg_type: &'static str,
     puid: Puid,
@@ -64,9 +116,10 @@ struct Sent {
     job: JobRow,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct JobRow {
     id: JobId,
+    #[schemars(extend("enum" = ["queued", "sending", "sent", "failed"]))]
     status: &'static str,
     /// WeChat's id of the message, once it is sent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -143,16 +196,13 @@ impl SendRequest {
             Unsendable::Kind => ApiError::field("msg_type", "must be text, image, file or video"),
             Unsendable::TooLong => ApiError::TooLarge("a text may have 16 KiB"),
         })?;
-        let puid = Puid::new(params.required("puid")?);
+        let puid = params.puid("puid")?.ok_or_else(|| ApiError::field("puid", "is required"))?;
         Ok(Self { puid, group: params.boolean("group")?, text: text.to_owned() })
     }
 
     /// Fails unless the contact exists and the app is online.
     async fn check(&self, state: &AppState, caller: &Caller) -> Result<(), ApiError> {
         // Only this contact's row: a cold function would have to read the whole contact book.
-        if self.puid.as_str().len() > MAX_PUID {
-            return Err(ApiError::NotFound("contact"));
-        }
         let (store, app) = (&state.relay.store, &caller.app.id);
         let (contact, session) = try_join(store.contact(app, &self.puid), store.session(app)).await?;
         let contact = contact.filter(|contact| contact.present).ok_or(ApiError::NotFound("contact"))?;
@@ -178,6 +228,7 @@ mod tests {
     use testing::contact;
 
     use super::*;
+    use crate::api::params::NO_PUID;
     use crate::support::{Answer, Api};
 
     const JSON: (&str, &str) = ("content-type", "application/json");
@@ -317,8 +368,8 @@ mod tests {
         404 "not_found" null
         404 "not_found" null
         "#);
-        let unknown = format!("/send?msg_type=text&text=x&puid={}", "é".repeat(1_200));
-        assert_eq!(api.post(&unknown, &[], "").await.status, 404);
+        let malformed = format!("/send?msg_type=text&text=x&puid={}", "é".repeat(1_200));
+        assert_eq!(api.post(&malformed, &[], "").await.json["fields"]["puid"], NO_PUID);
         let long = format!("/send?msg_type=text&puid=1fee435b&text={}", "x".repeat(outgoing::MAX_TEXT + 1));
         assert_eq!(api.post(&long, &[], "").await.status, 413);
         let body: &'static str = Box::leak("x".repeat(300_000).into_boxed_str());

@@ -14,6 +14,7 @@ use domain::{
     session::{EndReason, Progress, Session, SessionState},
 };
 use futures_util::future::try_join;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -21,6 +22,7 @@ use crate::{
         auth::Caller,
         endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
         error::ApiError,
+        openapi::{Auth, LocalTime, Operation, Reply},
         response::ApiResponse,
         state::AppState,
         view::session::User,
@@ -62,17 +64,32 @@ pub const ENDPOINT: Endpoint = Endpoint {
     },
 };
 
-#[derive(Serialize)]
+pub(crate) const OPERATIONS: &[Operation] = &[Operation {
+    method: Method::Get,
+    paths: &["/session"],
+    summary: "The app's session, its channel, and how much waits.",
+    auth: Auth::Signature,
+    parameters: &[],
+    body: &[],
+    file: None,
+    replies: &[Reply::ok::<ApiResponse<SessionReport<'static>>>("The session.")],
+    failures: &[],
+}];
+
+#[derive(Serialize, JsonSchema)]
 struct SessionReport<'a> {
     channel: ChannelKind,
     capabilities: Capabilities,
+    #[schemars(extend("enum" = ["offline", "starting", "waiting", "scanned", "online"]))]
     state: &'static str,
+    #[schemars(with = "LocalTime")]
     since: String,
     user: Option<User<'a>>,
     /// Why the last session or login ended.
     ending: Option<&'a EndReason>,
     last_error: Option<&'a str>,
     /// When the contacts were last read.
+    #[schemars(with = "Option<LocalTime>")]
     last_sync: Option<String>,
     /// Why they could not be read since.
     sync_error: Option<&'a str>,
@@ -85,7 +102,7 @@ struct SessionReport<'a> {
 }
 
 /// Messages in the queues that serve the app, those of other apps included.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Depths {
     inbound: u64,
     commands: u64,
@@ -135,12 +152,23 @@ mod tests {
         200 OK
         {
           "capabilities": {
+            "accept_friends": true,
             "contacts": true,
             "groups": true,
-            "media_in": [],
-            "media_out": [],
+            "media_in": [
+              "image",
+              "record",
+              "file",
+              "video"
+            ],
+            "media_out": [
+              "image",
+              "file",
+              "video"
+            ],
             "official_accounts": true,
-            "recall": false,
+            "recall": true,
+            "remarks": true,
             "write_first": true
           },
           "channel": "web",
@@ -187,12 +215,23 @@ mod tests {
         200 OK
         {
           "capabilities": {
+            "accept_friends": true,
             "contacts": true,
             "groups": true,
-            "media_in": [],
-            "media_out": [],
+            "media_in": [
+              "image",
+              "record",
+              "file",
+              "video"
+            ],
+            "media_out": [
+              "image",
+              "file",
+              "video"
+            ],
             "official_accounts": true,
-            "recall": false,
+            "recall": true,
+            "remarks": true,
             "write_first": true
           },
           "channel": "web",

@@ -13,6 +13,7 @@ use domain::{
     job::Command,
     session::{Progress, SessionState},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -20,6 +21,7 @@ use crate::{
         auth::Caller,
         endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
         error::ApiError,
+        openapi::{Auth, Failure, LocalTime, Operation, Reply},
         response::ApiResponse,
         state::AppState,
     },
@@ -40,7 +42,21 @@ pub const ENDPOINT: Endpoint = Endpoint {
     },
 };
 
-#[derive(Serialize)]
+pub(crate) const OPERATIONS: &[Operation] = &[Operation {
+    method: Method::Post,
+    paths: &["/update"],
+    summary: "Reads friends, groups, members and official accounts from the channel again.",
+    auth: Auth::Signature,
+    parameters: &[],
+    body: &[],
+    file: None,
+    replies: &[Reply::accepted::<ApiResponse<Updating>>(
+        "The update was queued, or is running. `GET /session` shows its progress. A request during an update joins it.",
+    )],
+    failures: &[Failure::SESSION_OFFLINE],
+}];
+
+#[derive(Serialize, JsonSchema)]
 struct Updating {
     /// The job; the same for every request that joins it.
     id: JobId,
@@ -49,6 +65,7 @@ struct Updating {
     /// Whether the worker has begun.
     updating: bool,
     contacts: Progress,
+    #[schemars(with = "Option<LocalTime>")]
     last_sync: Option<String>,
 }
 

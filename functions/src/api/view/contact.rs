@@ -6,23 +6,31 @@ use domain::{
     contact::{Contact, Member},
     puid::Puid,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::non_empty;
-use crate::times::Times;
+use crate::{
+    api::openapi::{LocalTime, MediaUrl},
+    times::Times,
+};
 
 /// A friend, or a member of a group.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Person {
     pub puid: Puid,
+    #[schemars(with = "LocalTime")]
     pub insert_time: String,
+    #[schemars(with = "LocalTime")]
     pub update_time: String,
     pub name: Option<String>,
     pub nick_name: Option<String>,
     pub user_name: Option<String>,
     pub remark_name: Option<String>,
+    #[schemars(with = "MediaUrl")]
     pub avatar: String,
     pub signature: Option<String>,
+    /// 1 is male, 2 is female.
     pub sex: Option<u8>,
     pub province: Option<String>,
     pub city: Option<String>,
@@ -55,10 +63,11 @@ impl Person {
 }
 
 /// A member of a group.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct MemberRow {
     #[serde(flatten)]
     pub person: Person,
+    /// The name that the member has in this group.
     pub display_name: Option<String>,
 }
 
@@ -68,15 +77,18 @@ impl MemberRow {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Group {
     pub puid: Puid,
     pub member_count: u32,
+    #[schemars(with = "LocalTime")]
     pub insert_time: String,
+    #[schemars(with = "LocalTime")]
     pub update_time: String,
     pub name: Option<String>,
     pub nick_name: Option<String>,
     pub user_name: Option<String>,
+    #[schemars(with = "MediaUrl")]
     pub avatar: String,
     pub owner: Option<Arc<str>>,
 }
@@ -98,14 +110,17 @@ impl Group {
 }
 
 /// 公众号.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct OfficialAccount {
     pub puid: Puid,
+    #[schemars(with = "LocalTime")]
     pub insert_time: String,
+    #[schemars(with = "LocalTime")]
     pub update_time: String,
     pub name: Option<String>,
     pub nick_name: Option<String>,
     pub user_name: Option<String>,
+    #[schemars(with = "MediaUrl")]
     pub avatar: String,
     pub province: Option<String>,
     pub city: Option<String>,

@@ -4,15 +4,19 @@ use domain::{
     contact::avatar_path,
     session::{self, Session, SessionState},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
-#[derive(Debug, Serialize)]
+use crate::api::openapi::MediaUrl;
+
+#[derive(Debug, Serialize, JsonSchema)]
 #[expect(clippy::struct_field_names, reason = "the contract's names")]
 pub struct User<'a> {
     puid: &'a str,
     name: &'a str,
     nick_name: &'a str,
     user_name: &'a str,
+    #[schemars(with = "MediaUrl")]
     avatar: String,
 }
 
@@ -38,6 +42,8 @@ pub enum LoginStatus {
 }
 
 impl LoginStatus {
+    pub const ALL: [Self; 4] = [Self::Waiting, Self::Scanned, Self::LoggedIn, Self::Over];
+
     /// The status of the login `uuid`. A login that is not the app's latest is over.
     pub fn of(session: &Session, uuid: &str) -> Self {
         let latest = session.login.as_ref().is_some_and(|login| login.uuid == uuid);

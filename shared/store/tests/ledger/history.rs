@@ -66,7 +66,7 @@ async fn each_filter_selects_its_messages() {
         chat: puid("mp000001"),
         send_user: None,
         maps: Some(puid("mp000001")),
-        content: Content::Sharing { url: "u".into(), text: "t".into() },
+        content: Content::Sharing { url: "u".into(), text: "t".into(), articles: Vec::new() },
         ..message(3, "")
     };
     let out = Message {

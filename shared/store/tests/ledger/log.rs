@@ -151,7 +151,7 @@ async fn every_content_is_read_as_it_was_written() {
         Content::Note { text: "收到红包".into(), revoked: None },
         Content::Note { text: "recalled".into(), revoked: Some(i64::MAX) },
         Content::Note { text: "recalled".into(), revoked: Some(i64::MIN) },
-        Content::Sharing { url: "https://e/?a=1&b".into(), text: "t".into() },
+        Content::Sharing { url: "https://e/?a=1&b".into(), text: "t".into(), articles: Vec::new() },
         Content::Picture { image: text("/media/a.jpg"), img_height: Some(120), img_width: None },
         Content::Recording { record: None, voice_length: Some(1_500) },
         Content::Attachment { file: None, file_name: "年.pdf".into(), file_size: Some(u64::MAX) },

@@ -10,6 +10,7 @@
 //! | 43, 62 | `Video` |
 //! | 48 location as phones write it | `Map` |
 //! | 49 with `AppMsgType` 6 | `Attachment` |
+//! | 49 with `AppMsgType` 57, a text that quotes a message | `Text` with `refer` |
 //! | 49 with `AppMsgType` 8, a sticker sent by an app | `Picture` |
 //! | 49 otherwise (5 link, 2000 transfer, 2001 red packet, …) | `Sharing` if it has a URL, else `System` |
 //! | 51 | not a message; names recent groups |
@@ -17,11 +18,17 @@
 //! | 10002 | `Note` that names the recalled message |
 //! | anything else | `System` with the raw content |
 
-use channel::{Incoming, Peer};
+mod app;
+mod entry;
+mod quote;
+
+use channel::{Incoming, IncomingMedia, MediaKind, Peer};
 use domain::message::{Content, Direction};
+pub(crate) use entry::Entries;
 use jiff::Timestamp;
 
 use crate::{
+    download::Source,
     peer::{groups_in, peer},
     session::WebSession,
     text::{decode, decode_owned, location_label, non_empty, split_sender},
@@ -39,15 +46,17 @@ pub(crate) enum Entry {
     RecentGroups(Vec<Peer>),
 }
 
-/// Translates an entry that `session` received.
-pub(crate) fn parse(session: &WebSession, mut message: AddMsg) -> Entry {
+/// Translates an entry that `session` received. Its id is 0 where WeChat gave none.
+fn parse(session: &WebSession, mut message: AddMsg) -> Entry {
     if message.msg_type == 51 {
         return Entry::RecentGroups(groups_in(&message.status_notify_user_name));
     }
-    let me = &session.user_name;
+    let me = session.user_name.as_str();
     // A message from the phone has the account as its author. In groups it lacks the prefix with the sender.
-    let out = message.from_user_name == *me;
-    let chat = peer(if out { message.to_user_name.as_str() } else { &message.from_user_name }, me);
+    let out = message.from_user_name == me;
+    let chat = if out { message.to_user_name.as_str() } else { &message.from_user_name };
+    // A message that names no chat is kept in the account's own.
+    let chat = peer(if chat.is_empty() { me } else { chat }, me);
     let in_group = chat.is_group();
     let mut sender = if in_group { None } else { Some(chat.clone()) };
     if out {
@@ -60,14 +69,45 @@ pub(crate) fn parse(session: &WebSession, mut message: AddMsg) -> Entry {
         sender = None;
     }
     let id = if message.new_msg_id == 0 { message.msg_id } else { message.new_msg_id };
-    let create_time = Timestamp::from_second(message.create_time).unwrap_or_default();
-    let content = content(message);
+    let create_time = time(message.create_time);
+    let media = media(&message, id);
+    let (content, refer) = match quote::find(&message) {
+        Some((text, refer)) => (Content::Text { text }, Some(refer)),
+        None => (content(message), None),
+    };
     let is_at = in_group.then(|| match &content {
         Content::Text { text } => session.is_mentioned(&chat.id, text),
         _ => false,
     });
     let direction = if out { Direction::Out } else { Direction::In };
-    Entry::Message(Box::new(Incoming { id, direction, chat, sender, is_at, create_time, content }))
+    Entry::Message(Box::new(Incoming { id, direction, chat, sender, is_at, create_time, content, media, refer }))
+}
+
+/// A time in seconds since 1970. Impossible times become the nearest one between 1970 and 9999.
+fn time(seconds: i64) -> Timestamp {
+    let seconds = seconds.clamp(0, Timestamp::MAX.as_second());
+    Timestamp::from_second(seconds).expect("it is between 1970 and the greatest time")
+}
+
+/// Where the bytes of the message with this id are, for a kind that has bytes.
+fn media(message: &AddMsg, id: i64) -> Option<IncomingMedia> {
+    let (kind, source) = match (message.msg_type, message.app_msg_type) {
+        (3, _) => (MediaKind::Image, Source::Picture { message: id }),
+        (47, _) | (49, 8) => (MediaKind::Image, Source::Sticker { message: id }),
+        (34, _) => (MediaKind::Record, Source::Recording { message: id }),
+        (43 | 62, _) => (MediaKind::Video, Source::Video { message: id }),
+        (49, 6) => {
+            let source = Source::File {
+                sender: message.from_user_name.clone(),
+                media_id: message.media_id.clone(),
+                encry_file_name: message.encry_file_name.clone(),
+            };
+            (MediaKind::File, source)
+        }
+        _ => return None,
+    };
+    let sticker = matches!(source, Source::Sticker { .. });
+    Some(IncomingMedia { kind, source: source.opaque(), sticker })
 }
 
 /// The content of a message whose sender prefix has been removed.
@@ -82,7 +122,7 @@ fn content(message: AddMsg) -> Content {
         42 => card(message.recommend_info, &decode(&message.content)),
         43 | 62 => Content::Video { video: None, play_length: positive(message.play_length) },
         48 => location(&decode(&message.content), &message).unwrap_or_else(|| system(message)),
-        49 => app(message),
+        49 => app::content(message),
         10_000 => Content::Note { text: decode_owned(message.content), revoked: None },
         10_002 => recall(&decode(&message.content)).unwrap_or_else(|| system(message)),
         _ => system(message),
@@ -160,27 +200,6 @@ fn card(person: RecommendInfo, xml: &str) -> Content {
 
 fn or_attribute(field: String, xml: &str, name: &str) -> String {
     if field.is_empty() { xml::attribute(xml, "msg", name).unwrap_or_default() } else { field }
-}
-
-fn app(message: AddMsg) -> Content {
-    match message.app_msg_type {
-        6 => Content::Attachment {
-            file: None,
-            file_name: decode_owned(message.file_name),
-            file_size: u64::try_from(message.file_size).ok().filter(|size| *size != 0),
-        },
-        8 => picture(&message),
-        _ => sharing(&message).unwrap_or_else(|| system(message)),
-    }
-}
-
-/// A link, if the message has a URL in its fields or its XML.
-fn sharing(message: &AddMsg) -> Option<Content> {
-    let xml = decode(&message.content);
-    let element = |name| xml::text(&xml, &["appmsg", name]).filter(|text| !text.is_empty());
-    let url = non_empty(message.url.clone()).or_else(|| element("url"))?;
-    let text = non_empty(message.file_name.clone()).or_else(|| element("title")).unwrap_or_default();
-    Some(Content::Sharing { url, text })
 }
 
 /// `None` for other uses of type 10002.

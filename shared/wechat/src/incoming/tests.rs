@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use domain::contact::ContactKind;
+use domain::{contact::ContactKind, message::Refer};
 
 use super::*;
 use crate::session::tests::session;
@@ -20,7 +20,7 @@ fn wire(fields: &Value) -> AddMsg {
     for (key, value) in fields.as_object().unwrap() {
         message[key] = value.clone();
     }
-    serde_json::from_value(message).unwrap()
+    serde_json::from_str(&message.to_string()).unwrap()
 }
 
 fn incoming(fields: &Value) -> Incoming {
@@ -55,6 +55,8 @@ fn a_text_from_a_friend() {
             is_at: None,
             create_time: "2020-01-07T03:32:46Z".parse().unwrap(),
             content: Content::Text { text: "a <b>\nc😄".into() },
+            media: None,
+            refer: None,
         }
     );
 }
@@ -197,7 +199,11 @@ fn a_link_is_decoded() {
         "MsgType": 49, "AppMsgType": 5, "FileName": "A &amp; B", "Url": "https://mp.weixin.qq.com/s?a=1&amp;b=2",
         "Content": "&lt;msg&gt;&lt;appmsg&gt;&lt;title&gt;A &amp;amp; B&lt;/title&gt;&lt;/appmsg&gt;&lt;/msg&gt;"
     });
-    let expected = Content::Sharing { url: "https://mp.weixin.qq.com/s?a=1&b=2".into(), text: "A & B".into() };
+    let expected = Content::Sharing {
+        url: "https://mp.weixin.qq.com/s?a=1&b=2".into(),
+        text: "A & B".into(),
+        articles: Vec::new(),
+    };
     assert_eq!(content_of(&fields), expected);
     // The XML is escaped twice. It is used where the fields are empty.
     let fields = json!({
@@ -262,4 +268,91 @@ fn a_status_names_only_groups() {
 #[test]
 fn the_id_may_be_present_only_as_text() {
     assert_eq!(incoming(&json!({"NewMsgId": 0})).id, 6_050_338_562_629_220_245);
+}
+
+#[test]
+fn media_name_where_their_bytes_are() {
+    let source = |fields: &Value| incoming(fields).media.unwrap();
+    let picture = source(&json!({"MsgType": 3}));
+    assert_eq!(picture.source.as_str(), r#"{"picture":{"message":6050338562629220245}}"#);
+    assert_eq!((picture.kind, picture.sticker), (MediaKind::Image, false));
+    for sticker in [json!({"MsgType": 47}), json!({"MsgType": 49, "AppMsgType": 8})] {
+        let sticker = source(&sticker);
+        assert_eq!(sticker.source.as_str(), r#"{"sticker":{"message":6050338562629220245}}"#);
+        assert!(sticker.sticker);
+    }
+    let file = json!({
+        "MsgType": 49, "AppMsgType": 6, "FromUserName": GROUP, "Content": "@0a1b:<br/>", "MediaId": "@cdn_1",
+        "EncryFileName": "a%20b"
+    });
+    assert_eq!(
+        source(&file).source.as_str(),
+        r#"{"file":{"sender":"@@9419e194","media_id":"@cdn_1","encry_file_name":"a%20b"}}"#
+    );
+    for kind in [1, 37, 42, 48, 10_000, 10_002, 9999] {
+        assert_eq!(incoming(&json!({"MsgType": kind})).media, None, "{kind}");
+    }
+}
+
+#[test]
+fn an_impossible_time_becomes_the_nearest_possible_one() {
+    for (seconds, expected) in [
+        (json!(i64::MIN), "1970-01-01T00:00:00Z"),
+        (json!(-1), "1970-01-01T00:00:00Z"),
+        (json!(1_578_367_966_000_i64), "9999-12-30T22:00:00Z"),
+        (json!(u64::MAX), "1970-01-01T00:00:00Z"),
+        (json!("1578367966"), "2020-01-07T03:32:46Z"),
+    ] {
+        assert_eq!(incoming(&json!({"CreateTime": seconds})).create_time.to_string(), expected, "{seconds}");
+    }
+}
+
+/// The quotation of a text as the phone's app writes it.
+fn quote(kind: u32, content: &str) -> Option<Refer> {
+    let xml = format!(
+        "<msg><appmsg appid=\"\" sdkver=\"0\"><title>好</title><type>57</type><refermsg><type>{kind}</type>\
+         <svrid>2360839023010332147</svrid><fromusr>wxid_1</fromusr><displayname>木子</displayname>\
+         <content>{content}</content></refermsg></appmsg></msg>"
+    );
+    let escaped = xml.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let message = incoming(&json!({"MsgType": 49, "AppMsgType": 57, "Content": escaped}));
+    assert_eq!(message.content, Content::Text { text: "好".into() });
+    message.refer
+}
+
+#[test]
+fn a_quote_names_the_quoted_message() {
+    let refer = |text: &str| {
+        Some(Refer { id: Some(2_360_839_023_010_332_147), sender: Some("木子".into()), text: text.into() })
+    };
+    assert_eq!(quote(1, "a &lt;b&gt;"), refer("a <b>"));
+    assert_eq!(quote(3, "&lt;msg&gt;&lt;img /&gt;&lt;/msg&gt;"), refer("[图片]"));
+    let link = "&lt;msg&gt;&lt;appmsg&gt;&lt;title&gt;A&lt;/title&gt;&lt;/appmsg&gt;&lt;/msg&gt;";
+    assert_eq!(quote(49, link), refer("A"));
+    assert_eq!(quote(49, "broken"), refer("[链接]"));
+    // Without its XML such a message stays what it was.
+    let broken = incoming(&json!({"MsgType": 49, "AppMsgType": 57, "Content": "&lt;msg"}));
+    assert_eq!((broken.content, broken.refer), (Content::System { text: "&lt;msg".into() }, None));
+}
+
+#[test]
+fn an_older_quote_is_split_where_it_is_unambiguous() {
+    const RULER: &str = "- - - - - - - - - - - - - - -";
+    let say = |text: &str| {
+        let message = incoming(&json!({"Content": text.replace('\n', "<br/>")}));
+        let Content::Text { text } = message.content else { panic!("{:?}", message.content) };
+        (text, message.refer)
+    };
+    let (text, refer) = say(&format!("「木子：a：b」\n{RULER}\n好\n的"));
+    assert_eq!(text, "好\n的");
+    assert_eq!(refer, Some(Refer { id: None, sender: Some("木子".into()), text: "a：b".into() }));
+    for plain in [
+        "「木子：a」\n好".to_owned(),
+        "「木子：a」\n- -\n好".to_owned(),
+        format!("「a」\n{RULER}\n好"),
+        format!("x「木子：a」\n{RULER}\n好"),
+        format!("「木子：「木子：a」\n{RULER}\nb」\n{RULER}\n好"),
+    ] {
+        assert_eq!(say(&plain), (plain.clone(), None));
+    }
 }

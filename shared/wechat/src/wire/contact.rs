@@ -53,6 +53,9 @@ pub(crate) struct Contact {
     member_list: Vec<Contact>,
     #[serde(deserialize_with = "lenient::text")]
     chat_room_owner: String,
+    /// A group's token; its members are asked for with it.
+    #[serde(deserialize_with = "lenient::text")]
+    pub(crate) encry_chat_room_id: String,
 }
 
 /// Where an entry comes from. It decides whether a person is a friend.

@@ -22,8 +22,9 @@ impl<'a> From<&'a WebSession> for BaseRequest<'a> {
     }
 }
 
-/// Whether the call succeeded. An answer without it is invalid.
-#[derive(Debug, Deserialize)]
+/// Whether the call succeeded. An answer without it is invalid; where it is `null`, the rest of the answer counts.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(crate) struct BaseResponse {
     #[serde(rename = "Ret", deserialize_with = "lenient::integer")]
     ret: i64,
@@ -43,5 +44,6 @@ impl BaseResponse {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Acknowledged {
+    #[serde(deserialize_with = "lenient::structure")]
     pub(crate) base_response: BaseResponse,
 }

@@ -1,13 +1,14 @@
-//! Deserializers for scalars whose JSON type varies between answers: `Uin` is a number or text, `MsgId` is text but
+//! Deserializers for values whose JSON type varies between answers: `Uin` is a number or text, `MsgId` is text but
 //! `NewMsgId` a number, an unknown value is `0`, `""` or `null`. They accept any type, so that one unexpected field does
-//! not lose a batch of messages.
+//! not lose a batch of messages, and read lists an entry at a time, so that one entry does not lose the others.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
+use serde_json::{Map, Value, value::RawValue};
 
 /// Any scalar as text; `null`, lists and objects as empty text.
 pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
@@ -24,9 +25,43 @@ pub(crate) fn optional_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Re
     integer(deserializer).map(Some)
 }
 
-/// A list that may be `null`.
-pub(crate) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+/// The entries of a list that can be read; the others are left out. Anything but a list is an empty one.
+pub(crate) fn list<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    let raw = <&RawValue>::deserialize(deserializer)?;
+    let entries: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
+    let read = entries.iter().filter_map(|raw| {
+        let entry = entry(raw.get());
+        if entry.is_none() {
+            tracing::warn!(bytes = raw.get().len(), "an entry of a list in WeChat's answer is not understood");
+        }
+        entry
+    });
+    Ok(read.collect())
+}
+
+/// The entries of a list as JSON. A value that is no list, but not `null` either, is its only entry.
+pub(crate) fn raw_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<&'de RawValue>, D::Error> {
+    let raw = <&RawValue>::deserialize(deserializer)?;
+    let no_list = || if raw.get() == "null" { Vec::new() } else { vec![raw] };
+    Ok(serde_json::from_str(raw.get()).unwrap_or_else(|_| no_list()))
+}
+
+/// A structure that may be `null` or anything else.
+pub(crate) fn structure<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    let raw = <&RawValue>::deserialize(deserializer)?;
+    Ok(entry(raw.get()).unwrap_or_default())
+}
+
+/// A structure whose fields may be missing. Where it cannot be read as a whole, the fields that can are read. `None` if
+/// it is no object.
+pub(crate) fn entry<T: DeserializeOwned>(json: &str) -> Option<T> {
+    serde_json::from_str(json).ok().or_else(|| {
+        let fields: BTreeMap<String, &RawValue> = serde_json::from_str(json).ok()?;
+        let read = fields.into_iter().filter_map(|(name, raw)| Some((name, serde_json::from_str(raw.get()).ok()?)));
+        serde_json::from_str(&Value::Object(read.collect::<Map<String, Value>>()).to_string()).ok()
+    })
 }
 
 struct Text;
@@ -188,5 +223,24 @@ mod tests {
         assert_eq!(row("{}").optional, None);
         assert_eq!(row(r#"{"list":null}"#).list, Vec::<u8>::new());
         assert_eq!(row(r#"{"list":[1,2]}"#).list, [1, 2]);
+    }
+
+    #[test]
+    fn a_list_is_read_an_entry_at_a_time() {
+        assert_eq!(row(r#"{"list":[1,null,"2",{},1e400,3]}"#).list, [1, 3]);
+        for no_list in ["{}", "7", r#""x""#] {
+            assert_eq!(row(&format!(r#"{{"list":{no_list}}}"#)).list, Vec::<u8>::new(), "{no_list}");
+        }
+        let raw = |json: &str| raw_list(&mut serde_json::Deserializer::from_str(json)).unwrap().len();
+        assert_eq!([raw("null"), raw("[]"), raw("[1,null]"), raw("{}"), raw("7")], [0, 0, 2, 1, 1]);
+    }
+
+    #[test]
+    fn fields_that_cannot_be_read_are_left_out() {
+        let read: Row = entry(r#"{"integer":1e400,"text":"a","text":"b"}"#).unwrap();
+        assert_eq!((read.integer, read.text.as_str()), (-1, "b"));
+        for no_object in ["null", "7", "[]x", r#""x""#] {
+            assert!(entry::<Row>(no_object).is_none(), "{no_object}");
+        }
     }
 }

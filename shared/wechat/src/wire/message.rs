@@ -33,6 +33,12 @@ pub(crate) struct AddMsg {
     pub(crate) url: String,
     #[serde(deserialize_with = "lenient::text")]
     pub(crate) file_name: String,
+    /// Names a file on the file host.
+    #[serde(deserialize_with = "lenient::text")]
+    pub(crate) media_id: String,
+    /// The file's name as the file host wants it.
+    #[serde(deserialize_with = "lenient::text")]
+    pub(crate) encry_file_name: String,
     /// Bytes, sent as text.
     #[serde(deserialize_with = "lenient::integer")]
     pub(crate) file_size: i64,
@@ -52,6 +58,7 @@ pub(crate) struct AddMsg {
     /// User names of recent chats, joined by commas.
     #[serde(deserialize_with = "lenient::text")]
     pub(crate) status_notify_user_name: String,
+    #[serde(deserialize_with = "lenient::structure")]
     pub(crate) recommend_info: RecommendInfo,
 }
 

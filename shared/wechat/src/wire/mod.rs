@@ -4,6 +4,7 @@ pub(crate) mod contact;
 pub(crate) mod envelope;
 pub(crate) mod lenient;
 pub(crate) mod message;
+pub(crate) mod repair;
 pub(crate) mod script;
 pub(crate) mod sync;
 pub(crate) mod xml;

@@ -1,21 +1,22 @@
 //! Requests and answers of webwxsync, and sync keys.
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::wire::{
     contact::Contact,
     envelope::{BaseRequest, BaseResponse},
     lenient,
-    message::AddMsg,
 };
 
 /// A sync key, in requests and answers.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct SyncKey {
+    #[serde(skip_deserializing)]
     count: usize,
-    #[serde(default, deserialize_with = "lenient::list")]
-    list: Vec<Pair>,
+    /// Not read an entry at a time: a key that lacks a pair is another position.
+    list: Option<Vec<Pair>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -29,11 +30,11 @@ struct Pair {
 
 impl SyncKey {
     pub(crate) fn of(pairs: &[(i64, i64)]) -> Self {
-        Self { count: pairs.len(), list: pairs.iter().map(|&(key, val)| Pair { key, val }).collect() }
+        Self { count: pairs.len(), list: Some(pairs.iter().map(|&(key, val)| Pair { key, val }).collect()) }
     }
 
     pub(crate) fn pairs(self) -> Vec<(i64, i64)> {
-        self.list.into_iter().map(|pair| (pair.key, pair.val)).collect()
+        self.list.into_iter().flatten().map(|pair| (pair.key, pair.val)).collect()
     }
 }
 
@@ -49,17 +50,19 @@ pub(crate) struct SyncRequest<'a> {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct SyncAnswer {
+pub(crate) struct SyncAnswer<'a> {
+    #[serde(deserialize_with = "lenient::structure")]
     pub(crate) base_response: BaseResponse,
-    #[serde(default, deserialize_with = "lenient::list")]
-    pub(crate) add_msg_list: Vec<AddMsg>,
+    /// Each entry is an [`AddMsg`](super::message::AddMsg).
+    #[serde(borrow, default, deserialize_with = "lenient::raw_list")]
+    pub(crate) add_msg_list: Vec<&'a RawValue>,
     #[serde(default, deserialize_with = "lenient::list")]
     pub(crate) mod_contact_list: Vec<Contact>,
     #[serde(default, deserialize_with = "lenient::list")]
     pub(crate) del_contact_list: Vec<Deleted>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::structure")]
     pub(crate) sync_key: SyncKey,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::structure")]
     pub(crate) sync_check_key: SyncKey,
     #[serde(default, deserialize_with = "lenient::integer")]
     pub(crate) continue_flag: i64,
@@ -68,8 +71,8 @@ pub(crate) struct SyncAnswer {
     pub(crate) skey: String,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
 pub(crate) struct Deleted {
     #[serde(deserialize_with = "lenient::text")]
     pub(crate) user_name: String,
@@ -95,5 +98,16 @@ mod tests {
         .unwrap();
         assert!(answer.add_msg_list.is_empty() && answer.sync_key.pairs().is_empty());
         assert!(serde_json::from_str::<SyncAnswer>(r#"{"AddMsgList":[]}"#).is_err());
+    }
+
+    #[test]
+    fn a_sync_key_that_is_not_understood_is_none() {
+        for key in
+            ["null", "7", "{}", r#"{"Count":null,"List":null}"#, r#"{"Count":2,"List":[{"Key":1,"Val":2},null]}"#]
+        {
+            let answer = format!(r#"{{"BaseResponse":null,"SyncKey":{key},"SyncCheckKey":{key}}}"#);
+            let answer: SyncAnswer = serde_json::from_str(&answer).unwrap();
+            assert!(answer.sync_key.pairs().is_empty() && answer.sync_check_key.pairs().is_empty(), "{key}");
+        }
     }
 }

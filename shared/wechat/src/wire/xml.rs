@@ -40,6 +40,55 @@ pub(crate) fn text(xml: &str, path: &[&str]) -> Option<String> {
     }
 }
 
+/// For each element whose path ends with `record`, the texts of its children `fields`, as [`text`] gives them; empty for a
+/// child that is missing. Stops where the XML is broken.
+pub(crate) fn records<const N: usize>(xml: &str, record: &[&str], fields: [&str; N]) -> Vec<[String; N]> {
+    let mut reader = lenient(xml);
+    let mut open: Vec<String> = Vec::new();
+    let mut found = Vec::new();
+    // The record, the depth of its element, and the field that is being read.
+    let mut current: Option<([String; N], usize)> = None;
+    let mut field = None;
+    loop {
+        match reader.read_event() {
+            Ok(Event::Start(start)) => {
+                open.push(start.name().as_ref().to_owned());
+                match &current {
+                    None if ends_with(&open, record) => current = Some(([const { String::new() }; N], open.len())),
+                    Some((_, depth)) if open.len() == depth + 1 => {
+                        field = fields.iter().position(|name| open.last().is_some_and(|last| last == name));
+                    }
+                    _ => {}
+                }
+            }
+            Ok(Event::End(_)) => {
+                if let Some((texts, depth)) = &mut current {
+                    if open.len() == *depth + 1 {
+                        field = None;
+                    } else if open.len() == *depth {
+                        found.push(
+                            std::mem::replace(texts, [const { String::new() }; N]).map(|text| text.trim().to_owned()),
+                        );
+                        current = None;
+                    }
+                }
+                open.pop();
+            }
+            Ok(Event::Text(part)) => add(&mut current, field, &part),
+            Ok(Event::CData(part)) => add(&mut current, field, &part),
+            Ok(Event::GeneralRef(name)) => add(&mut current, field, &decode(&format!("&{};", &*name))),
+            Ok(Event::Eof) | Err(_) => return found,
+            Ok(_) => {}
+        }
+    }
+}
+
+fn add<const N: usize>(record: &mut Option<([String; N], usize)>, field: Option<usize>, part: &str) {
+    if let (Some((texts, _)), Some(field)) = (record, field) {
+        texts[field].push_str(part);
+    }
+}
+
 /// An attribute of the first element with the name `element`, with entities resolved. `None` without the element or the
 /// attribute.
 pub(crate) fn attribute(xml: &str, element: &str, name: &str) -> Option<String> {
@@ -92,6 +141,17 @@ mod tests {
         assert_eq!(text(APP, &["appmsg", "url"]).unwrap(), "https://mp.weixin.qq.com/s?a=1&b=2");
         assert_eq!(text(APP, &["lowurl"]).unwrap(), "");
         assert_eq!(text(APP, &["msg", "title"]), None);
+    }
+
+    #[test]
+    fn records_have_their_fields_in_order() {
+        let post = "<appmsg><title>x</title><mmreader><category><title>y</title>\
+            <item><title><![CDATA[A]]></title><url> u1&amp;v </url><sources><source><title>no</title></source></sources></item>\
+            <item><url>u2</url><cover/><title>B</title></item></category></mmreader></appmsg>";
+        let read = |xml| records(xml, &["category", "item"], ["title", "url", "cover"]);
+        assert_eq!(read(post), [["A", "u1&v", ""], ["B", "u2", ""]].map(|record| record.map(str::to_owned)));
+        assert_eq!(read(&post[..post.find("<cover").unwrap()]).len(), 1);
+        assert!(read("no xml <").is_empty());
     }
 
     #[test]

@@ -2,11 +2,11 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use channel::{Card, Connection, Peer};
-use domain::contact::ContactKind;
-use simulator::{AccountSpec, Config, Group, Member, Person};
+use channel::{Card, Connection, Error, Peer};
+use domain::{contact::ContactKind, message::Content};
+use simulator::{AccountSpec, Config, From, Group, Kind, Member, Person, Push};
 
-use crate::support::{Stage, UIN};
+use crate::support::{Stage, UIN, drain};
 
 /// All cards of the contact list, and the number of its pages.
 async fn all_contacts(connection: &mut dyn Connection) -> (Vec<Card>, usize) {
@@ -131,4 +131,25 @@ async fn a_large_contact_book_needs_few_round_trips() {
     let described = opened.connection.describe(&groups).await.unwrap();
     assert_eq!(described.iter().map(|group| group.members.len()).sum::<usize>(), 5_000);
     stage.assert_clean();
+}
+
+#[tokio::test]
+async fn a_friend_request_is_accepted_and_the_friend_gets_a_remark() {
+    let stage = Stage::set(AccountSpec::new(UIN, "me").friends(1)).await;
+    let mut opened = stage.log_in().await;
+    let kind = Kind::FriendRequest { person: Person::new("新人"), words: "我是<新人>".into() };
+    stage.world.push(UIN, &Push::kind(From::Special("fmessage".into()), kind)).unwrap();
+    let request = drain(&mut opened).await.pop().unwrap();
+    let Content::Friends { username, ticket, .. } = request.content else { panic!("{request:?}") };
+    opened.connection.accept_friend(&username, &ticket).await.unwrap();
+    let batch = opened.connection.fetch(&opened.cursor).await.unwrap();
+    assert_eq!((&batch.changed[0].user_name, batch.changed[0].kind), (&username, ContactKind::Friend));
+    opened.cursor = batch.cursor;
+    let friend = batch.changed[0].peer();
+    opened.connection.set_remark(&friend, "老 & \"新\"\r\n<人>").await.unwrap();
+    let batch = opened.connection.fetch(&opened.cursor).await.unwrap();
+    assert_eq!(batch.changed[0].remark_name.as_deref(), Some("老 & \"新\"<人>"));
+    stage.assert_clean();
+    let wrong = opened.connection.accept_friend(&username, "v2_wrong@stranger").await;
+    assert!(matches!(wrong, Err(Error::Protocol { .. })));
 }

@@ -14,7 +14,8 @@
 //! | no echo, messages from the phone | `messages::the_phones_…`, `src/incoming/tests.rs` |
 //! | senders, entities, emoji, mentions | `src/text.rs`, `src/emoji.rs`, `messages::messages_in_a_group_…` |
 //! | locations, friend requests, every `MsgType` | `src/incoming/tests.rs`, `media::every_kind_…` |
-//! | ranges, empty answers, the data ticket | `media::media_…`, `media::an_empty_…` |
+//! | ranges, empty answers, the data ticket | `media::media_…`, `media::a_download_…` |
+//! | text that is not UTF-8, `null` anywhere, ids of 0 | `odd`, `src/incoming/entry.rs`, `src/wire/repair.rs` |
 //! | chunks, announced uploads | `media::files_…` |
 //! | values that survive a login (`seq` of pictures, Uin) | `src/wire/contact.rs`, `contacts::the_contact_list_…` |
 //! | a login ends the previous session | `login::a_new_login_…` |
@@ -24,5 +25,6 @@ mod errors;
 mod login;
 mod media;
 mod messages;
+mod odd;
 mod support;
 mod wire;

@@ -1,15 +1,22 @@
 //! Messages of every kind, downloads and uploads.
 
 use bytes::Bytes;
-use channel::{Error, Incoming, Opened};
+use channel::{
+    Channel, Connection, Download, Error, Incoming, MediaKind, MediaSource, Opened, OutgoingFile, Peer, Sent,
+};
 use domain::message::Content;
+use futures_util::{StreamExt, TryStreamExt};
 use simulator::{AccountSpec, Fault, From, Group, Kind, Person, Push, SentKind};
-use wechat::{File, FileKind, Media, WebConnection};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
-use crate::support::{Stage, UIN};
+use crate::support::{self, InMemory, Stage, UIN};
 
 async fn stage() -> (Stage, Opened) {
-    let stage = Stage::set(AccountSpec::new(UIN, "me").friends(1).group(Group::new("家").members(["Friend 1"]))).await;
+    let home = Group::new("家").members(["Friend 1", "三叔", "四叔"]);
+    let stage = Stage::set(AccountSpec::new(UIN, "me").friends(1).group(home)).await;
     let opened = stage.log_in().await;
     (stage, opened)
 }
@@ -26,13 +33,20 @@ async fn incoming(stage: &Stage, opened: &mut Opened, push: Push) -> Incoming {
     }
 }
 
-async fn bytes_of(connection: &WebConnection, media: Media<'_>) -> Vec<u8> {
-    let mut download = connection.download(media).await.unwrap();
-    let mut bytes = Vec::new();
-    while let Some(chunk) = download.chunk().await.unwrap() {
-        bytes.extend_from_slice(&chunk);
-    }
-    bytes
+/// The source of the media of a push.
+async fn source(stage: &Stage, opened: &mut Opened, kind: Kind, bytes: &[u8]) -> MediaSource {
+    let push = Push::kind(From::friend("Friend 1"), kind).media(bytes);
+    incoming(stage, opened, push).await.media.unwrap().source
+}
+
+async fn read(download: Download) -> Result<Vec<u8>, Error> {
+    download
+        .bytes
+        .try_fold(Vec::new(), |mut all, part| async move {
+            all.extend(part);
+            Ok(all)
+        })
+        .await
 }
 
 #[tokio::test]
@@ -63,8 +77,18 @@ async fn every_kind_of_message_is_recognised() {
         (Kind::System { text: "以上是打招呼的内容".into() }, "Note"),
     ];
     for (kind, expected) in kinds {
+        let sticker = matches!(kind, Kind::Sticker);
         let message = incoming(&stage, &mut opened, Push::kind(From::friend("Friend 1"), kind)).await;
         assert_eq!(message.content.kind().as_str(), expected);
+        let media = message.media.map(|media| (media.kind, media.sticker));
+        let expected = match expected {
+            "Picture" => Some((MediaKind::Image, sticker)),
+            "Recording" => Some((MediaKind::Record, false)),
+            "Video" => Some((MediaKind::Video, false)),
+            "Attachment" => Some((MediaKind::File, false)),
+            _ => None,
+        };
+        assert_eq!(media, expected);
         match message.content {
             Content::Recording { voice_length, .. } => assert_eq!(voice_length, Some(2_340)),
             Content::Video { play_length, .. } => assert_eq!(play_length, Some(7)),
@@ -72,7 +96,7 @@ async fn every_kind_of_message_is_recognised() {
                 assert_eq!(file_name, "a & b.pdf");
                 assert!(file_size.is_some());
             }
-            Content::Sharing { url, text } => {
+            Content::Sharing { url, text, .. } => {
                 assert_eq!((url.as_str(), text.as_str()), ("https://mp.weixin.qq.com/s?a=1&b=2", "A & B"));
             }
             Content::Card { nickname, alias, .. } => {
@@ -101,66 +125,191 @@ async fn every_kind_of_message_is_recognised() {
 #[tokio::test]
 async fn media_are_downloaded() {
     let (stage, mut opened) = stage().await;
-    let bytes: Vec<u8> = (0..100_000_u32).flat_map(u32::to_be_bytes).collect();
-    let connection = stage.web_connection(&opened);
-    let pushed = |kind| Push::kind(From::friend("Friend 1"), kind).media(bytes.clone());
-
-    let message = incoming(&stage, &mut opened, pushed(Kind::Picture { width: 1, height: 1 })).await.id;
-    assert_eq!(bytes_of(&connection, Media::Picture { message }).await, bytes);
-    let message = incoming(&stage, &mut opened, pushed(Kind::Voice { length_ms: 1 })).await.id;
-    assert_eq!(bytes_of(&connection, Media::Recording { message }).await, bytes);
-    let message = incoming(&stage, &mut opened, pushed(Kind::Video { seconds: 1 })).await.id;
-    assert_eq!(bytes_of(&connection, Media::Video { message }).await, bytes);
-    let message = incoming(&stage, &mut opened, pushed(Kind::File { name: "a.bin".into() })).await;
-    let media_id = format!("@cdn_{:x}", message.id);
-    let file = Media::File { sender: &message.chat.id, media_id: &media_id, encry_file_name: "a.bin" };
-    assert_eq!(bytes_of(&connection, file).await, bytes);
-    for (peer, picture_seq) in [(opened.user.peer(), opened.user.picture_seq), (stage.group("家"), None)] {
-        let download = connection.download(Media::Avatar { peer: &peer, picture_seq }).await.unwrap();
-        assert!(download.content_type().unwrap().starts_with("image/"));
-        assert!(download.length().is_some_and(|length| length > 0));
+    let bytes: Vec<u8> = (1..100_000_u32).flat_map(u32::to_le_bytes).collect();
+    for kind in [
+        Kind::Picture { width: 1, height: 1 },
+        Kind::Sticker,
+        Kind::Voice { length_ms: 1 },
+        Kind::Video { seconds: 1 },
+        Kind::File { name: "a & 你好.bin".into() },
+    ] {
+        let source = source(&stage, &mut opened, kind.clone(), &bytes).await;
+        // The source outlives the connection, as after a restart.
+        let credentials = opened.connection.credentials();
+        let mut second = stage.client.connect(&credentials).await.unwrap();
+        let download = second.download(&source).await.unwrap();
+        assert_eq!(download.length, Some(bytes.len() as u64), "{kind:?}");
+        assert!(download.content_type.is_some());
+        assert_eq!(read(download).await.unwrap(), bytes, "{kind:?}");
     }
     stage.assert_clean();
 }
 
 #[tokio::test]
-async fn an_empty_download_fails() {
+async fn avatars_are_downloaded() {
     let (stage, mut opened) = stage().await;
-    let push = Push::kind(From::friend("Friend 1"), Kind::Picture { width: 1, height: 1 });
-    let message = incoming(&stage, &mut opened, push).await.id;
-    stage.world.fault(Fault::on("webwxgetmsgimg").status(200).body(""));
-    let connection = stage.web_connection(&opened);
-    let error = connection.download(Media::Picture { message }).await.unwrap_err();
-    assert_eq!(error, Error::Transient { reason: "webwxgetmsgimg: an empty answer".into(), sent: true });
-    connection.download(Media::Picture { message }).await.unwrap();
+    let home = stage.group("家");
+    let described = opened.connection.describe(std::slice::from_ref(&home)).await.unwrap();
+    let friend = stage.person("Friend 1");
+    let strangers: Vec<Peer> = described[0].members[2..].iter().map(channel::Card::peer).collect();
+    assert_eq!(strangers.len(), 2);
+    let mut wanted =
+        vec![(opened.user.peer(), opened.user.picture_seq, None), (home.clone(), None, None), (friend, None, None)];
+    wanted.extend(strangers.into_iter().map(|stranger| (stranger, None, Some(&home))));
+    for (peer, seq, group) in wanted {
+        let download = opened.connection.avatar(&peer, seq, group).await.unwrap();
+        assert_eq!(download.content_type.as_deref(), Some("image/png"), "{peer:?}");
+        assert_eq!(read(download).await.unwrap()[..4], *b"\x89PNG");
+    }
     stage.assert_clean();
 }
 
 #[tokio::test]
+async fn a_download_that_is_not_available_fails_for_now() {
+    let (stage, mut opened) = stage().await;
+    let source = source(&stage, &mut opened, Kind::Picture { width: 1, height: 1 }, b"picture").await;
+    let answers = [
+        (Fault::on("webwxgetmsgimg").status(200).body(""), "an empty answer"),
+        (Fault::on("webwxgetmsgimg").status(200).body("<html>bad gateway</html>"), "the answer is text"),
+        (Fault::on("webwxgetmsgimg").ret(0), "the answer is text"),
+        (Fault::on("webwxgetmsgimg").status(503), "status 503"),
+        (Fault::on("webwxgetmsgimg").drop_answer(), "the connection broke"),
+    ];
+    for (fault, why) in answers {
+        stage.world.fault(fault);
+        let error = opened.connection.download(&source).await.unwrap_err();
+        assert_eq!(error, Error::Transient { reason: format!("webwxgetmsgimg: {why}"), sent: true });
+    }
+    stage.world.fault(Fault::on("webwxgetmsgimg").ret(1101));
+    assert_eq!(opened.connection.download(&source).await.unwrap_err(), Error::LoggedOut { code: 1101 });
+    stage.world.fault(Fault::on("webwxgetmsgimg").cut_after(3));
+    let broken = read(opened.connection.download(&source).await.unwrap()).await.unwrap_err();
+    assert!(matches!(broken, Error::Transient { .. }), "{broken}");
+    assert_eq!(read(opened.connection.download(&source).await.unwrap()).await.unwrap(), b"picture");
+    stage.assert_clean();
+}
+
+/// The connections stay as they are while the clock jumps ahead.
+#[tokio::test]
+async fn a_download_that_stalls_fails() {
+    let (stage, mut opened) = stage().await;
+    let source = source(&stage, &mut opened, Kind::Video { seconds: 1 }, &[7; 1000]).await;
+    stage.world.fault(Fault::on("webwxgetvideo").stall_after(10));
+    let mut download = opened.connection.download(&source).await.unwrap();
+    assert_eq!(download.bytes.next().await.unwrap().unwrap(), [7; 10][..]);
+    tokio::time::pause();
+    let stalled = download.bytes.next().await.unwrap().unwrap_err();
+    assert_eq!(stalled, Error::Transient { reason: "webwxgetvideo: no bytes for 30 s".into(), sent: true });
+    assert!(download.bytes.next().await.is_none(), "an error is the end");
+}
+
+/// A server that answers every request with `head`, then with zeros without end.
+async fn endless(head: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request).await;
+                let _ = stream.write_all(format!("HTTP/1.1 200 OK\r\n{head}\r\n").as_bytes()).await;
+                while stream.write_all(&[b' '; 65_536]).await.is_ok() {}
+            });
+        }
+    });
+    origin
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_cut() {
+    let (stage, mut opened) = stage().await;
+    let source = source(&stage, &mut opened, Kind::Video { seconds: 1 }, b"video").await;
+    let credentials = opened.connection.credentials();
+    let endless_body = support::client(&endless("").await);
+    let mut connection = endless_body.connect(&credentials).await.unwrap();
+    let error = connection.fetch(&opened.cursor).await.unwrap_err();
+    assert_eq!(error, Error::Protocol { reason: "webwxsync: the answer is too large".into() });
+    let huge = support::client(&endless("Content-Length: 1073741825\r\n").await);
+    let mut connection = huge.connect(&credentials).await.unwrap();
+    let error = connection.download(&source).await.unwrap_err();
+    assert_eq!(error, Error::Protocol { reason: "webwxgetvideo: the download is too large".into() });
+}
+
+/// Uploads and sends a file.
+async fn send(
+    connection: &mut dyn Connection,
+    to: &Peer,
+    (kind, name, content_type): (MediaKind, &str, &str),
+    bytes: &Bytes,
+    key: &str,
+) -> Result<Sent, Error> {
+    let source = InMemory(bytes.clone());
+    let file = OutgoingFile { kind, name, content_type, size: bytes.len() as u64, bytes: &source };
+    let uploaded = connection.upload(to, &file).await?;
+    connection.send_media(to, &uploaded, key).await
+}
+
+#[tokio::test]
 async fn files_are_uploaded_in_chunks() {
-    let (stage, opened) = stage().await;
-    let mut connection = stage.web_connection(&opened);
+    let (stage, mut opened) = stage().await;
+    let connection = &mut *opened.connection;
     let to = stage.person("Friend 1");
     let sizes = [1, 512 * 1024, 512 * 1024 + 1, 3 * 512 * 1024, 25 * 1024 * 1024 + 1];
     let kinds = [
-        (FileKind::Picture, SentKind::Image, "a.png", "image/png"),
-        (FileKind::Video, SentKind::Video, "b.mp4", "video/mp4"),
-        (FileKind::File, SentKind::App, "c & \"d\" 你好.pdf", "application/pdf"),
-        (FileKind::File, SentKind::App, "no extension", "application/octet-stream"),
-        (FileKind::File, SentKind::App, "large.zip", "application/zip"),
+        ((MediaKind::Image, "a.png", "image/png"), SentKind::Image),
+        ((MediaKind::Video, "b.mp4", "video/mp4"), SentKind::Video),
+        ((MediaKind::File, "c & \"d\" 你好.pdf", "application/pdf"), SentKind::App),
+        ((MediaKind::File, "no extension", "application/octet-stream"), SentKind::App),
+        ((MediaKind::File, "large.zip", "application/zip"), SentKind::App),
     ];
-    for (number, (size, (kind, recorded, name, content_type))) in sizes.into_iter().zip(kinds).enumerate() {
+    for (number, (size, (file, recorded))) in sizes.into_iter().zip(kinds).enumerate() {
         let mut bytes = vec![0; size];
         for (page, bytes) in bytes.chunks_mut(4096).enumerate() {
             bytes[0] = u8::try_from((page + number) % 251).unwrap();
         }
         let bytes = Bytes::from(bytes);
-        let file = File { kind, name, content_type, bytes: bytes.clone() };
-        let sent = connection.send_file(&to, &file, &number.to_string()).await.unwrap();
+        let sent = send(connection, &to, file, &bytes, &number.to_string()).await.unwrap();
         let record = stage.world.sent(UIN).pop().unwrap();
         assert_eq!((record.msg_id.cast_signed(), record.kind), (sent.id, recorded));
         let upload = stage.world.upload(&record.media_id).unwrap();
-        assert_eq!(&*upload.bytes, &*bytes, "{name}");
+        assert_eq!(&*upload.bytes, &*bytes, "{file:?}");
     }
+    // WeChat knows a large file by its MD5; its bytes do not travel again.
+    stage.world.fault(Fault::on("webwxuploadmedia").ret(1));
+    let large = stage.world.upload(&stage.world.sent(UIN)[4].media_id).unwrap().bytes;
+    send(connection, &to, (MediaKind::File, "again.zip", "application/zip"), &large.to_vec().into(), "5")
+        .await
+        .unwrap();
+    assert_eq!(stage.world.sent(UIN).len(), 6);
+    stage.assert_clean();
+}
+
+#[tokio::test]
+async fn a_hostile_name_or_type_adds_nothing_to_the_form() {
+    let (stage, mut opened) = stage().await;
+    let to = stage.person("Friend 1");
+    let name = "a\"\r\nContent-Type: x\r\n\r\n--b\u{0}.txt";
+    let file = (MediaKind::File, name, "text/html\r\nX-Evil: 1");
+    send(&mut *opened.connection, &to, file, &Bytes::from_static(b"--\r\nx"), "1").await.unwrap();
+    let record = stage.world.sent(UIN).pop().unwrap();
+    let upload = stage.world.upload(&record.media_id).unwrap();
+    assert_eq!((&*upload.bytes, upload.name.as_str()), (&b"--\r\nx"[..], "a%22Content-Type: x--b.txt"));
+    assert!(record.text.contains("<title>a&quot;Content-Type: x--b.txt</title>"), "{}", record.text);
+    stage.assert_clean();
+}
+
+#[tokio::test]
+async fn a_file_of_another_size_is_not_sent() {
+    let (stage, mut opened) = stage().await;
+    let to = stage.person("Friend 1");
+    let bytes = InMemory(Bytes::from(vec![1; 600_000]));
+    for size in [599_999, 600_001] {
+        let file = OutgoingFile { kind: MediaKind::File, name: "a", content_type: "x/y", size, bytes: &bytes };
+        let error = opened.connection.upload(&to, &file).await.unwrap_err();
+        assert!(matches!(error, Error::Transient { sent: false, .. }), "{error}");
+    }
+    let record = OutgoingFile { kind: MediaKind::Record, name: "a", content_type: "x/y", size: 600_000, bytes: &bytes };
+    assert!(matches!(opened.connection.upload(&to, &record).await, Err(Error::Protocol { .. })));
     stage.assert_clean();
 }

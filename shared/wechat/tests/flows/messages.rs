@@ -1,14 +1,14 @@
 //! Inbound and outbound messages.
 
-use channel::{Incoming, Opened, Peer};
+use channel::{Error, Incoming, Opened, Peer};
 use domain::{
     contact::ContactKind,
-    message::{Content, Direction},
+    message::{Content, Direction, Refer},
 };
 use serde_json::json;
-use simulator::{AccountSpec, ContactRef, From, Group, Push};
+use simulator::{AccountSpec, Article, ContactRef, From, Group, Kind, Push, Settings};
 
-use crate::support::{Stage, UIN};
+use crate::support::{self, Stage, UIN};
 
 async fn stage() -> (Stage, Opened) {
     let spec = AccountSpec::new(UIN, "小明 & 😄")
@@ -29,16 +29,8 @@ async fn stage() -> (Stage, Opened) {
 
 /// Waits for messages and fetches all of them.
 async fn drain(opened: &mut Opened) -> Vec<Incoming> {
-    let mut messages = Vec::new();
     assert!(opened.connection.wait(&opened.cursor).await.unwrap());
-    loop {
-        let batch = opened.connection.fetch(&opened.cursor).await.unwrap();
-        messages.extend(batch.messages);
-        opened.cursor = batch.cursor;
-        if !batch.more {
-            return messages;
-        }
-    }
+    support::drain(opened).await
 }
 
 #[tokio::test]
@@ -109,7 +101,60 @@ async fn an_official_account_is_a_chat() {
     stage.world.push(UIN, &push).unwrap();
     let messages = drain(&mut opened).await;
     assert_eq!(messages[0].chat, stage.person("Official 1"));
-    assert_eq!(messages[0].content, Content::Sharing { url: "http://mp/?a=1&b=2".into(), text: "News & more".into() });
+    assert_eq!(
+        messages[0].content,
+        Content::Sharing { url: "http://mp/?a=1&b=2".into(), text: "News & more".into(), articles: Vec::new() }
+    );
+    stage.assert_clean();
+}
+
+#[tokio::test]
+async fn a_post_has_its_articles_and_a_quote_what_it_quotes() {
+    let (stage, mut opened) = stage().await;
+    let article = |title: &str, url: &str, digest: &str| Article {
+        title: title.into(),
+        url: url.into(),
+        digest: digest.into(),
+        cover: "http://mp/c?x=1&y=2".into(),
+    };
+    let articles = vec![article("A & B", "http://mp/?a=1&b=2", "一"), article("<C>", "http://mp/c", "")];
+    stage.world.push(UIN, &Push::kind(From::official_account("Official 1"), Kind::Post { articles })).unwrap();
+    let quote = Kind::Quote {
+        text: "@小明 & 😄\u{2005}好 <的>".into(),
+        msg_id: "6050338562629220245".into(),
+        sender: "三叔 & co".into(),
+        quoted: "吃饭 <吗>?".into(),
+    };
+    stage.world.push(UIN, &Push::kind(From::member("家", "三叔"), quote)).unwrap();
+    let older = "「三叔：吃饭吗」\n- - - - - - - - - - - - - - -\n吃了\n两碗";
+    stage.world.push_text(UIN, From::friend("Friend 1"), older).unwrap();
+    let messages = drain(&mut opened).await;
+    let Content::Sharing { url, text, articles } = &messages[0].content else { panic!("{messages:?}") };
+    assert_eq!((url.as_str(), text.as_str(), articles.len()), ("http://mp/?a=1&b=2", "A & B", 2));
+    assert_eq!(articles[0].cover.as_deref(), Some("http://mp/c?x=1&y=2"));
+    assert_eq!((articles[1].title.as_str(), articles[1].digest.as_deref()), ("<C>", None));
+    assert_eq!(messages[1].content, Content::Text { text: "@小明 & 😄\u{2005}好 <的>".into() });
+    assert_eq!(messages[1].is_at, Some(true));
+    let refer = |id, sender: &str, text: &str| Some(Refer { id, sender: Some(sender.into()), text: text.into() });
+    assert_eq!(messages[1].refer, refer(Some(6_050_338_562_629_220_245), "三叔 & co", "吃饭 <吗>?"));
+    assert_eq!(messages[2].content, Content::Text { text: "吃了\n两碗".into() });
+    assert_eq!(messages[2].refer, refer(None, "三叔", "吃饭吗"));
+    stage.assert_clean();
+}
+
+#[tokio::test]
+async fn a_sent_message_is_recalled_once() {
+    let (stage, mut opened) = stage().await;
+    let to = stage.person("Friend 1");
+    let sent = opened.connection.send_text(&to, "oops", "k").await.unwrap();
+    opened.connection.recall(&to, sent.id, "k").await.unwrap();
+    assert!(stage.world.sent(UIN)[0].revoked);
+    let again = opened.connection.recall(&to, sent.id, "k").await;
+    assert_eq!(again, Err(Error::Protocol { reason: "webwxrevokemsg: code 1".into() }));
+    let late = opened.connection.send_text(&to, "late", "l").await.unwrap();
+    stage.world.configure(&Settings { revoke_window_ms: Some(0), ..Settings::default() });
+    assert!(opened.connection.recall(&to, late.id, "l").await.is_err());
+    assert!(!stage.world.sent(UIN)[1].revoked);
     stage.assert_clean();
 }
 

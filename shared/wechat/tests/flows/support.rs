@@ -2,13 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use channel::{Channel, LoginProgress, LoginStep, NewLogin, Opened, Opening, Peer, Ticket};
+use async_trait::async_trait;
+use bytes::Bytes;
+use channel::{
+    ByteStream, Channel, Error, FileBytes, Incoming, LoginProgress, LoginStep, NewLogin, Opened, Opening, Peer, Ticket,
+};
 use domain::{
     contact::ContactKind,
     doubles::{CountedIds, FixedClock},
 };
+use futures_util::{StreamExt, stream};
 use simulator::{AccountSpec, Config, Simulator, World};
-use wechat::{Hosts, WebConnection, WebWeChat};
+use wechat::{Hosts, WebWeChat};
 
 pub(crate) const UIN: u64 = 155_217_200;
 
@@ -78,11 +83,6 @@ impl Stage {
         self.open(&self.confirmed().await).await
     }
 
-    /// Web WeChat's own connection to the session, for the calls that a channel does not have.
-    pub(crate) fn web_connection(&self, opened: &Opened) -> WebConnection {
-        WebConnection::new(&self.client, &opened.connection.credentials()).unwrap()
-    }
-
     /// The user name of a contact in this login.
     pub(crate) fn name(&self, contact: &str) -> String {
         self.world.user_name(UIN, contact).unwrap()
@@ -100,5 +100,29 @@ impl Stage {
     /// Call it at the end of a test: the client has not violated the protocol.
     pub(crate) fn assert_clean(&self) {
         assert_eq!(self.world.violations(), []);
+    }
+}
+
+/// The messages that wait, from the cursor on.
+pub(crate) async fn drain(opened: &mut Opened) -> Vec<Incoming> {
+    let mut messages = Vec::new();
+    loop {
+        let batch = opened.connection.fetch(&opened.cursor).await.unwrap();
+        messages.extend(batch.messages);
+        opened.cursor = batch.cursor;
+        if !batch.more {
+            return messages;
+        }
+    }
+}
+
+/// A file in memory that comes in parts of 100,000 bytes.
+pub(crate) struct InMemory(pub(crate) Bytes);
+
+#[async_trait]
+impl FileBytes for InMemory {
+    async fn open(&self) -> Result<ByteStream, Error> {
+        let parts: Vec<Result<Bytes, Error>> = self.0.chunks(100_000).map(|part| Ok(self.0.slice_ref(part))).collect();
+        Ok(stream::iter(parts).boxed())
     }
 }

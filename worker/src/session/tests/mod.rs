@@ -1,12 +1,14 @@
 //! The session's loop, driven by a scripted channel. Time is paused: a pause of minutes takes no time, and a test waits
 //! until every task is idle.
 
+mod contacts;
 mod login;
 mod online;
 mod scripted;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
+use boot::Relay;
 use domain::{
     app::App,
     id::JobId,
@@ -15,7 +17,7 @@ use domain::{
     session::{Session as SessionRow, SessionState},
 };
 use store::Lease;
-use testing::Fixture;
+use testing::{Fixture, Meter};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
@@ -32,6 +34,9 @@ struct Stage {
     app: App,
     lease: Arc<Lease>,
     channel: Scripted,
+    /// Of the session, whose units `meter` counts.
+    relay: Relay,
+    meter: Meter,
 }
 
 /// A session that runs.
@@ -59,7 +64,8 @@ impl Stage {
         let fixture = Fixture::in_process().await;
         let app = fixture.app(Some("https://callback.example/")).await;
         let lease = fixture.relay.store.acquire_lease(0, "worker", None).await.expect("a free lease");
-        Self { fixture, app, lease: Arc::new(lease), channel: Scripted::default() }
+        let (relay, meter) = fixture.metered();
+        Self { fixture, app, lease: Arc::new(lease), channel: Scripted::default(), relay, meter }
     }
 
     fn run(&self) -> Running {
@@ -68,7 +74,7 @@ impl Stage {
 
     fn run_with(&self, config: Config) -> Running {
         let channels = Channels { web: Arc::new(self.channel.clone()) };
-        let worker = Arc::new(WorkerContext::new(self.fixture.relay.clone(), channels, config));
+        let worker = Arc::new(WorkerContext::new(self.relay.clone(), channels, config));
         let (commands, received) = mpsc::unbounded_channel();
         let (stop, stopping) = watch::channel(false);
         let session = Session::new(worker, self.app.id.clone(), Arc::clone(&self.lease), received, stopping);

@@ -1,14 +1,14 @@
 //! A channel that follows a script: each call takes the next scripted answer of its kind.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex},
 };
 
 use async_trait::async_trait;
 use channel::{
-    AccountId, Batch, Card, Channel, Connection, ContactPage, Credentials, Cursor, Error, Incoming, LoginProgress,
-    LoginStep, NewLogin, Opened, Opening, Peer, Sent, Ticket,
+    AccountId, Batch, Card, Channel, Connection, ContactPage, Credentials, Cursor, Download, Error, Incoming,
+    LoginProgress, LoginStep, MediaSource, NewLogin, Opened, Opening, OutgoingFile, Peer, Sent, Ticket, Uploaded,
 };
 use domain::{
     contact::ContactKind,
@@ -57,6 +57,10 @@ struct Script {
     poll_login: Answers<LoginProgress>,
     open: Answers<Opening>,
     contacts: Answers<ContactPage>,
+    /// Held while the contact list does not answer.
+    listing: tokio::sync::Mutex<()>,
+    /// What `describe` tells, by user name.
+    cards: Mutex<HashMap<String, Card>>,
     wait: Answers<bool>,
     fetch: Answers<Batch>,
     send_text: Answers<Sent>,
@@ -90,6 +94,8 @@ pub(super) fn batch(cursor: &str, texts: &[(i64, &str)]) -> Batch {
         is_at: None,
         create_time: Timestamp::UNIX_EPOCH,
         content: Content::Text { text: text.to_owned() },
+        media: None,
+        refer: None,
     };
     Batch {
         messages: texts.iter().map(message).collect(),
@@ -149,6 +155,16 @@ impl Scripted {
 
     pub(super) fn contacts(&self, answer: Result<ContactPage, Error>) {
         self.0.contacts.push(answer);
+    }
+
+    /// The contact list does not answer while this is held.
+    pub(super) async fn hold_contacts(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.0.listing.lock().await
+    }
+
+    /// `describe` tells this card from now on; a bare one of other peers.
+    pub(super) fn describes(&self, card: Card) {
+        self.0.cards.lock().expect("no panic holds the lock").insert(card.user_name.clone(), card);
     }
 
     pub(super) fn wait(&self, answer: Result<bool, Error>) {
@@ -217,11 +233,14 @@ impl Connection for ScriptedConnection {
     /// An empty list where nothing is scripted.
     async fn contacts(&mut self, from: u64) -> Result<ContactPage, Error> {
         self.channel.record(format!("contacts {from}"));
+        drop(self.channel.0.listing.lock().await);
         self.channel.0.contacts.take().unwrap_or(Ok(ContactPage { cards: Vec::new(), next: None }))
     }
 
     async fn describe(&mut self, peers: &[Peer]) -> Result<Vec<Card>, Error> {
-        Ok(peers.iter().map(|peer| Card::bare(peer.id.as_str(), peer.kind)).collect())
+        let cards = self.channel.0.cards.lock().expect("no panic holds the lock");
+        let bare = |peer: &Peer| Card::bare(peer.id.as_str(), peer.kind);
+        Ok(peers.iter().map(|peer| cards.get(&peer.id).cloned().unwrap_or_else(|| bare(peer))).collect())
     }
 
     async fn wait(&mut self, cursor: &Cursor) -> Result<bool, Error> {
@@ -237,6 +256,41 @@ impl Connection for ScriptedConnection {
     async fn send_text(&mut self, to: &Peer, text: &str, key: &str) -> Result<Sent, Error> {
         self.channel.record(format!("send_text {} {text} {key}", to.id));
         self.channel.0.send_text.next().await
+    }
+
+    async fn download(&mut self, source: &MediaSource) -> Result<Download, Error> {
+        self.channel.record(format!("download {}", source.as_str()));
+        Err(transient())
+    }
+
+    async fn avatar(&mut self, peer: &Peer, _seq: Option<u64>, _group: Option<&Peer>) -> Result<Download, Error> {
+        self.channel.record(format!("avatar {}", peer.id));
+        Err(transient())
+    }
+
+    async fn upload(&mut self, to: &Peer, file: &OutgoingFile<'_>) -> Result<Uploaded, Error> {
+        self.channel.record(format!("upload {} {}", to.id, file.name));
+        Ok(Uploaded { kind: file.kind, reference: file.name.into() })
+    }
+
+    async fn send_media(&mut self, to: &Peer, uploaded: &Uploaded, key: &str) -> Result<Sent, Error> {
+        self.channel.record(format!("send_media {} {} {key}", to.id, uploaded.reference));
+        self.channel.0.send_text.next().await
+    }
+
+    async fn recall(&mut self, to: &Peer, message_id: i64, key: &str) -> Result<(), Error> {
+        self.channel.record(format!("recall {} {message_id} {key}", to.id));
+        Ok(())
+    }
+
+    async fn accept_friend(&mut self, username: &str, ticket: &str) -> Result<(), Error> {
+        self.channel.record(format!("accept_friend {username} {ticket}"));
+        Ok(())
+    }
+
+    async fn set_remark(&mut self, to: &Peer, remark: &str) -> Result<(), Error> {
+        self.channel.record(format!("set_remark {} {remark}", to.id));
+        Ok(())
     }
 
     async fn close(&mut self) -> Result<(), Error> {
