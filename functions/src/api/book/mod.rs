@@ -4,6 +4,8 @@
 
 mod cache;
 mod members;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -142,8 +142,10 @@ mod tests {
     #[tokio::test]
     async fn every_grant_is_used_by_the_sample_online_or_offline() {
         for endpoint in ALL {
-            // With a cached contact book the endpoint would not query.
-            let api = api().await;
+            // A contact book without lists is queried.
+            let api = Api::with(Config { worker_wait: Duration::ZERO, ..Config::default() }).await;
+            let group = contact("973e46d8", ContactKind::Group, "群");
+            api.contacts_without_lists(vec![contact("1fee435b", ContactKind::Friend, "朋友"), group]).await;
             api.session(|session| session.state = SessionState::Offline).await;
             let mut called = api.sample(endpoint).await.called;
             api.online().await;

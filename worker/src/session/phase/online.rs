@@ -194,7 +194,7 @@ impl Online {
         };
         let update = async {
             match &mut self.update {
-                Some(update) => update.next().await,
+                Some(update) => Box::pin(update.next()).await,
                 None => pending().await,
             }
         };

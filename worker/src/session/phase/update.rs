@@ -42,7 +42,8 @@ pub(super) struct Update {
 pub(super) enum Proceeded {
     /// Contacts were read: how many so far.
     Read(u32),
-    Gathered(Result<Result<Result<Gathered, Error>, Halt>, JoinError>),
+    /// Boxed, since a session that waits holds memory for it.
+    Gathered(Box<Result<Result<Result<Gathered, Error>, Halt>, JoinError>>),
 }
 
 impl Update {
@@ -51,14 +52,14 @@ impl Update {
         tokio::select! {
             biased;
             Some(read) = self.read.recv() => Proceeded::Read(read),
-            Some(gathered) = self.gathering.join_next() => Proceeded::Gathered(gathered),
+            Some(gathered) = self.gathering.join_next() => Proceeded::Gathered(Box::new(gathered)),
             // The task's result is taken once, and ends the update.
             else => std::future::pending().await,
         }
     }
 }
 
-/// Starts an update. A job that is running already goes on.
+/// Starts an update. A job that is running already goes on. One that a sync has overtaken ends as that has ended.
 pub(super) async fn start(
     context: &Context,
     inbox: &mut Inbox,
@@ -73,6 +74,14 @@ pub(super) async fn start(
     }
     if running.is_some() {
         return inbox.fail(claimed, "another update is running").await;
+    }
+    let row = context.ledger.ask(store::Store::session).await?;
+    if let Some(row) = row.filter(|row| row.update_job(context.ledger.app()) != claimed.job.id) {
+        // A sync has ended since the request: that of the login, or this job's own before a crash.
+        return match row.sync_error {
+            Some(why) => inbox.fail(claimed, why).await,
+            None => inbox.finish(claimed, JobState::Sent { message_id: None }).await,
+        };
     }
     let mut before = Progress::default();
     let change = context.ledger.change_session(|row| {
@@ -105,7 +114,7 @@ async fn gather_again(
             let mut page = |people: &[channel::Card]| {
                 read += u32::try_from(people.len()).unwrap_or(u32::MAX);
                 // Progress that nobody has taken yet is replaced by the next.
-                drop(progress.try_send(read));
+                let _ = progress.try_send(read);
             };
             let mut gathered = gather(&*channel, &mut *connection, &LoginSnapshot::default(), &mut page).await?;
             gathered.describe_unlisted(&mut *connection, &unlisted).await?;
@@ -160,7 +169,7 @@ pub(super) async fn proceed(
     let Some(update) = running.take() else { return Ok(()) };
     let Update { claimed, before, .. } = *update;
     let newer = inbound.names.take_changes();
-    let gathered = match gathered {
+    let gathered = match *gathered {
         Ok(gathered) => gathered?,
         Err(error) => Err(Error::Protocol { reason: format!("the task ended: {error}") }),
     };

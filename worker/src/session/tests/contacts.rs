@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use channel::{Batch, Card, ContactPage, Error, Peer};
 use domain::{
     contact::{Contact, ContactKind, Member},
@@ -261,24 +260,15 @@ async fn what_a_crash_has_left_behind_is_derived_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_book_of_an_earlier_version_gets_its_lists_with_the_next_unknown_sender() {
+async fn a_name_table_that_was_left_behind_is_derived_before_a_sender_counts_as_unknown() {
     let (stage, running) = Stage::with_contacts().await;
-    // An earlier version counts its changes only, and has a name table of one row.
-    let rows = stage.fixture.services.clients.dynamodb();
-    let store = &stage.fixture.relay.store;
-    store.put_names(&stage.app.id, &Names::of_new_login()).await.unwrap();
-    let key = |sk: &str| {
-        let key = [("pk", format!("APP#{}", stage.app.id)), ("sk", sk.to_owned())];
-        HashMap::from(key.map(|(name, value)| (name.to_owned(), AttributeValue::S(value))))
-    };
-    let update = rows.update_item().table_name(&stage.fixture.services.stack).set_key(Some(key("BOOK")));
-    let update =
-        update.update_expression("ADD version :one").expression_attribute_values(":one", AttributeValue::N("1".into()));
-    update.send().await.unwrap();
+    let (store, app) = (&stage.fixture.relay.store, &stage.app.id);
+    let known = stage.names().await.get(FRIEND).unwrap();
+    store.begin_book(app, &store.book(app).await.unwrap()).await.unwrap();
+    store.put_names(app, &Names::of_new_login()).await.unwrap();
     stage.channel.bring(batch("9", &[(1, "一")]));
     settle().await;
-    let friend = stage.names().await.get(FRIEND).unwrap();
-    assert_eq!(stage.log().await[0].chat, friend);
+    assert_eq!(stage.log().await[0].chat, known);
     stage.assert_derived().await;
     running.stop().await;
 }
@@ -389,6 +379,22 @@ async fn a_logout_ends_a_running_update() {
     let row = stage.row().await;
     assert_eq!((row.state, row.updating), (SessionState::Offline, false));
     drop(held);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_during_the_sync_of_the_login_joins_it() {
+    let stage = Stage::new().await;
+    stage.channel.contacts(listing(0..3));
+    let held = stage.channel.hold_contacts().await;
+    let running = stage.online().await;
+    assert!(stage.row().await.updating);
+    let job = stage.update(&running).await;
+    assert_eq!(stage.job(&job.id).await, JobState::Queued);
+    drop(held);
+    settle().await;
+    assert_eq!(stage.job(&job.id).await, JobState::Sent { message_id: None });
+    assert_eq!((stage.channel.count("contacts"), stage.row().await.syncs), (1, 1));
     running.stop().await;
 }
 
