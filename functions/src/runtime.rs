@@ -15,10 +15,13 @@ use std::{io, sync::Arc};
 
 use anyhow::{Context, anyhow};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use axum::Router;
 use boot::{OsIds, Relay, metrics::Emf};
 use domain::{delivery::RetrySchedule, error::chain};
 use guard::Policy;
-use lambda_runtime::{LambdaEvent, service_fn};
+use lambda_http::{Adapter, request::LambdaRequest};
+use lambda_runtime::{LambdaEvent, Service, service_fn};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::{
     api::{
@@ -41,15 +44,47 @@ const LOGS: &str = "info";
 pub async fn serve(endpoint: &Endpoint) -> anyhow::Result<()> {
     boot::start_logs(LOGS, false);
     let state = AppState::new(Relay::from_env().await?, Config::from_env()?);
-    lambda_http::run(router::complete(endpoint.router(), Arc::clone(&state.relay.ids), state))
-        .await
-        .map_err(|error| anyhow!(error))
+    run(router::complete(endpoint.router(), Arc::clone(&state.relay.ids), state)).await
+}
+
+/// Serves the router until Lambda ends the process.
+async fn run(router: Router) -> anyhow::Result<()> {
+    let requests = Adapter::from(router);
+    let handle = move |mut event: LambdaEvent<LambdaRequest>| {
+        encode_query(&mut event.payload);
+        requests.clone().call(event)
+    };
+    lambda_runtime::run(service_fn(handle)).await.map_err(|error| anyhow!(error))
+}
+
+/// The ASCII characters that no URI may have in its query.
+const NOT_IN_QUERY: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// Percent-encodes what no URI may have in the query. API Gateway passes a query on as it came, and the conversion of the
+/// event into a request panics at such a character.
+fn encode_query(request: &mut LambdaRequest) {
+    if let LambdaRequest::ApiGatewayV2(event) = request
+        && let Some(query) = &mut event.raw_query_string
+    {
+        *query = utf8_percent_encode(query, NOT_IN_QUERY).to_string();
+    }
 }
 
 /// Serves the paths that have no function until Lambda ends the process. Reads no configuration.
 pub async fn fallback() -> anyhow::Result<()> {
     boot::start_logs(LOGS, false);
-    lambda_http::run(router::complete(fallback::router(), Arc::new(OsIds), ())).await.map_err(|error| anyhow!(error))
+    run(router::complete(fallback::router(), Arc::new(OsIds), ())).await
 }
 
 /// Delivers batches of the inbound queue until Lambda ends the process. The response names the messages that failed, and
@@ -110,6 +145,36 @@ fn response(failed: Vec<String>) -> SqsBatchResponse {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_query_with_characters_that_no_uri_may_have_becomes_a_request() {
+        let query = "search=<\"é {x}|^`\\\u{1}#&city=%E6%B7%B1&puid=%FF";
+        let event = serde_json::json!({
+            "version": "2.0",
+            "routeKey": "$default",
+            "rawPath": "/friends",
+            "rawQueryString": query,
+            "headers": { "host": "relay.test" },
+            "requestContext": {
+                "accountId": "1",
+                "apiId": "1",
+                "http": { "method": "GET", "path": "/friends", "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1" },
+                "requestId": "1",
+                "routeKey": "$default",
+                "stage": "$default",
+                "time": "06/May/2020:22:36:55 +0000",
+                "timeEpoch": 1,
+            },
+            "isBase64Encoded": false,
+        });
+        let mut request: LambdaRequest = serde_json::from_value(event).unwrap();
+        encode_query(&mut request);
+        let request = lambda_http::Request::from(request);
+        assert_eq!(
+            request.uri().query(),
+            Some("search=%3C%22%C3%A9%20%7Bx%7D%7C%5E%60%5C%01%23&city=%E6%B7%B1&puid=%FF")
+        );
+    }
 
     #[test]
     fn an_sqs_event_becomes_records_and_failures_its_response() {

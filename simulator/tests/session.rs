@@ -154,7 +154,7 @@ async fn sent_messages_are_recorded_and_not_echoed() {
     assert_eq!(sent.text, "收到 <3");
     assert_eq!(client.sync().await["AddMsgCount"], 0);
 
-    let taken_back = json!({"SvrMsgId": answer["MsgID"], "ToUserName": to, "ClientMsgId": "1"});
+    let taken_back = json!({"SvrMsgId": answer["MsgID"], "ToUserName": to, "ClientMsgId": "17000000000000001"});
     assert_eq!(client.post("webwxrevokemsg", taken_back).await["BaseResponse"]["Ret"], 0);
     assert!(world.sent(UIN)[0].revoked);
     assert_eq!(world.violations(), []);

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use axum::body::Body;
 use domain::{
     app::App,
-    contact::ContactKind,
+    contact::{ContactKind, Member},
     delivery::Parked,
     id::{JobId, Seq},
     job::{Command, Job},
@@ -32,9 +32,11 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const SECRET: &str = "geheim";
 const JOB: &str = "0000000000000000000000000000cafe";
 
-/// The operations that authenticate their callers.
+/// The operations that authenticate their callers. Those that end the access token of the walk come last.
 fn operations() -> impl Iterator<Item = &'static Operation> {
-    OPERATIONS.iter().copied().flatten().filter(|operation| operation.auth != Auth::None)
+    let all = || OPERATIONS.iter().copied().flatten();
+    let with_token = all().filter(|operation| !matches!(operation.auth, Auth::None | Auth::OnlySecret));
+    with_token.chain(all().filter(|operation| operation.auth == Auth::OnlySecret))
 }
 
 /// An app that is online, with something of everything.
@@ -47,6 +49,8 @@ async fn api() -> Api {
     ];
     api.contacts(contacts.to_vec()).await;
     let relay = &api.fixture.relay;
+    let member = Member { contact: contact("c9c27d87", ContactKind::Stranger, SECRET), display_name: None };
+    relay.store.put_members(&api.app.id, &[(Puid::new("973e46d8"), vec![member])]).await.unwrap();
     api.append(Message { content: Content::Text { text: SECRET.to_owned() }, ..message(1) }).await;
     let command = Command::SendText { to: Puid::new("1fee435b"), text: SECRET.to_owned() };
     let job = Job::queued(JobId::trusted(JOB), api.app.id.clone(), 0, command, relay.now());
@@ -106,8 +110,8 @@ impl<'a> Bad<'a> {
             path = path.replace(&format!("{{{}}}", parameter.name), &encode(value(parameter)));
             path = path.replace(&format!("{{*{}}}", parameter.name), value(parameter));
         }
-        let required = parameters(operation).filter(|parameter| parameter.required && parameter.place == Place::Query);
-        let query = required.map(|parameter| (parameter.name.to_owned(), encode(value(parameter)))).collect();
+        let given = parameters(operation).filter(|parameter| is_needed(parameter));
+        let query = given.map(|parameter| (parameter.name.to_owned(), encode(value(parameter)))).collect();
         Self { operation, what: "nothing".to_owned(), path, query, headers: Vec::new(), body: (None, Vec::new()) }
     }
 
@@ -156,6 +160,11 @@ impl<'a> Bad<'a> {
             assert!(answer.json["fields"][parameter].is_string(), "{operation}, {what}: {answer}");
         }
     }
+}
+
+/// Whether the walk gives a right value of the parameter along with a wrong one of another. A text message needs a text.
+fn is_needed(parameter: &Parameter) -> bool {
+    parameter.place == Place::Query && (parameter.required || parameter.name == "text")
 }
 
 /// All of an operation's parameters, those of the body included: they may be in the query, too.
@@ -255,7 +264,7 @@ async fn every_header_is_refused_when_it_is_wrong() {
     let credentials = Credentials::of(&api, &api.app).await;
     for operation in operations() {
         for parameter in parameters(operation).filter(|parameter| parameter.place == Place::Header) {
-            for value in [String::new(), "x".repeat(10_000), "é".to_owned(), "\t".to_owned()] {
+            for value in [String::new(), "x".repeat(10_000), "é".to_owned()] {
                 let mut bad = Bad::new(operation);
                 bad.what = format!("{} {value:?}", parameter.name);
                 bad.headers.push((parameter.name, value));
@@ -267,9 +276,9 @@ async fn every_header_is_refused_when_it_is_wrong() {
 
 /// A JSON body with the operation's examples and another value of one field.
 fn body_with(operation: &Operation, name: &str, value: Value) -> Vec<u8> {
-    let fields = operation.body.iter().filter(|field| field.required);
+    let fields = operation.body.iter().filter(|field| is_needed(field));
     let mut body: Value = fields
-        .map(|field| (field.name.to_owned(), Value::from(super::bad_input::value(field))))
+        .map(|field| (field.name.to_owned(), Value::from(self::value(field))))
         .collect::<serde_json::Map<_, _>>()
         .into();
     body[name] = value;
@@ -407,7 +416,21 @@ async fn another_app_finds_nothing_of_the_first() {
         asked.dedup();
         writeln!(statuses, "{} {} {asked:?}", operation.method.as_str(), operation.paths[0]).unwrap();
     }
-    insta::assert_snapshot!(statuses, @"");
+    insta::assert_snapshot!(statuses, @"
+    GET /check-login [200]
+    GET /friends [200]
+    GET /groups [200]
+    GET /login [503]
+    POST /logout [200]
+    GET /members/{group} [404]
+    GET /message [200]
+    GET /mps [200]
+    POST /send [404]
+    GET /send/{id} [404]
+    GET /session [200]
+    POST /access-token [200]
+    GET /access-token [200]
+    ");
     // The walk can find something: the app itself does.
     let credentials = Credentials::of(&api, &api.app).await;
     let mut found = String::new();
@@ -417,5 +440,14 @@ async fn another_app_finds_nothing_of_the_first() {
             writeln!(found, "{}", operation.paths[0]).unwrap();
         }
     }
-    insta::assert_snapshot!(found, @"");
+    insta::assert_snapshot!(found, @"
+    /check-login
+    /friends
+    /groups
+    /login
+    /members/{group}
+    /message
+    /mps
+    /session
+    ");
 }

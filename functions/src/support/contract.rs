@@ -21,14 +21,29 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
 /// Validators by the response's place in the document.
 static VALIDATORS: LazyLock<Mutex<HashMap<String, &'static Validator>>> = LazyLock::new(Mutex::default);
 
+/// The keywords whose schemas describe parts of the same value.
+const JOINED: [&str; 3] = ["allOf", "anyOf", "oneOf"];
+
 fn close(schema: &mut Value) {
+    close_parts(schema);
+    if let Value::Object(members) = schema {
+        if JOINED.iter().any(|keyword| members.contains_key(*keyword)) {
+            members.insert("unevaluatedProperties".to_owned(), false.into());
+        } else if members.get("type") == Some(&json!("object")) && members.contains_key("properties") {
+            members.insert("additionalProperties".to_owned(), false.into());
+        }
+    }
+}
+
+/// Closes what is inside.
+fn close_parts(schema: &mut Value) {
     match schema {
         Value::Object(members) => {
-            members.values_mut().for_each(close);
-            if members.get("type") == Some(&json!("object")) && members.contains_key("properties") {
-                let joined = ["allOf", "anyOf", "oneOf"].iter().any(|keyword| members.contains_key(*keyword));
-                let keyword = if joined { "unevaluatedProperties" } else { "additionalProperties" };
-                members.insert(keyword.to_owned(), false.into());
+            for (keyword, inner) in members {
+                match inner {
+                    Value::Array(parts) if JOINED.contains(&keyword.as_str()) => parts.iter_mut().for_each(close_parts),
+                    inner => close(inner),
+                }
             }
         }
         Value::Array(items) => items.iter_mut().for_each(close),
@@ -50,6 +65,10 @@ pub(crate) fn check(method: &str, route: &str, answer: &Answer) {
     let name = format!("{method} {path} {status}");
     let described = &DOCUMENT["paths"][&path][&method]["responses"][&status];
     assert!(described.is_object(), "{name} is not described: {answer}");
+    let described = match described["$ref"].as_str() {
+        Some(shared) => DOCUMENT.pointer(&shared[1..]).expect("a response that is there"),
+        None => described,
+    };
     let content_type = answer.header("content-type").unwrap_or_default().split(';').next().unwrap_or_default();
     let Some(content) = described["content"].as_object() else {
         assert!(answer.body.is_empty(), "{name} has a body that is not described");

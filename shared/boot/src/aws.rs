@@ -133,6 +133,11 @@ impl AwsClients {
         self.dynamodb.clone()
     }
 
+    /// For tests that remove buckets.
+    pub fn s3(&self) -> aws_sdk_s3::Client {
+        self.s3.clone()
+    }
+
     /// For creating queues where there is no CloudFormation.
     pub fn sqs(&self) -> Sqs {
         self.sqs.clone()

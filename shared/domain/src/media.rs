@@ -70,10 +70,7 @@ impl MediaPath {
         let parts: Vec<&str> = rest.split('/').collect();
         let plain = parts.iter().all(|part| !part.is_empty() && *part != "." && *part != "..");
         let plain = plain && rest.len() <= MAX_PATH && !rest.contains(|c: char| c.is_control() || c == '\\');
-        let known = match parts[..] {
-            ["image" | "record" | "video", _] | ["file", _, _] | ["image", "avatar", _] => true,
-            _ => false,
-        };
+        let known = matches!(parts[..], ["image" | "record" | "video", _] | ["file", _, _] | ["image", "avatar", _]);
         (plain && known).then(|| Self::new(format_args!("{rest}")))
     }
 

@@ -10,9 +10,9 @@ use embedded::{Embedded, InProcess, Options};
 /// DynamoDB, SQS and S3 for one test.
 pub struct Services {
     pub clients: AwsClients,
-    /// The prefix of the names of the test's table and queues; no other test has the same.
+    /// The prefix of the names of the test's table, queues and bucket; no other test has the same.
     pub stack: String,
-    /// Services that other tests use too: the test's table and queues are deleted from them with the value.
+    /// Services that other tests use too: the test's table, queues and bucket are deleted from them with the value.
     shared: Option<AwsEndpoints>,
     /// The embedded services, where one is used.
     _embedded: Option<Embedded>,
@@ -102,10 +102,22 @@ impl Drop for Services {
 
 async fn remove(clients: &AwsClients, stack: &str) {
     drop(clients.dynamodb().delete_table().table_name(stack).send().await);
+    remove_bucket(&clients.s3(), &format!("{stack}-media")).await;
     let sqs = clients.sqs();
     let sqs = sqs.client();
     let Ok(queues) = sqs.list_queues().queue_name_prefix(stack).send().await else { return };
     for url in queues.queue_urls() {
         drop(sqs.delete_queue().queue_url(url).send().await);
     }
+}
+
+/// A bucket can be deleted only when it is empty.
+async fn remove_bucket(s3: &aws_sdk_s3::Client, bucket: &str) {
+    let mut pages = s3.list_objects_v2().bucket(bucket).into_paginator().send();
+    while let Some(Ok(page)) = pages.next().await {
+        for key in page.contents().iter().filter_map(|object| object.key()) {
+            drop(s3.delete_object().bucket(bucket).key(key).send().await);
+        }
+    }
+    drop(s3.delete_bucket().bucket(bucket).send().await);
 }

@@ -28,7 +28,7 @@ const PARALLEL_BATCHES: usize = 8;
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct ListAnswer {
-    #[serde(deserialize_with = "lenient::structure")]
+    #[serde(deserialize_with = "lenient::nullable")]
     base_response: BaseResponse,
     #[serde(default, deserialize_with = "lenient::list")]
     member_list: Vec<Contact>,
@@ -56,7 +56,7 @@ struct BatchItem<'a> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct BatchAnswer {
-    #[serde(deserialize_with = "lenient::structure")]
+    #[serde(deserialize_with = "lenient::nullable")]
     base_response: BaseResponse,
     #[serde(default, deserialize_with = "lenient::list")]
     contact_list: Vec<Contact>,

@@ -14,7 +14,6 @@ use crate::{
     call::{Address, Call, DOWNLOAD_TIMEOUT, StreamingReply},
     error::{protocol_error, request_error, unreadable},
     session::WebSession,
-    wire::envelope::Acknowledged,
 };
 
 /// How long a download may bring nothing.
@@ -177,19 +176,15 @@ impl Opened {
         Download { content_type, length, bytes }
     }
 
-    /// Refuses an answer that is JSON or HTML, as WeChat and gateways give when something is wrong.
+    /// Refuses an answer that is JSON or HTML, as WeChat and gateways give when something is wrong. Its return code is
+    /// not read: a contact can send such bytes as a video, and must not end the session by that.
     fn checked(self) -> Result<Download, Error> {
-        let name = self.reader.name;
         match self.first.first() {
-            Some(b'{') => {
-                if let Ok(answer) = serde_json::from_slice::<Acknowledged>(&self.first) {
-                    answer.base_response.check(name)?;
-                }
+            Some(b'{' | b'<') => {
+                Err(Error::Transient { reason: format!("{}: the answer is text", self.reader.name), sent: true })
             }
-            Some(b'<') => {}
-            _ => return Ok(self.whole()),
+            _ => Ok(self.whole()),
         }
-        Err(Error::Transient { reason: format!("{name}: the answer is text"), sent: true })
     }
 }
 

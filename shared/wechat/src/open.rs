@@ -38,7 +38,7 @@ struct InitRequest<'a> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct InitAnswer {
-    #[serde(deserialize_with = "lenient::structure")]
+    #[serde(deserialize_with = "lenient::nullable")]
     base_response: BaseResponse,
     #[serde(default, deserialize_with = "lenient::structure")]
     user: Contact,

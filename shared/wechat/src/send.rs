@@ -85,7 +85,7 @@ struct RevokeRequest<'a> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct SendAnswer {
-    #[serde(deserialize_with = "lenient::structure")]
+    #[serde(deserialize_with = "lenient::nullable")]
     base_response: BaseResponse,
     /// The message's number as text.
     #[serde(default, rename = "MsgID", deserialize_with = "lenient::integer")]

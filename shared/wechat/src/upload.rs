@@ -91,7 +91,7 @@ struct UploadRequest<'a> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct UploadAnswer {
-    #[serde(deserialize_with = "lenient::structure")]
+    #[serde(deserialize_with = "lenient::nullable")]
     base_response: BaseResponse,
     /// From webwxuploadmedia: set after the last chunk. From webwxcheckupload: set if WeChat already has the file.
     #[serde(default, deserialize_with = "lenient::text")]

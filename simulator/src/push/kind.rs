@@ -133,9 +133,9 @@ impl Kind {
                 "<msg><appmsg appid=\"\" sdkver=\"0\"><title>{}</title><des></des><type>57</type><url></url><refermsg>\
                  <type>1</type><svrid>{msg_id}</svrid><displayname>{}</displayname><content>{}</content></refermsg>\
                  </appmsg></msg>",
-                text::name(text),
-                text::name(sender),
-                text::name(quoted),
+                text::element(text),
+                text::element(sender),
+                text::element(quoted),
             )),
             Self::Card { nick_name, alias, province, city } => xml(&format!(
                 "<?xml version=\"1.0\"?>\n<msg username=\"v1_{id:x}\" nickname=\"{}\" alias=\"{alias}\" \
@@ -219,13 +219,14 @@ impl Kind {
 
 fn post(articles: &[Article]) -> String {
     let cdata = |tag: &str, text: &str| format!("<{tag}><![CDATA[{text}]]></{tag}>");
-    let items: String = articles
+    let items: Vec<String> = articles
         .iter()
         .map(|one| {
             let (title, url) = (cdata("title", &one.title), cdata("url", &one.url));
             format!("<item>{title}{url}{}{}</item>", cdata("digest", &one.digest), cdata("cover", &one.cover))
         })
         .collect();
+    let items = items.concat();
     let (title, url) = articles.first().map_or(("", ""), |one| (&one.title, &one.url));
     format!(
         "<msg><appmsg appid=\"\" sdkver=\"0\">{}<des></des><type>5</type>{}<mmreader><category type=\"20\" count=\"{}\">\

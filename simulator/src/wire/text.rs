@@ -23,6 +23,11 @@ pub(crate) fn name(text: &str) -> String {
     escape(text, false)
 }
 
+/// Escapes text inside XML that is a message's content. Emoji become spans only when the whole content is encoded.
+pub(crate) fn element(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
 fn escape(text: &str, lines: bool) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     let mut rest = text.chars().peekable();

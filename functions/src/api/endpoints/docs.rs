@@ -122,7 +122,7 @@ mod tests {
         let api = Api::start().await;
         let page = api.get("/docs").await;
         assert_eq!((page.status.as_u16(), page.header("content-type")), (200, Some("text/html; charset=utf-8")));
-        insta::assert_snapshot!(page.header("content-security-policy").unwrap(), @"");
+        insta::assert_snapshot!(page.header("content-security-policy").unwrap(), @"default-src 'none'; style-src 'self' 'nonce-00000000000000000000000000000009'; script-src 'self' 'nonce-00000000000000000000000000000009'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
         assert!(!page.text().contains("//") && !page.text().contains("{{"), "{}", page.text());
         for (name, content_type, bytes) in ASSETS {
             assert!(page.text().contains(&format!(r#"="/docs/{name}""#)), "{name}");

@@ -160,6 +160,9 @@ mod tests {
         {
           "code": "invalid_page",
           "errmsg": "There is no such page.",
+          "fields": {
+            "page": "must be the number of a page that exists"
+          },
           "success": false
         }
         "#);

@@ -1,6 +1,8 @@
 //! `GET /message`, also `/messages`: the history, newest first, with filters and pages. With `after=<cursor>`: the later
 //! messages, oldest first; `wait=<seconds>` waits for one.
 
+use std::time::Duration;
+
 use axum::{
     response::{IntoResponse, Response},
     routing::on,
@@ -122,12 +124,13 @@ struct NewMessages<'a> {
 
 async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
     let filter = message_filter::parse(&caller.params, &state.relay.zone)?;
+    let wait = caller.params.wait()?;
     if let Some(after) = caller.params.get("after") {
         let after = after
             .parse()
             .map(Seq::new)
             .map_err(|_| ApiError::field("after", "must be a cursor from an earlier answer"))?;
-        return new_messages(&state, &caller, &filter, after).await;
+        return new_messages(&state, &caller, &filter, after, wait).await;
     }
     let request = page::request(&caller.params)?;
     let history = state.relay.store.history(&caller.app.id, &filter, request).await?;
@@ -144,8 +147,9 @@ async fn new_messages(
     caller: &Caller,
     filter: &Filter,
     mut after: Seq,
+    wait: Duration,
 ) -> Result<Response, ApiError> {
-    let (limit, polling) = (page::size(&caller.params)?, state.poll_for(caller.params.wait()?));
+    let (limit, polling) = (page::size(&caller.params)?, state.poll_for(wait));
     let mut found = read_after(state, &caller.app.id, filter, &mut after, limit).await?;
     while found.is_empty() && polling.next().await {
         found = read_after(state, &caller.app.id, filter, &mut after, limit).await?;

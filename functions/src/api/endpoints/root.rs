@@ -138,6 +138,7 @@ mod tests {
           h1 { margin: 0; font-size: 1.5rem; }
           h2 { margin: 1.5rem 0 .5rem; font-size: 1.125rem; }
           p { margin: .25rem 0 0; }
+          a { color: inherit; }
           small { color: var(--soft); }
           table { width: 100%; border-collapse: collapse; }
           td { padding: .4rem .5rem .4rem 0; border-top: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
@@ -148,8 +149,9 @@ mod tests {
         <main>
           <h1>微信中继 <small>wechat-relay VERSION</small></h1>
           <p>在微信账号与 HTTP 程序之间传递消息 <small>Relays messages between WeChat accounts and programs that speak HTTP</small></p>
-          <section id="endpoints">
+          <section>
             <h2>接口 <small>Endpoints</small></h2>
+            <p><a href="/docs">参数与返回格式 <small>Parameters and responses</small></a></p>
             <table>
         ENDPOINTS
             </table>

@@ -25,11 +25,11 @@ pub(crate) fn document(base: &str) -> Value {
         settings.meta_schema = None;
     });
     let mut schemas = settings.into_generator();
-    let (mut paths, mut tags) = (Map::new(), Vec::new());
+    let (mut paths, mut tags, mut failures) = (Map::new(), Vec::new(), Map::new());
     for route in ROUTES {
         let Some(operation) = of(route) else { continue };
         let path = paths.entry(route.path.replace("{*", "{")).or_insert_with(|| json!({}));
-        path[route.method.as_str().to_ascii_lowercase()] = described(route, operation, &mut schemas);
+        path[route.method.as_str().to_ascii_lowercase()] = described(route, operation, &mut schemas, &mut failures);
         let tag = json!({ "name": tag(route) });
         if !tags.contains(&tag) {
             tags.push(tag);
@@ -47,7 +47,11 @@ pub(crate) fn document(base: &str) -> Value {
         "servers": [{ "url": if base.is_empty() { "/" } else { base } }],
         "tags": tags,
         "paths": paths,
-        "components": { "schemas": schemas.take_definitions(true), "securitySchemes": schemes() },
+        "components": {
+            "schemas": schemas.take_definitions(true),
+            "responses": failures,
+            "securitySchemes": schemes(),
+        },
     })
 }
 
@@ -64,7 +68,13 @@ fn tag(route: &ListedRoute) -> String {
     format!("{} {}", route.title.zh, route.title.en)
 }
 
-fn described(route: &ListedRoute, operation: &Operation, schemas: &mut SchemaGenerator) -> Value {
+/// `failures` are the responses that operations share, by name.
+fn described(
+    route: &ListedRoute,
+    operation: &Operation,
+    schemas: &mut SchemaGenerator,
+    failures: &mut Map<String, Value>,
+) -> Value {
     let parameters: Vec<Value> = operation.parameters.iter().copied().flatten().map(Parameter::object).collect();
     let mut described = json!({
         "operationId": id(route),
@@ -72,7 +82,7 @@ fn described(route: &ListedRoute, operation: &Operation, schemas: &mut SchemaGen
         "summary": operation.summary,
         "security": security(operation.auth),
         "parameters": parameters,
-        "responses": responses(operation, route.needs.is_some(), schemas),
+        "responses": responses(operation, route.needs.is_some(), schemas, failures),
     });
     if route.path != operation.paths[0] {
         described["description"] = format!("The same as `{}`.", operation.paths[0]).into();
@@ -118,14 +128,23 @@ fn body(operation: &Operation) -> Option<Value> {
     Some(json!({ "required": required, "content": content }))
 }
 
-fn responses(operation: &Operation, needs: bool, schemas: &mut SchemaGenerator) -> Value {
+fn responses(
+    operation: &Operation,
+    needs: bool,
+    schemas: &mut SchemaGenerator,
+    shared: &mut Map<String, Value>,
+) -> Value {
     let mut responses: Map<_, _> =
         operation.replies.iter().map(|reply| (reply.status.to_string(), replied(reply, schemas))).collect();
     let mut failures: BTreeMap<u16, Vec<Failure>> = BTreeMap::new();
     for failure in Failure::of(operation, needs) {
         failures.entry(failure.status).or_default().push(failure);
     }
-    responses.extend(failures.into_iter().map(|(status, failures)| (status.to_string(), failed(&failures))));
+    for (status, failures) in failures {
+        let name = failures.iter().map(|failure| failure.code).collect::<Vec<_>>().join(".");
+        responses.insert(status.to_string(), json!({ "$ref": format!("#/components/responses/{name}") }));
+        shared.entry(name).or_insert_with(|| failed(&failures));
+    }
     responses.into()
 }
 

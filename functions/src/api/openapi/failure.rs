@@ -5,7 +5,7 @@ use crate::api::endpoint::Method;
 
 /// A status and a code of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Failure {
+pub(crate) struct Failure {
     pub(super) status: u16,
     pub(super) code: &'static str,
     pub(super) when: &'static str,
@@ -22,16 +22,17 @@ impl Failure {
     const INTERNAL: Self = Self::new(500, "internal", "a defect of the relay");
     const UNAVAILABLE: Self =
         Self::new(503, "unavailable", "the ledger or a queue cannot be reached; `Retry-After` says when to try again");
-    pub const NOT_FOUND: Self = Self::new(404, "not_found", "what the path or a parameter names does not exist");
-    pub const INVALID_PAGE: Self = Self::new(404, "invalid_page", "`page` is not a number, or past the end");
-    pub const SESSION_OFFLINE: Self = Self::new(409, "session_offline", "the app is not online: log in first");
-    pub const ACCOUNT_MISMATCH: Self = Self::new(409, "account_mismatch", "the app is bound to another account");
-    pub const UNSUPPORTED_MSG_TYPE: Self =
+    pub(crate) const NOT_FOUND: Self = Self::new(404, "not_found", "what the path or a parameter names does not exist");
+    pub(crate) const INVALID_PAGE: Self = Self::new(404, "invalid_page", "`page` is not a number, or past the end");
+    pub(crate) const SESSION_OFFLINE: Self = Self::new(409, "session_offline", "the app is not online: log in first");
+    pub(crate) const ACCOUNT_MISMATCH: Self = Self::new(409, "account_mismatch", "the app is bound to another account");
+    pub(crate) const UNSUPPORTED_MSG_TYPE: Self =
         Self::new(400, "unsupported_msg_type", "messages of this type cannot be sent");
-    pub const IDEMPOTENCY_CONFLICT: Self =
+    pub(crate) const IDEMPOTENCY_CONFLICT: Self =
         Self::new(422, "idempotency_conflict", "this `Idempotency-Key` was used for another message");
-    pub const WORKER_UNAVAILABLE: Self = Self::new(503, "worker_unavailable", "the worker did not answer in time");
-    pub const LOGIN_FAILED: Self = Self::new(503, "login_failed", "WeChat did not let the login begin");
+    pub(crate) const WORKER_UNAVAILABLE: Self =
+        Self::new(503, "worker_unavailable", "the worker did not answer in time");
+    pub(crate) const LOGIN_FAILED: Self = Self::new(503, "login_failed", "WeChat did not let the login begin");
 
     const fn new(status: u16, code: &'static str, when: &'static str) -> Self {
         Self { status, code, when }

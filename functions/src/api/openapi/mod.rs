@@ -21,7 +21,7 @@ use crate::api::endpoint::Method;
 
 /// What a method of one or several paths does.
 #[derive(Debug, Clone, Copy)]
-pub struct Operation {
+pub(crate) struct Operation {
     pub method: Method,
     /// As the routes have them. The first is the one that our documents use, the others are the same.
     pub paths: &'static [&'static str],
@@ -41,7 +41,7 @@ pub struct Operation {
 
 /// How an operation's caller is authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Auth {
+pub(crate) enum Auth {
     None,
     /// App id and app secret.
     OnlySecret,
@@ -55,7 +55,7 @@ pub enum Auth {
 
 /// An answer that is no failure.
 #[derive(Debug, Clone, Copy)]
-pub struct Reply {
+pub(crate) struct Reply {
     status: u16,
     /// When it is given, or what it shows.
     about: &'static str,
@@ -66,12 +66,12 @@ pub struct Reply {
 
 impl Reply {
     /// 200 with a JSON body.
-    pub const fn ok<Body: JsonSchema>(about: &'static str) -> Self {
+    pub(crate) const fn ok<Body: JsonSchema>(about: &'static str) -> Self {
         Self::json::<Body>(200, about)
     }
 
     /// 202 with a JSON body.
-    pub const fn accepted<Body: JsonSchema>(about: &'static str) -> Self {
+    pub(crate) const fn accepted<Body: JsonSchema>(about: &'static str) -> Self {
         Self::json::<Body>(202, about)
     }
 
@@ -80,18 +80,18 @@ impl Reply {
     }
 
     /// 302 to another URL.
-    pub const fn redirect(about: &'static str) -> Self {
+    pub(crate) const fn redirect(about: &'static str) -> Self {
         Self { status: 302, about, json: None, others: &[] }
     }
 
     /// 200 with a body of one of these content types.
-    pub const fn content(about: &'static str, types: &'static [&'static str]) -> Self {
+    pub(crate) const fn content(about: &'static str, types: &'static [&'static str]) -> Self {
         Self { status: 200, about, json: None, others: types }
     }
 
     /// The same, with these content types as well.
     #[must_use]
-    pub const fn or(self, types: &'static [&'static str]) -> Self {
+    pub(crate) const fn or(self, types: &'static [&'static str]) -> Self {
         Self { others: types, ..self }
     }
 }

@@ -7,7 +7,7 @@ use crate::api::params::{MAX_VALUE, MAX_WAIT};
 
 /// A parameter, with what it may be.
 #[derive(Debug, Clone, Copy)]
-pub struct Parameter {
+pub(crate) struct Parameter {
     pub name: &'static str,
     pub place: Place,
     pub required: bool,
@@ -19,7 +19,7 @@ pub struct Parameter {
 
 /// Where a parameter is. Those in a query may also be in the body of a POST.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub(crate) enum Place {
     Query,
     Path,
     Header,
@@ -27,7 +27,7 @@ pub enum Place {
 
 /// What a parameter may be.
 #[derive(Debug, Clone, Copy)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// At most so many characters.
     Text(usize),
     /// A contact's puid.
@@ -46,29 +46,29 @@ pub enum Kind {
 }
 
 /// A text of the usual length.
-pub const TEXT: Kind = Kind::Text(MAX_VALUE);
+pub(crate) const TEXT: Kind = Kind::Text(MAX_VALUE);
 
 impl Parameter {
-    pub const fn query(name: &'static str, kind: Kind, about: &'static str, example: &'static str) -> Self {
+    pub(crate) const fn query(name: &'static str, kind: Kind, about: &'static str, example: &'static str) -> Self {
         Self { name, place: Place::Query, required: false, kind, about, example }
     }
 
     /// A filter that a field must equal.
-    pub const fn exact(name: &'static str, example: &'static str) -> Self {
+    pub(crate) const fn exact(name: &'static str, example: &'static str) -> Self {
         Self::query(name, TEXT, "The field must equal this.", example)
     }
 
     /// One in the path; it cannot be left out.
-    pub const fn path(name: &'static str, kind: Kind, about: &'static str, example: &'static str) -> Self {
+    pub(crate) const fn path(name: &'static str, kind: Kind, about: &'static str, example: &'static str) -> Self {
         Self { name, place: Place::Path, required: true, kind, about, example }
     }
 
-    pub const fn header(name: &'static str, kind: Kind, about: &'static str, example: &'static str) -> Self {
+    pub(crate) const fn header(name: &'static str, kind: Kind, about: &'static str, example: &'static str) -> Self {
         Self { name, place: Place::Header, required: false, kind, about, example }
     }
 
     #[must_use]
-    pub const fn required(self) -> Self {
+    pub(crate) const fn required(self) -> Self {
         Self { required: true, ..self }
     }
 
@@ -123,7 +123,7 @@ impl Parameter {
 const TIME: &str = r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{1,6})?$";
 
 /// `page` and `page_size`.
-pub const PAGES: &[Parameter] = &[
+pub(crate) const PAGES: &[Parameter] = &[
     Parameter::query("page", Kind::Whole(1, u32::MAX as u64), "From 1.", "1"),
     Parameter::query(
         "page_size",
@@ -134,5 +134,5 @@ pub const PAGES: &[Parameter] = &[
 ];
 
 /// `wait`.
-pub const WAIT: Parameter =
+pub(crate) const WAIT: Parameter =
     Parameter::query("wait", Kind::Whole(0, MAX_WAIT), "How long the answer may wait, in seconds.", "0");

@@ -44,6 +44,6 @@ impl BaseResponse {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Acknowledged {
-    #[serde(deserialize_with = "lenient::structure")]
+    #[serde(deserialize_with = "lenient::nullable")]
     pub(crate) base_response: BaseResponse,
 }

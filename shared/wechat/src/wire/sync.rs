@@ -51,7 +51,7 @@ pub(crate) struct SyncRequest<'a> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct SyncAnswer<'a> {
-    #[serde(deserialize_with = "lenient::structure")]
+    #[serde(deserialize_with = "lenient::nullable")]
     pub(crate) base_response: BaseResponse,
     /// Each entry is an [`AddMsg`](super::message::AddMsg).
     #[serde(borrow, default, deserialize_with = "lenient::raw_list")]
