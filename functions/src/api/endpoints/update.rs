@@ -102,7 +102,21 @@ mod tests {
         })
         .await;
         let first = api.post("/update", &[], "").await;
-        insta::assert_snapshot!(first, @"");
+        insta::assert_snapshot!(first, @r#"
+        202 Accepted
+        {
+          "contacts": {
+            "done": 313,
+            "total": 313
+          },
+          "id": "06cd5202298dee4ebad734413faa9917",
+          "last_sync": "2020-01-07T11:25:45.988020",
+          "state": "online",
+          "status": "queued",
+          "success": true,
+          "updating": false
+        }
+        "#);
         let jobs = api.commands(1).await;
         assert_eq!(jobs[0].command, Command::Update);
 
@@ -123,7 +137,14 @@ mod tests {
     #[tokio::test]
     async fn an_app_that_is_not_online_cannot_be_updated() {
         let api = Api::start().await;
-        insta::assert_snapshot!(api.post("/update", &[], "").await, @"");
+        insta::assert_snapshot!(api.post("/update", &[], "").await, @r#"
+        409 Conflict
+        {
+          "code": "session_offline",
+          "errmsg": "The app is not online: log in first.",
+          "success": false
+        }
+        "#);
         api.waiting().await;
         assert_eq!(api.post("/update", &[], "").await.json["code"], "session_offline");
         assert_eq!(api.signed("/update").await.header("allow"), Some("POST"));
