@@ -96,7 +96,7 @@ pub fn url(url: Option<&str>, policy: &Policy) -> Result<OutgoingSource, Unsenda
     if text.len() > MAX_URL {
         return Err(Unsendable::Url("it is too long".to_owned()));
     }
-    let url = Url::parse(text).map_err(|error| Unsendable::Url(error.to_string()))?;
+    let url = Url::parse(text).map_err(|_| Unsendable::Url("it is not a URL".to_owned()))?;
     policy.check_url(&url).map_err(|refused| Unsendable::Url(refused.to_string()))?;
     Ok(OutgoingSource::Url(text.to_owned()))
 }

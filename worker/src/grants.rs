@@ -4,11 +4,12 @@ use boot::{
     Grant::{self, Commands, DueIndex, Inbound, Media, Table},
     MediaOperation::{AbortMultipartUpload, GetObject, ListBucket, PutObject},
     QueueOperation::{ChangeMessageVisibility, DeleteMessage, ReceiveMessage, SendMessage},
-    TableOperation::{BatchWriteItem, GetItem, PutItem, Query, UpdateItem},
+    TableOperation::{BatchGetItem, BatchWriteItem, GetItem, PutItem, Query, UpdateItem},
 };
 
 /// The worker's role in `template.yaml` allows exactly these.
 pub const GRANTS: &[Grant] = &[
+    Table(BatchGetItem),
     Table(BatchWriteItem),
     Table(GetItem),
     Table(PutItem),

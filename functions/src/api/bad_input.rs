@@ -456,21 +456,27 @@ async fn another_app_finds_nothing_of_the_first() {
         asked.dedup();
         writeln!(statuses, "{} {} {asked:?}", operation.method.as_str(), operation.paths[0]).unwrap();
     }
-    insta::assert_snapshot!(statuses, @"
+    insta::assert_snapshot!(statuses, @r#"
     GET /check-login [200]
     GET /friends [200]
+    POST /friends/accept [404, 409]
+    POST /friends/remark [400, 404]
     GET /groups [200]
     GET /login [503]
     POST /logout [200]
+    GET /media/{*path} [200]
     GET /members/{group} [404]
     GET /message [200]
     GET /mps [200]
+    POST /revoke [400, 404]
     POST /send [404]
     GET /send/{id} [404]
     GET /session [200]
+    POST /upload [200]
+    POST /update [409]
     POST /access-token [200]
     GET /access-token [200]
-    ");
+    "#);
     let media = async |token: &str| {
         let mut statuses = Vec::new();
         for path in MEDIA {

@@ -8,10 +8,12 @@
 //! | `APP` | the app |
 //! | `TOKEN` | its access token |
 //! | `SESSION` | its session |
-//! | `BOOK` | the version of its contact book |
+//! | `BOOK` | the version of its contact book, and the parts of its lists |
 //! | `CONTACT#<puid>` | a contact |
 //! | `MEMBERS#<group>` | the members of a group |
+//! | `LIST#<n>` | a part of a list of contacts |
 //! | `NAMES#<n>` | a part of the name table |
+//! | `DEPARTED` | the keys of departed contacts |
 //! | `LOG#<seq>` | a message; the last one of a batch has a checkpoint |
 //! | `BLOCK#<n>` | the summary of 512 successive messages: what filters compare of each |
 //! | `SPAN#<n>` | the summary of 64 blocks |
@@ -49,7 +51,7 @@ mod transact;
 
 pub use apps::{AppChange, Caller};
 pub use avatars::Avatars;
-pub use contacts::Names;
+pub use contacts::{Book, List, ListChanges, Lists, NameRows, Names, Part, Place};
 pub use due::Due;
 pub use error::{Cause, StoreError};
 pub use history::{Filter, HistoryCursor, HistoryPage, InvalidCursor, NewMessages};

@@ -8,6 +8,7 @@ use domain::{
 
 use super::{
     Context, Halt,
+    contacts::write_contact,
     inbox::{ClaimedJob, Inbox},
     outbound::{NO_CONTACT, Outbound, Outcome, contact},
 };
@@ -60,7 +61,6 @@ fn refused(reason: &str) -> Error {
 async fn keep_remark(context: &Context, friend: Contact, remark: &str) -> Result<(), Halt> {
     let ledger = &context.ledger;
     let remark_name = (!remark.is_empty()).then(|| remark.to_owned());
-    let contact = Contact { remark_name, update_time: ledger.now(), ..friend };
-    ledger.ask(|store, app| store.put_contacts(app, std::slice::from_ref(&contact))).await?;
-    ledger.ask(store::Store::bump_book_version).await
+    let changed = Contact { remark_name, update_time: ledger.now(), ..friend.clone() };
+    write_contact(ledger, friend, changed).await
 }

@@ -37,7 +37,7 @@ pub(super) struct Inbound {
     /// The account itself.
     owner: Puid,
     pub(super) log: Log,
-    names: NameCache,
+    pub(super) names: NameCache,
     /// Whether the app has a callback, and when that was read.
     callback: Option<(bool, Instant)>,
     reconciliation: Reconciliation,

@@ -118,9 +118,14 @@ impl Inbox {
     /// Makes a kept job wait again, to be claimed anew in the next phase.
     pub(super) fn unclaim(&mut self) {
         if let Some(claimed) = self.in_hand.take() {
-            self.waiting.push_front(PendingCommand { job: claimed.job.id, receipt: claimed.receipt });
-            self.sends = 0;
+            self.requeue(claimed);
         }
+    }
+
+    /// Makes a job that was not completed wait again, before the others.
+    pub(super) fn requeue(&mut self, claimed: ClaimedJob) {
+        self.waiting.push_front(PendingCommand { job: claimed.job.id, receipt: claimed.receipt });
+        self.sends = 0;
     }
 
     /// Claims a command's job; `None` when it has ended already.
@@ -165,11 +170,12 @@ impl Inbox {
     /// Ends a job that cannot be executed. The reason says when an earlier attempt may have sent the message all the
     /// same: another one might send it twice.
     pub(super) async fn fail(&self, claimed: ClaimedJob, why: impl Into<String>) -> Result<(), Halt> {
-        if claimed.job.command.sends() {
+        let sends = claimed.job.command.sends();
+        if sends {
             metrics::SENDS_FAILED.add(1);
         }
         let mut why = why.into();
-        if claimed.uncertain {
+        if sends && claimed.uncertain {
             why.push_str(" (it is not known whether the message was sent)");
         }
         self.finish(claimed, JobState::Failed { why }).await

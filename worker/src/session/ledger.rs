@@ -193,6 +193,7 @@ impl Ledger {
             row.ending = Some(reason);
             row.credentials = credentials;
             row.last_error = None;
+            row.updating = false;
         })
         .await
     }

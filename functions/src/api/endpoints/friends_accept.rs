@@ -119,7 +119,14 @@ mod tests {
         assert_eq!(job.command, command("v1_58ab@stranger", TICKET));
         assert_eq!((&answer.json["id"], &answer.json["status"]), (&job.id.as_str().into(), &"queued".into()));
         api.finish(job, JobState::Sent { message_id: None }).await;
-        insta::assert_snapshot!(accept(&api, &format!("ticket={TICKET}&wait=20")).await, @"");
+        insta::assert_snapshot!(accept(&api, &format!("ticket={TICKET}&wait=20")).await, @r#"
+        200 OK
+        {
+          "id": "6b6b2611adc4c289d5e6ddeece948653",
+          "status": "sent",
+          "success": true
+        }
+        "#);
         assert_eq!(api.signed(&format!("/send/{}", job.id)).await.json["status"], "sent");
 
         assert_eq!(accept(&api, "ticket=v2_old&username=v1_old").await.json["status"], "queued", "no look-up");

@@ -107,7 +107,14 @@ mod tests {
     #[tokio::test]
     async fn a_remark_becomes_a_job() {
         let api = api().await;
-        insta::assert_snapshot!(api.post("/friends/remark?puid=1fee435b&remark_name=老友", &[], "").await, @"");
+        insta::assert_snapshot!(api.post("/friends/remark?puid=1fee435b&remark_name=老友", &[], "").await, @r#"
+        200 OK
+        {
+          "id": "00000000000000000000000000000009",
+          "status": "queued",
+          "success": true
+        }
+        "#);
         api.post("/friends/remark/?puid=1fee435b&remove=true", &[], "").await;
         let jobs = api.commands(2).await;
         let command = |remark: &str| Command::SetRemark { to: Puid::new("1fee435b"), remark: remark.to_owned() };
@@ -136,7 +143,19 @@ mod tests {
             let (code, fields) = (&answer.json["code"], &answer.json["fields"]);
             writeln!(refusals, "{} {code} {fields}", answer.status.as_u16()).unwrap();
         }
-        insta::assert_snapshot!(refusals, @"");
+        insta::assert_snapshot!(refusals, @r#"
+        400 "invalid_parameter" {"puid":"is required"}
+        400 "invalid_parameter" {"remark_name":"is required, or remove=true"}
+        400 "invalid_parameter" {"remark_name":"is required, or remove=true"}
+        400 "invalid_parameter" {"remove":"stands beside a remark_name: send one of them"}
+        400 "invalid_parameter" {"remove":"must be true or false"}
+        400 "invalid_parameter" {"remark_name":"must not have control characters"}
+        400 "invalid_parameter" {"remark_name":"may have 64 characters"}
+        404 "not_found" null
+        404 "not_found" null
+        404 "not_found" null
+        404 "not_found" null
+        "#);
         api.session(|session| session.state = SessionState::Offline).await;
         let offline = api.post("/friends/remark?puid=1fee435b&remark_name=x", &[], "").await;
         assert_eq!(offline.json["code"], "session_offline");

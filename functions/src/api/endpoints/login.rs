@@ -223,6 +223,7 @@ mod tests {
           "success": true,
           "user": {
             "avatar": "/media/image/avatar/e1d54615.jpg",
+            "avatar_url": "http://relay.test/media/image/avatar/e1d54615.jpg?app_id=00000000000000000000000000000001&expires=1578371145&sig=38b982249824a7748571e4d8b6e6b70414b739abefc9b7fa03b2cbf0fbc3fb17",
             "name": "我",
             "nick_name": "我",
             "puid": "e1d54615",

@@ -5,17 +5,22 @@ use boot::{
     Grant::Table,
     TableOperation::{BatchGetItem, Query},
 };
-use domain::channel::Capability;
+use domain::{channel::Capability, contact::Contact};
+use store::List;
 
-use crate::api::{
-    auth::Caller,
-    endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
-    error::ApiError,
-    openapi::{Auth, Failure, Kind, Operation, PAGES, Parameter, Reply},
-    page,
-    row_filter::{Field, Filter, SEARCH},
-    state::AppState,
-    view::contact::{Linked, OfficialAccount},
+use crate::{
+    api::{
+        auth::Caller,
+        contact_list,
+        endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
+        error::ApiError,
+        openapi::{Auth, Failure, Kind, Operation, PAGES, Parameter, Reply},
+        page,
+        row_filter::{CITY, Field, NAME, NICK_NAME, PROVINCE, SEARCH, USER_NAME},
+        state::AppState,
+        view::contact::{Linked, OfficialAccount},
+    },
+    times::Times,
 };
 
 pub const ENDPOINT: Endpoint = Endpoint {
@@ -55,20 +60,13 @@ pub(crate) const OPERATIONS: &[Operation] = &[Operation {
     failures: &[Failure::INVALID_PAGE],
 }];
 
-const FIELDS: [Field<OfficialAccount>; 6] = [
-    ("puid", |account| Some(account.puid.as_str())),
-    ("name", |account| account.name.as_deref()),
-    ("nick_name", |account| account.nick_name.as_deref()),
-    ("user_name", |account| account.user_name.as_deref()),
-    ("province", |account| account.province.as_deref()),
-    ("city", |account| account.city.as_deref()),
-];
+const FIELDS: [Field; 5] = [NAME, NICK_NAME, USER_NAME, PROVINCE, CITY];
+const SEARCHED: [Field; 2] = [NAME, NICK_NAME];
 
 async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
-    let filter =
-        Filter::of(&caller.params, &FIELDS, |account| [account.name.as_deref(), account.nick_name.as_deref(), None])?;
-    let book = state.book(&caller.app, caller.book_version).await?;
-    page::paginate(&caller, &state, book.official_accounts.iter().filter(|account| filter.matches(account)))
+    let (owner, times) = (caller.owner(), Times(&state.relay.zone));
+    let row = |contact: &Contact| OfficialAccount::of(contact, owner.clone(), times);
+    contact_list::respond(&state, &caller, List::OfficialAccounts, (&FIELDS, &SEARCHED), row).await
 }
 
 #[cfg(test)]
@@ -94,6 +92,7 @@ mod tests {
           "results": [
             {
               "avatar": "/media/image/avatar/0badcafe.jpg",
+              "avatar_url": "http://relay.test/media/image/avatar/0badcafe.jpg?app_id=00000000000000000000000000000001&expires=1578371145&sig=0e0ca28b519fdea9ebc9ac844e89bda3601c9ed86a50f2f62af482405f41a1ea",
               "city": null,
               "insert_time": "2020-01-07T11:25:45.988020",
               "name": "新闻",

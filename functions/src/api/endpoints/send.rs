@@ -173,7 +173,7 @@ async fn job_status(
     let id = id.parse().map_err(|InvalidId| ApiError::NotFound("job"))?;
     let job = state.job(&caller.app.id, &id).await?;
     match job.command {
-        Command::Login | Command::Logout => Err(ApiError::NotFound("job")),
+        Command::Login | Command::Logout | Command::Update => Err(ApiError::NotFound("job")),
         _ => Ok(ApiResponse::new(JobRow::from(&job))),
     }
 }
@@ -237,6 +237,7 @@ impl SendRequest {
                 let (source, name) = match (file, upload) {
                     (Some(file), _) => (Some(file.source), named.or(outgoing::file_name(file.name.as_deref()))),
                     (None, Some(upload)) => (Some(OutgoingSource::Upload(upload)), named),
+                    (None, None) if params.get("upload").is_some() => (None, named),
                     (None, None) => (faults.keep(outgoing::url(url, &state.config.policy).map_err(refused))?, named),
                 };
                 source.map(|source| Outgoing::Media { kind, source, name })
@@ -490,7 +491,15 @@ mod tests {
         400 "invalid_parameter" {"text":"is required"}
         400 "invalid_parameter" {"puid":"is required"}
         400 "invalid_parameter" {"msg_type":"must be text, image, file or video"}
-        400 "unsupported_msg_type" null
+        400 "invalid_parameter" {"url":"is required"}
+        400 "invalid_parameter" {"url":"it is not a URL"}
+        400 "invalid_parameter" {"url":"it must begin with http:// or https:// and name a host"}
+        400 "invalid_parameter" {"url":"169.254.169.254 is not a public address"}
+        400 "invalid_parameter" {"url":"127.0.0.1 is not a public address"}
+        400 "invalid_parameter" {"upload":"must be a name from /upload"}
+        404 "not_found" null
+        400 "invalid_parameter" {"url":"stands beside an upload or a file: send one of them"}
+        400 "invalid_parameter" {"group":"must be true or false","msg_type":"is required","puid":"must be a puid: hexadecimal digits in lower case","upload":"must be a name from /upload","wait":"must be a whole number of seconds from 0 to 20"}
         400 "invalid_parameter" {"group":"must be true or false"}
         404 "not_found" null
         404 "not_found" null
@@ -508,7 +517,17 @@ mod tests {
     async fn media_are_sent_by_url() {
         let api = online().await;
         let body = r#"{"msg_type": "image", "puid": "1fee435b", "url": "https://a.example/b.png"}"#;
-        insta::assert_snapshot!(send(&api, body).await, @"");
+        insta::assert_snapshot!(send(&api, body).await, @r#"
+        200 OK
+        {
+          "id": "00000000000000000000000000000009",
+          "msg_type": "image",
+          "puid": "1fee435b",
+          "status": "queued",
+          "success": true,
+          "url": "https://a.example/b.png"
+        }
+        "#);
         let query = "msg_type=file&puid=973e46d8&group=true&url=http://a.example/c&file_name=../报告%0A.pdf";
         let file = api.post(&format!("/send?{query}"), &[], "").await;
         assert_eq!((&file.json["msg_type"], &file.json["file_name"]), (&"file".into(), &"报告.pdf".into()));
@@ -541,7 +560,18 @@ mod tests {
         let params = [("msg_type", "file"), ("puid", "1fee435b")];
         let file = Some(("名 字.pdf", &b"%PDF-1.7"[..]));
         let answer = api.form(&api.sign("/send"), &params, file).await;
-        insta::assert_snapshot!(answer, @"");
+        insta::assert_snapshot!(answer, @r#"
+        200 OK
+        {
+          "file_name": "名 字.pdf",
+          "id": "00000000000000000000000000000009",
+          "msg_type": "file",
+          "puid": "1fee435b",
+          "status": "queued",
+          "success": true,
+          "upload": "00000000000000000000000000000009"
+        }
+        "#);
         let name = answer.json["upload"].as_str().unwrap().to_owned();
         let stored = api.fixture.relay.media.head(&upload_key(&api.app.id, &name)).await.unwrap().unwrap();
         assert_eq!((stored.size, stored.content_type.as_str()), (8, "application/pdf"));
@@ -652,7 +682,18 @@ mod tests {
         put(UPLOAD, b"").await;
         assert_eq!(ask().await.json["fields"]["upload"], "is empty");
         put(UPLOAD, b"12345").await;
-        insta::assert_snapshot!(ask().await, @"");
+        insta::assert_snapshot!(ask().await, @r#"
+        200 OK
+        {
+          "file_name": "a.mp4",
+          "id": "0000000000000000000000000000000c",
+          "msg_type": "video",
+          "puid": "1fee435b",
+          "status": "queued",
+          "success": true,
+          "upload": "0000000000000000000000000000000b"
+        }
+        "#);
         let [job] = &api.commands(1).await[..] else { panic!("one job") };
         let source = OutgoingSource::Upload(UPLOAD.to_owned());
         let (to, name) = (Puid::new("1fee435b"), Some("a.mp4".to_owned()));

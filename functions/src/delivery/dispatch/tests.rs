@@ -225,7 +225,46 @@ async fn media_are_posted_with_links_and_with_why_they_are_missing() {
         assert_eq!(**app, *test.app.id);
         assert!(path.verify(&test.app, expires, sig, test.fixture.relay.now()));
     }
-    insta::assert_snapshot!(serde_json::to_string_pretty(&posted).unwrap(), @"");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&posted).unwrap(), @r#"
+    {
+      "chat": "1fee435b",
+      "content": {
+        "id": 1,
+        "image": "/media/image/6050338562629220245.jpg",
+        "image_url": null,
+        "img_height": 3,
+        "img_width": null,
+        "insert_time": "2020-01-07T11:25:45.988020",
+        "message": 6050338562629220245,
+        "update_time": "2020-01-07T11:25:45.988020"
+      },
+      "create_time": "2020-01-07T11:32:48",
+      "direction": "in",
+      "id": 6050338562629220245,
+      "id_str": "6050338562629220245",
+      "insert_time": "2020-01-07T11:25:45.988020",
+      "is_at": null,
+      "maps": null,
+      "media_error": "WeChat no longer has it",
+      "owner": "e1d54615",
+      "receive_time": "2020-01-07T11:25:45.988020",
+      "receiver": "e1d54615",
+      "receiver_group": null,
+      "refer": {
+        "id": 7,
+        "id_str": "7",
+        "sender": "小红",
+        "text": "原文"
+      },
+      "send_group": null,
+      "send_user": "1fee435b",
+      "truncated": true,
+      "type": "Picture",
+      "update_time": "2020-01-07T11:25:45.988020",
+      "whole": "/media/file/6050338562629220245/content.txt",
+      "whole_url": null
+    }
+    "#);
 }
 
 #[tokio::test]

@@ -13,7 +13,11 @@ use domain::{
 };
 use tokio::time::{Instant, sleep_until};
 
-use super::{Phase, end::close};
+use super::{
+    Phase,
+    end::close,
+    update::{self, Proceeded, Update},
+};
 use crate::{
     backoff::Backoff,
     session::{
@@ -50,6 +54,8 @@ pub(in crate::session) struct Online {
     /// Whether the session's row says that pictures of contacts may be left.
     avatars_left: bool,
     avatars: Option<Box<Avatars>>,
+    /// The update of the contacts that is running.
+    update: Option<Box<Update>>,
 }
 
 /// Which credentials the ledger holds.
@@ -78,6 +84,8 @@ enum Event {
     Polled(Result<bool, Error>),
     /// The downloads of pictures of contacts have ended.
     AvatarsEnded(Ended),
+    /// The running update has proceeded.
+    Update(Proceeded),
 }
 
 impl Online {
@@ -94,6 +102,7 @@ impl Online {
             saved,
             avatars_left: false,
             avatars: None,
+            update: None,
         }
     }
 
@@ -121,7 +130,9 @@ impl Online {
             let pause = ledger.next_pause(&mut backoff);
             if backoff.failures() >= SYNC_ATTEMPTS {
                 tracing::error!(%error, "contact sync failed; continuing without it");
-                self.show_error(context, &format!("the contacts could not be read: {error}")).await?;
+                let why = format!("the contacts could not be read: {error}");
+                update::record_failure(&context.ledger, &why).await?;
+                self.show_error(context, &why).await?;
                 break;
             }
             tracing::warn!(%error, "contact sync failed; retrying");
@@ -138,6 +149,9 @@ impl Online {
             .change_session(|row| {
                 row.contacts = Progress { done: total, total };
                 row.last_sync = Some(at);
+                row.sync_error = None;
+                row.updating = false;
+                row.syncs += 1;
                 row.credentials = Some(sealed);
                 row.avatars_left = true;
             })
@@ -155,6 +169,10 @@ impl Online {
             self.avatars = Avatars::start(context, self.connection.credentials(), Extent::All);
         }
         let outcome = self.run_until_ended(context, inbox).await;
+        if let Some(update) = self.update.take() {
+            // Another worker begins it anew; without a session it fails.
+            inbox.requeue(update.claimed);
+        }
         match outcome {
             Err(Halt::Stopped) => Box::pin(self.save_credentials(context)).await,
             Err(Halt::AppDeleted) => Box::pin(close(&mut *self.connection)).await,
@@ -175,7 +193,7 @@ impl Online {
 
     async fn next_event(&mut self, context: &Context, inbox: &mut Inbox) -> Result<Event, Halt> {
         let (has_work, poll_after) = (inbox.has_work(), self.poll_after);
-        let Self { connection, inbound, outbound, avatars, .. } = self;
+        let Self { connection, inbound, outbound, avatars, update, .. } = self;
         let not_before = outbound.not_before.filter(|at| *at > Instant::now());
         let turn = async {
             if outbound.has_upload() {
@@ -210,10 +228,17 @@ impl Online {
             }
             connection.wait(&cursor).await
         };
+        let update = async {
+            match update {
+                Some(update) => Box::pin(update.next()).await,
+                None => pending().await,
+            }
+        };
         tokio::select! {
             biased;
             () = context.ledger.stopped() => Err(Halt::Stopped),
             received = inbox.receive() => received.map(|()| Event::CommandsReceived),
+            proceeded = update => Ok(Event::Update(proceeded)),
             turn = turn => turn,
             halted = downloads => halted,
             ended = avatars => ended,
@@ -233,6 +258,9 @@ impl Online {
             Event::AvatarsEnded(ended) => self.avatars_ended(context, ended).await.map(|()| None),
             Event::Polled(Ok(true)) => self.fetch_after_poll(context, inbox).await,
             Event::Polled(Err(error)) => self.poll_failed(context, inbox, error).await,
+            Event::Update(proceeded) => {
+                update::proceed(context, inbox, &mut self.inbound, &mut self.update, proceeded).await.map(|()| None)
+            }
         }
     }
 
@@ -274,7 +302,7 @@ impl Online {
         inbox: &mut Inbox,
         claimed: ClaimedJob,
     ) -> Result<Option<Phase>, Halt> {
-        let Self { connection, inbound, outbound, .. } = self;
+        let Self { connection, inbound, outbound, update, .. } = self;
         let connection = &mut **connection;
         let outcome = match claimed.job.command.clone() {
             Command::Login => return inbox.refuse(claimed).await.map(|()| None),
@@ -284,6 +312,11 @@ impl Online {
                 inbox.refuse(claimed).await?;
                 inbox.unclaim();
                 return Ok(Some(Phase::Offline));
+            }
+            Command::Update => {
+                let credentials = connection.credentials();
+                let starting = update::start(context, inbox, inbound, update, credentials, claimed);
+                return starting.await.map(|()| None);
             }
             Command::SendText { to, text } => {
                 outbound.send_text(context, connection, inbound, inbox, claimed, (to, text)).await?

@@ -59,6 +59,8 @@ async fn bind_and_sync(context: &Context, opened: Opened) -> Result<Phase, Halt>
             row.last_error = None;
             row.contacts = Progress::default();
             row.last_sync = None;
+            row.sync_error = None;
+            row.updating = true;
         })
         .await?;
     let (log, _) = Log::load(ledger.clone(), login_number).await?;
@@ -104,6 +106,10 @@ pub(super) async fn resume_online(context: &Context, row: SessionRow) -> Result<
         // only; they come again with their next message.
         let snapshot = LoginSnapshot { user_name: user.user_name, ..LoginSnapshot::default() };
         return online.sync_contacts(context, snapshot).await;
+    }
+    if row.updating {
+        // The update was interrupted. Its command comes again, and begins it anew.
+        ledger.change_session(|row| row.updating = false).await?;
     }
     Ok(Phase::Online(Box::new(online)))
 }

@@ -3,6 +3,7 @@
 
 mod actions;
 mod avatars;
+mod contacts;
 mod login;
 mod media_in;
 mod media_out;
@@ -12,6 +13,7 @@ mod whole;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
+use boot::Relay;
 use domain::{
     app::App,
     id::JobId,
@@ -22,7 +24,7 @@ use domain::{
 use media::Object;
 use queue::InboundEnvelope;
 use store::Lease;
-use testing::Fixture;
+use testing::{Fixture, Meter};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
@@ -39,6 +41,9 @@ struct Stage {
     app: App,
     lease: Arc<Lease>,
     channel: Scripted,
+    /// Of the session, whose units `meter` counts.
+    relay: Relay,
+    meter: Meter,
 }
 
 /// A session that runs.
@@ -71,7 +76,8 @@ impl Stage {
         let fixture = Fixture::in_process().await;
         let app = fixture.app(Some("https://callback.example/")).await;
         let lease = fixture.relay.store.acquire_lease(0, "worker", None).await.expect("a free lease");
-        Self { fixture, app, lease: Arc::new(lease), channel: Scripted::default() }
+        let (relay, meter) = fixture.metered();
+        Self { fixture, app, lease: Arc::new(lease), channel: Scripted::default(), relay, meter }
     }
 
     fn run(&self) -> Running {
@@ -80,7 +86,7 @@ impl Stage {
 
     fn run_with(&self, config: Config) -> Running {
         let channels = Channels { web: Arc::new(self.channel.clone()) };
-        let worker = Arc::new(WorkerContext::new(self.fixture.relay.clone(), channels, config));
+        let worker = Arc::new(WorkerContext::new(self.relay.clone(), channels, config));
         let (commands, received) = mpsc::unbounded_channel();
         let (stop, stopping) = watch::channel(false);
         let session = Session::new(worker, self.app.id.clone(), Arc::clone(&self.lease), received, stopping);

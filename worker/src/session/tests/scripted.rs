@@ -1,7 +1,7 @@
 //! A channel that follows a script: each call takes the next scripted answer of its kind.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex},
 };
 
@@ -59,6 +59,10 @@ struct Script {
     poll_login: Answers<LoginProgress>,
     open: Answers<Opening>,
     contacts: Answers<ContactPage>,
+    /// Held while the contact list does not answer.
+    listing: tokio::sync::Mutex<()>,
+    /// What `describe` tells, by user name.
+    cards: Mutex<HashMap<String, Card>>,
     wait: Answers<bool>,
     fetch: Answers<Batch>,
     send_text: Answers<Sent>,
@@ -199,6 +203,16 @@ impl Scripted {
         self.0.contacts.push(answer);
     }
 
+    /// The contact list does not answer while this is held.
+    pub(super) async fn hold_contacts(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.0.listing.lock().await
+    }
+
+    /// `describe` tells this card from now on; a bare one of other peers.
+    pub(super) fn describes(&self, card: Card) {
+        self.0.cards.lock().expect("no panic holds the lock").insert(card.user_name.clone(), card);
+    }
+
     pub(super) fn wait(&self, answer: Result<bool, Error>) {
         self.0.wait.push(answer);
     }
@@ -284,11 +298,14 @@ impl Connection for ScriptedConnection {
     /// An empty list where nothing is scripted.
     async fn contacts(&mut self, from: u64) -> Result<ContactPage, Error> {
         self.channel.record(format!("contacts {from}"));
+        drop(self.channel.0.listing.lock().await);
         self.channel.0.contacts.take().unwrap_or(Ok(ContactPage { cards: Vec::new(), next: None }))
     }
 
     async fn describe(&mut self, peers: &[Peer]) -> Result<Vec<Card>, Error> {
-        Ok(peers.iter().map(|peer| Card::bare(peer.id.as_str(), peer.kind)).collect())
+        let cards = self.channel.0.cards.lock().expect("no panic holds the lock");
+        let bare = |peer: &Peer| Card::bare(peer.id.as_str(), peer.kind);
+        Ok(peers.iter().map(|peer| cards.get(&peer.id).cloned().unwrap_or_else(|| bare(peer))).collect())
     }
 
     async fn wait(&mut self, cursor: &Cursor) -> Result<bool, Error> {
