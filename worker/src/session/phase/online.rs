@@ -88,6 +88,39 @@ enum Event {
     Update(Proceeded),
 }
 
+/// What goes on beside polls and commands: downloads, pictures of contacts, an update of the contacts. May be cancelled; all
+/// of it continues with the next call.
+async fn beside(
+    context: &Context,
+    credentials: Credentials,
+    inbound: &mut Inbound,
+    avatars: &mut Option<Box<Avatars>>,
+    update: &mut Option<Box<Update>>,
+) -> Result<Event, Halt> {
+    let downloads = async {
+        inbound.run_downloads(context, credentials).await?;
+        pending().await
+    };
+    let avatars = async {
+        match avatars {
+            Some(avatars) => avatars.ended().await.map(Event::AvatarsEnded),
+            None => pending().await,
+        }
+    };
+    let update = async {
+        match update {
+            Some(update) => update.next().await,
+            None => pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        proceeded = update => Ok(Event::Update(proceeded)),
+        halted = downloads => halted,
+        ended = avatars => ended,
+    }
+}
+
 impl Online {
     pub(super) fn new(context: &Context, connection: Box<dyn Connection>, inbound: Inbound) -> Self {
         let saved = SavedCredentials::new(&connection.credentials());
@@ -206,21 +239,15 @@ impl Online {
             }
             Ok(Event::Turn)
         };
-        let avatars = async {
-            match avatars {
-                Some(avatars) => Box::pin(avatars.ended()).await.map(Event::AvatarsEnded),
+        let cursor = inbound.cursor.clone();
+        // Boxed, and only while there is something: most sessions wait for polls and commands alone.
+        let is_busy = inbound.has_downloads() || avatars.is_some() || update.is_some();
+        let beside = is_busy.then(|| Box::pin(beside(context, connection.credentials(), inbound, avatars, update)));
+        let beside = async {
+            match beside {
+                Some(beside) => beside.await,
                 None => pending().await,
             }
-        };
-        let cursor = inbound.cursor.clone();
-        // Run beside the poll, which goes on.
-        let downloads = inbound.has_downloads().then(|| connection.credentials());
-        let downloads = downloads.map(|credentials| Box::pin(inbound.run_downloads(context, credentials)));
-        let downloads = async {
-            if let Some(downloads) = downloads {
-                downloads.await?;
-            }
-            pending().await
         };
         let poll = async {
             if let Some(at) = poll_after {
@@ -228,20 +255,12 @@ impl Online {
             }
             connection.wait(&cursor).await
         };
-        let update = async {
-            match update {
-                Some(update) => Box::pin(update.next()).await,
-                None => pending().await,
-            }
-        };
         tokio::select! {
             biased;
             () = context.ledger.stopped() => Err(Halt::Stopped),
             received = inbox.receive() => received.map(|()| Event::CommandsReceived),
-            proceeded = update => Ok(Event::Update(proceeded)),
+            event = beside => event,
             turn = turn => turn,
-            halted = downloads => halted,
-            ended = avatars => ended,
             polled = poll => Ok(Event::Polled(polled)),
         }
     }

@@ -143,7 +143,7 @@ async fn a_picture_that_the_channel_refuses_is_given_up_at_once() {
 #[tokio::test(start_paused = true)]
 async fn an_outage_of_the_bucket_is_no_failure_of_the_picture() {
     let mut stage = Stage::new().await;
-    let outage: Outage = stage.fixture.media_outage();
+    let outage: Outage = stage.media_outage();
     let running = stage.online().await;
     outage.begin();
     for _ in 0..50 {

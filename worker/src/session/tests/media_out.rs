@@ -196,7 +196,7 @@ async fn an_upload_that_always_fails_is_given_up() {
 #[tokio::test(start_paused = true)]
 async fn an_outage_of_the_bucket_delays_a_send() {
     let mut stage = Stage::new().await;
-    let outage = stage.fixture.media_outage();
+    let outage = stage.media_outage();
     let running = stage.online().await;
     stage.upload(PNG).await;
     outage.begin();
