@@ -259,7 +259,12 @@ impl Online {
             Event::Polled(Ok(true)) => self.fetch_after_poll(context, inbox).await,
             Event::Polled(Err(error)) => self.poll_failed(context, inbox, error).await,
             Event::Update(proceeded) => {
-                update::proceed(context, inbox, &mut self.inbound, &mut self.update, proceeded).await.map(|()| None)
+                if update::proceed(context, inbox, &mut self.inbound, &mut self.update, proceeded).await? {
+                    self.avatars_left = true;
+                    // It replaces one that looks for the pictures of few contacts.
+                    self.avatars = Avatars::start(context, self.connection.credentials(), Extent::All);
+                }
+                Ok(None)
             }
         }
     }

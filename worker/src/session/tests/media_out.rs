@@ -136,6 +136,8 @@ async fn a_recall_and_a_logout_do_not_wait_for_an_upload() {
 async fn what_cannot_be_sent_says_why() {
     let stage = Stage::new().await;
     let running = stage.online_with(Config { max_media_bytes: 30, ..config() }).await;
+    // After many commands in a row messages are fetched.
+    stage.channel.fetch_only(batch("1", &[]));
     let failed = |why: &str| JobState::Failed { why: why.to_owned() };
     let outcome = async |kind| stage.outcome(&running, media(kind, None)).await;
     assert_eq!(outcome(MediaKind::Image).await, failed("nothing was uploaded under this name"));
@@ -143,6 +145,8 @@ async fn what_cannot_be_sent_says_why() {
     let why = "the bytes are not a picture but application/octet-stream";
     assert_eq!(outcome(MediaKind::Image).await, failed(why));
     assert_eq!(outcome(MediaKind::Video).await, failed("the bytes are not a video but application/octet-stream"));
+    stage.upload(b"").await;
+    assert_eq!(outcome(MediaKind::File).await, failed("there are no bytes"));
     stage.upload(&[0; 31]).await;
     assert_eq!(outcome(MediaKind::File).await, failed("the media have more than 30 bytes"));
     stage.upload(PNG).await;
