@@ -73,7 +73,14 @@ impl Running {
         let pace = (!every.is_zero()).then_some(Pace { burst: 5, every });
         let lock = self.home.lock_worker()?;
         let owner = Some(WORKER.to_owned());
-        let config = worker::Config { owner, pace, command_wait: bridge::POLL, ..worker::Config::default() };
+        let config = worker::Config {
+            owner,
+            pace,
+            command_wait: bridge::POLL,
+            media_urls: bridge::policy()?,
+            max_media_bytes: worker::Config::max_media_bytes_from_env()?,
+            ..worker::Config::default()
+        };
         let stopped = stopped(&self.stop);
         self.tasks.spawn(async move {
             Worker::new(relay, channels, config).run(stopped).await;

@@ -1,13 +1,15 @@
 //! The AWS operations that the worker may call.
 
 use boot::{
-    Grant::{self, Commands, DueIndex, Inbound, Table},
+    Grant::{self, Commands, DueIndex, Inbound, Media, Table},
+    MediaOperation::{AbortMultipartUpload, GetObject, ListBucket, PutObject},
     QueueOperation::{ChangeMessageVisibility, DeleteMessage, ReceiveMessage, SendMessage},
-    TableOperation::{BatchWriteItem, GetItem, PutItem, Query, UpdateItem},
+    TableOperation::{BatchGetItem, BatchWriteItem, GetItem, PutItem, Query, UpdateItem},
 };
 
 /// The worker's role in `template.yaml` allows exactly these.
 pub const GRANTS: &[Grant] = &[
+    Table(BatchGetItem),
     Table(BatchWriteItem),
     Table(GetItem),
     Table(PutItem),
@@ -18,4 +20,8 @@ pub const GRANTS: &[Grant] = &[
     Commands(ChangeMessageVisibility),
     Commands(DeleteMessage),
     Commands(ReceiveMessage),
+    Media(AbortMultipartUpload),
+    Media(GetObject),
+    Media(ListBucket),
+    Media(PutObject),
 ];

@@ -4,6 +4,8 @@
 //! An unknown app, a wrong secret, a wrong signature and a wrong token get the same response after the same work. Every
 //! comparison takes constant time.
 
+use std::sync::Arc;
+
 use axum::{
     body::Body,
     extract::{FromRequest, Request},
@@ -44,8 +46,8 @@ pub enum AuthMode {
 #[derive(Debug)]
 pub struct Caller {
     pub app: App,
-    /// The version of the app's contact book.
-    pub book_version: u64,
+    /// The state of the app's contact book.
+    pub book: store::Book,
     pub mode: AuthMode,
     pub params: Params,
     /// The API's URL, as the caller knows it.
@@ -58,6 +60,11 @@ impl Caller {
     /// Signs links to the app's media.
     pub(crate) fn links(&self, state: &AppState) -> Links<'_> {
         Links::new(Some(&self.base), &self.app, state.relay.now())
+    }
+
+    /// The puid of the app's account, which every row of a contact names.
+    pub(crate) fn owner(&self) -> Option<Arc<str>> {
+        self.app.bound.as_ref().map(|bound| Arc::from(bound.puid.as_str()))
     }
 }
 
@@ -110,7 +117,7 @@ async fn authenticate(request: Request, state: &AppState, mode: AuthMode) -> Res
 pub(crate) async fn admit(parts: &Parts, params: Params, state: &AppState, mode: AuthMode) -> Result<Caller, ApiError> {
     let token = bearer(parts).or(params.get("access_token"));
     let mode = if token.is_some() { AuthMode::AccessToken } else { mode };
-    let (app, book_version) = match token {
+    let (app, book) = match token {
         Some(token) => authenticate_by_token(state, token).await?,
         None => authenticate_by_secret(state, &params, &basic(&parts), mode).await?,
     };
@@ -121,7 +128,7 @@ pub(crate) async fn admit(parts: &Parts, params: Params, state: &AppState, mode:
     }
     let base = request_url::base(parts, state.config.public_url.as_ref());
     let url = request_url::of(parts, &base);
-    Ok(Caller { app, book_version, mode, params, base, url })
+    Ok(Caller { app, book, mode, params, base, url })
 }
 
 async fn read_body(body: Body) -> Result<bytes::Bytes, ApiError> {
@@ -166,14 +173,14 @@ async fn find(state: &AppState, id: &str) -> Result<Option<store::Caller>, ApiEr
     }
 }
 
-async fn authenticate_by_token(state: &AppState, token: &str) -> Result<(App, u64), ApiError> {
+async fn authenticate_by_token(state: &AppState, token: &str) -> Result<(App, store::Book), ApiError> {
     let caller = find(state, token.get(..ID_LENGTH).unwrap_or_default()).await?;
     let hash = secret::hash(token);
     let no_token = AccessToken { hash: secret::hash(""), expires: Timestamp::MIN };
     let stored = caller.as_ref().and_then(|caller| caller.token.as_ref()).unwrap_or(&no_token);
     let admitted = secret::same(&stored.hash, &hash) & (state.relay.now() < stored.expires);
     let caller = caller.filter(|_| admitted).ok_or_else(unauthorized)?;
-    Ok((caller.app, caller.book_version))
+    Ok((caller.app, caller.book))
 }
 
 /// `basic` replaces the parameters `app_id` and `app_secret`.
@@ -182,7 +189,7 @@ async fn authenticate_by_secret(
     params: &Params,
     basic: &Option<(String, String)>,
     mode: AuthMode,
-) -> Result<(App, u64), ApiError> {
+) -> Result<(App, store::Book), ApiError> {
     let given = |name: &str| match (name, basic) {
         ("app_id", Some((id, _))) => Some(id.as_str()),
         ("app_secret", Some((_, secret))) => Some(secret.as_str()),
@@ -211,7 +218,7 @@ async fn authenticate_by_secret(
     if mode == AuthMode::Signature {
         check_timestamp(state, given("timestamp"))?;
     }
-    Ok((caller.app, caller.book_version))
+    Ok((caller.app, caller.book))
 }
 
 /// Tells a caller with a valid signature that its timestamp is too old or in the future.

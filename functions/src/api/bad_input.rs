@@ -473,6 +473,7 @@ async fn another_app_finds_nothing_of_the_first() {
     GET /send/{id} [404]
     GET /session [200]
     POST /upload [200]
+    POST /update [409]
     POST /access-token [200]
     GET /access-token [200]
     "#);

@@ -118,7 +118,7 @@ impl ApiError {
             Self::Store(StoreError::Conflict | StoreError::Unavailable(_)) | Self::Queue(_) | Self::Media(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
             }
-            Self::Store(StoreError::Corrupt { .. }) | Self::Internal(_) => {
+            Self::Store(StoreError::Corrupt { .. } | StoreError::Refused(_)) | Self::Internal(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal")
             }
         }

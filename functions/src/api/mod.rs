@@ -5,6 +5,7 @@ pub mod auth;
 #[cfg(test)]
 mod bad_input;
 pub mod book;
+mod contact_list;
 pub mod endpoint;
 pub mod endpoints;
 pub mod error;

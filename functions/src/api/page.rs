@@ -12,13 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use url::Url;
 
-use crate::api::{
-    auth::Caller,
-    error::ApiError,
-    params::Params,
-    state::AppState,
-    view::contact::{Linked, Pictured},
-};
+use crate::api::{error::ApiError, params::Params};
 
 /// The requested page.
 pub fn request(params: &Params) -> Result<PageRequest, ApiError> {
@@ -65,23 +59,6 @@ pub fn respond<Row: Serialize>(
     let next = request.has_next(count).then(|| link(url, request.page + 1));
     let previous = (request.page > 1).then(|| link(url, request.page - 1));
     Ok(Json(Body { count, next, previous, results, success: true }).into_response())
-}
-
-/// The response with the requested page of `rows`, with links to their pictures.
-pub fn paginate<'a, Row: Pictured + Serialize + 'a>(
-    caller: &Caller,
-    state: &AppState,
-    rows: impl Iterator<Item = &'a Row>,
-) -> Result<Response, ApiError> {
-    let (request, links) = (request(&caller.params)?, caller.links(state));
-    let (mut count, mut page) = (0, Vec::new());
-    for row in rows {
-        if count >= request.offset() && page.len() < request.size as usize {
-            page.push(Linked::of(row, &links));
-        }
-        count += 1;
-    }
-    respond(request, &caller.url, count, page)
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Filters of contact lists: exact ones by field, and `search`.
 
+use domain::contact::Contact;
+
 use crate::api::{
-    error::ApiError,
     openapi::{Kind, Parameter},
     params::{MAX_VALUE, Params},
 };
@@ -10,35 +11,49 @@ use crate::api::{
 pub(super) const SEARCH: Parameter =
     Parameter::query("search", Kind::Text(MAX_VALUE), "A part of one of the names, in any case.", "苹果");
 
-/// Reads a field of a row.
-type Value<Row> = fn(&Row) -> Option<&str>;
+/// Reads a field of a contact.
+type Value = fn(&Contact) -> Option<&str>;
 
 /// A parameter, and the field that it is compared with.
-pub(super) type Field<Row> = (&'static str, Value<Row>);
+pub(super) type Field = (&'static str, Value);
 
-/// The filter of a request.
-pub(super) struct Filter<'a, Row> {
-    exact: Vec<(Value<Row>, &'a str)>,
+pub(super) const NAME: Field = ("name", |contact| Some(contact.name()));
+pub(super) const NICK_NAME: Field = ("nick_name", |contact| Some(&contact.nick_name));
+pub(super) const USER_NAME: Field = ("user_name", |contact| Some(&contact.user_name));
+pub(super) const REMARK_NAME: Field = ("remark_name", |contact| contact.remark_name.as_deref());
+pub(super) const PROVINCE: Field = ("province", |contact| contact.province.as_deref());
+pub(super) const CITY: Field = ("city", |contact| contact.city.as_deref());
+pub(super) const SIGNATURE: Field = ("signature", |contact| contact.signature.as_deref());
+pub(super) const SEX: Field = ("sex", |contact| match contact.sex {
+    Some(1) => Some("1"),
+    Some(2) => Some("2"),
+    _ => Some("0"),
+});
+
+/// The filter of a request, besides `puid`.
+pub(super) struct Filter<'a> {
+    exact: Vec<(Value, &'a str)>,
     search: Option<String>,
-    searched: fn(&Row) -> [Option<&str>; 3],
+    searched: &'a [Field],
 }
 
-impl<'a, Row> Filter<'a, Row> {
-    /// `search` looks for a substring in the fields that `searched` reads, in any case.
-    pub(super) fn of(
-        params: &'a Params,
-        fields: &[Field<Row>],
-        searched: fn(&Row) -> [Option<&str>; 3],
-    ) -> Result<Self, ApiError> {
-        params.puid("puid")?;
+impl<'a> Filter<'a> {
+    /// `search` looks for a substring in the fields `searched`, in any case.
+    pub(super) fn of(params: &'a Params, fields: &[Field], searched: &'a [Field]) -> Self {
         let exact = fields.iter().filter_map(|(name, field)| Some((*field, params.get(name)?))).collect();
-        Ok(Self { exact, search: params.get("search").map(str::to_lowercase), searched })
+        Self { exact, search: params.get("search").map(str::to_lowercase), searched }
     }
 
-    pub(super) fn matches(&self, row: &Row) -> bool {
-        self.exact.iter().all(|(field, wanted)| field(row) == Some(wanted))
+    /// Whether every contact matches.
+    pub(super) fn is_empty(&self) -> bool {
+        self.exact.is_empty() && self.search.is_none()
+    }
+
+    pub(super) fn matches(&self, contact: &Contact) -> bool {
+        self.exact.iter().all(|(field, wanted)| field(contact) == Some(wanted))
             && self.search.as_ref().is_none_or(|search| {
-                (self.searched)(row).iter().flatten().any(|text| text.to_lowercase().contains(search))
+                let texts = self.searched.iter().filter_map(|(_, field)| field(contact));
+                texts.into_iter().any(|text| text.to_lowercase().contains(search))
             })
     }
 }

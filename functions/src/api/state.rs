@@ -4,22 +4,12 @@ use std::{convert::Infallible, num::ParseIntError, sync::Arc, time::Duration};
 
 use axum::extract::FromRequestParts;
 use boot::{Relay, SettingError};
-use domain::{
-    app::App,
-    channel::{Capabilities, ChannelKind},
-};
+use domain::channel::{Capabilities, ChannelKind};
 use guard::Policy;
 use http::request::Parts;
 use url::Url;
 
-use crate::{
-    api::{
-        book::{Book, BookCache},
-        error::ApiError,
-        request_id::RequestId,
-    },
-    times::Times,
-};
+use crate::api::{book::BookCache, request_id::RequestId};
 
 /// The API's configuration. The defaults are those of the contract.
 #[derive(Debug, Clone)]
@@ -100,15 +90,6 @@ pub struct AppState {
 impl AppState {
     pub fn new(relay: Relay, config: Config) -> Self {
         Self { relay, books: Arc::new(BookCache::default()), config: Arc::new(config), request: None }
-    }
-}
-
-impl AppState {
-    /// The app's contact book, at least as new as `version`.
-    pub(crate) async fn book(&self, app: &App, version: u64) -> Result<Arc<Book>, ApiError> {
-        let owner = app.bound.as_ref().map(|bound| Arc::from(bound.puid.as_str()));
-        let read = async || Ok(self.relay.store.contacts(&app.id).await?);
-        self.books.get(&app.id, version, owner, read, Times(&self.relay.zone)).await
     }
 }
 

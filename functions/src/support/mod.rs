@@ -229,9 +229,19 @@ impl Api {
 
     /// Puts contacts, as the worker does.
     pub(crate) async fn contacts(&self, contacts: Vec<Contact>) {
-        let store = &self.fixture.relay.store;
-        store.put_contacts(&self.app.id, &contacts).await.unwrap();
-        store.bump_book_version(&self.app.id).await.unwrap();
+        let (store, app) = (&self.fixture.relay.store, &self.app.id);
+        self.contacts_without_lists(contacts).await;
+        let head = store.book(app).await.unwrap();
+        let mut lists = head.lists.clone().unwrap_or_default();
+        let changes = lists.replace(&store.contacts(app).await.unwrap()).unwrap();
+        store.put_list_parts(app, &changes).await.unwrap();
+        store.finish_book(app, &head, lists).await.unwrap();
+        store.delete_list_parts(app, &changes).await.unwrap();
+    }
+
+    /// Puts contacts as an earlier version did.
+    pub(crate) async fn contacts_without_lists(&self, contacts: Vec<Contact>) {
+        self.fixture.relay.store.put_contacts(&self.app.id, &contacts).await.unwrap();
     }
 
     pub(crate) async fn append(&self, message: Message) {

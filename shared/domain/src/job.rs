@@ -42,6 +42,8 @@ pub enum Command {
     AcceptFriend { username: String, ticket: String },
     /// Set the remark name of a friend; an empty one removes it.
     SetRemark { to: Puid, remark: String },
+    /// Read all contacts from the channel again.
+    Update,
 }
 
 /// Where the bytes to send come from.
@@ -185,6 +187,7 @@ mod tests {
         }
         let send = Command::SendText { to: Puid::new("p"), text: "好".into() };
         assert_eq!(serde_json::to_string(&send).unwrap(), r#"{"do":"send_text","to":"p","text":"好"}"#);
+        assert_eq!(serde_json::to_string(&Command::Update).unwrap(), r#"{"do":"update"}"#);
     }
 
     #[test]

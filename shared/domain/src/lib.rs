@@ -5,6 +5,7 @@ pub mod app;
 pub mod channel;
 pub mod contact;
 pub mod delivery;
+pub mod departed;
 #[cfg(any(test, feature = "doubles"))]
 pub mod doubles;
 pub mod error;

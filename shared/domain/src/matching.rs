@@ -23,14 +23,14 @@ pub struct Known {
 
 /// Kinds that can match each other: a stranger can become a friend and the reverse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Category {
+pub(crate) enum Category {
     Person,
     Group,
     OfficialAccount,
 }
 
 impl Category {
-    fn of(kind: ContactKind) -> Self {
+    pub(crate) fn of(kind: ContactKind) -> Self {
         match kind {
             ContactKind::Myself | ContactKind::Friend | ContactKind::Stranger => Self::Person,
             ContactKind::Group => Self::Group,
@@ -63,6 +63,18 @@ impl Matcher {
         self.by_user_name.get(user_name)
     }
 
+    /// Every puid in use, including those of deleted contacts and those assigned here.
+    pub fn taken(&self) -> impl Iterator<Item = &Puid> {
+        self.taken.iter()
+    }
+
+    /// Assigns a puid that is known from elsewhere: that of a user name of this login.
+    pub fn assign_puid(&mut self, user_name: &str, puid: Puid) {
+        self.taken.insert(puid.clone());
+        self.unmatched.retain(|&index| self.known[index].contact.puid != puid);
+        self.by_user_name.insert(user_name.to_owned(), puid);
+    }
+
     /// Assigns a puid to every card. Assign members before their groups, because groups are matched by their members
     /// too. A property must be unique among all cards of one call to match.
     pub fn assign(&mut self, cards: &[&Card]) {
@@ -91,8 +103,8 @@ impl Matcher {
         self.match_profiles(&mut open);
         self.match_by(&mut open, |k| k.contact.picture_seq, |c| c.picture_seq);
         for card in open {
-            let puid = mint(&card.user_name, &self.taken);
-            self.assign_new(card, puid);
+            let puid = new_puids(&card.user_name).find(|puid| !self.taken.contains(puid));
+            self.assign_new(card, puid.expect("an account has fewer than four billion contacts"));
         }
     }
 
@@ -225,20 +237,17 @@ fn fits(contact: &Contact, card: &Card) -> bool {
         && agree(contact.city.as_ref(), card.city.as_ref())
 }
 
-/// A new puid: the last eight hex digits of the user name, or more of them while the result is in use. A user name that
-/// is a word (`filehelper`) is converted to the hex digits of its bytes.
-fn mint(user_name: &str, taken: &HashSet<Puid>) -> Puid {
+/// The puids that a new contact may get; it gets the first that is not in use. The last eight hex digits of the user
+/// name, then more of them. A user name that is a word (`filehelper`) is converted to the hex digits of its bytes.
+pub fn new_puids(user_name: &str) -> impl Iterator<Item = Puid> + use<> {
     let bare = user_name.trim_start_matches('@');
     let hex = if bare.len() >= 8 && bare.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
         bare.to_owned()
     } else {
         format!("{:0>8}", data_encoding::HEXLOWER.encode(user_name.as_bytes()))
     };
-    (8..=hex.len())
-        .map(|length| Puid::new(&hex[hex.len() - length..]))
-        .chain((1..=u32::MAX).map(|count| Puid::new(format!("{count:x}{hex}"))))
-        .find(|puid| !taken.contains(puid))
-        .expect("an account has fewer than four billion contacts")
+    let ends: Vec<Puid> = (8..=hex.len()).map(|length| Puid::new(&hex[hex.len() - length..])).collect();
+    ends.into_iter().chain((1..=u32::MAX).map(move |count| Puid::new(format!("{count:x}{hex}"))))
 }
 
 #[cfg(test)]

@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     channel::{AccountId, Credentials, Cursor, LoginStep, Ticket},
-    id::AppId,
+    id::{AppId, JobId},
+    job::derived_id,
     puid::Puid,
     secret::{CannotOpen, Sealed, Sealer},
 };
@@ -153,8 +154,20 @@ pub struct Session {
     /// The last failure that did not end the session, as a sentence.
     pub last_error: Option<String>,
     pub contacts: Progress,
-    /// When the last contact sync of this login ended.
+    /// When the last contact sync of this login succeeded.
     pub last_sync: Option<Timestamp>,
+    /// Whether pictures of contacts may not be stored yet.
+    #[serde(default)]
+    pub avatars_left: bool,
+    /// Why the last contact sync failed; `None` after one that succeeded.
+    #[serde(default)]
+    pub sync_error: Option<String>,
+    /// Whether a contact sync is running.
+    #[serde(default)]
+    pub updating: bool,
+    /// Counts contact syncs that have ended, failed ones included.
+    #[serde(default)]
+    pub syncs: u64,
 }
 
 impl Session {
@@ -187,7 +200,17 @@ impl Session {
             last_error: None,
             contacts: Progress::default(),
             last_sync: None,
+            avatars_left: false,
+            sync_error: None,
+            updating: false,
+            syncs: 0,
         }
+    }
+
+    /// The job that updates the contacts of this login. The id is the same until the update has ended, so that a second
+    /// request joins the first.
+    pub fn update_job(&self, app: &AppId) -> JobId {
+        derived_id(&["update", app, &self.login_number.to_string(), &self.syncs.to_string()])
     }
 }
 
@@ -232,6 +255,17 @@ mod tests {
     }
 
     #[test]
+    fn an_update_has_one_job_until_it_has_ended() {
+        let [app, another] = ["app", "another"].map(AppId::trusted);
+        let session = Session::offline(Timestamp::UNIX_EPOCH);
+        let job = session.update_job(&app);
+        assert_eq!(Session { updating: true, ..session.clone() }.update_job(&app), job);
+        assert_ne!(Session { syncs: 1, ..session.clone() }.update_job(&app), job);
+        assert_ne!(Session { login_number: 1, ..session.clone() }.update_job(&app), job);
+        assert_ne!(session.update_job(&another), job);
+    }
+
+    #[test]
     fn credentials_open_for_their_own_app_only() {
         let sealer = Sealer::new(&[1; 32], Arc::new(CountedIds::default()));
         let [app, another] = ["app", "another"].map(AppId::trusted);
@@ -255,5 +289,6 @@ mod tests {
         assert_eq!(session.user.unwrap().account, AccountId::new("2580137561"));
         let login = session.login.unwrap();
         assert_eq!((login.steps.len(), login.qr_code()), (0, None), "the worker starts such a login anew");
+        assert_eq!((session.updating, session.syncs), (false, 0));
     }
 }

@@ -1,8 +1,6 @@
 //! Apps, their access tokens, and callers.
 
-use aws_sdk_dynamodb::types::{
-    AttributeValue, Delete, DeleteRequest, Put, ReturnValue, TransactWriteItem, WriteRequest,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnValue, TransactWriteItem};
 use domain::{
     app::{AccessToken, App, Binding},
     id::AppId,
@@ -11,9 +9,9 @@ use domain::{
 use jiff::Timestamp;
 
 use crate::{
-    Store, StoreError,
+    Book, Store, StoreError,
     error::applied,
-    item::{Item, from_item, number, number_of, string, string_of, to_item, to_value},
+    item::{Item, from_item, number, string, string_of, to_item, to_value},
     keys,
 };
 
@@ -33,8 +31,8 @@ pub struct AppChange {
 pub struct Caller {
     pub app: App,
     pub token: Option<AccessToken>,
-    /// Version of the contact book; it changes with every change of a contact.
-    pub book_version: u64,
+    /// The state of the contact book.
+    pub book: Book,
 }
 
 impl Store {
@@ -61,7 +59,7 @@ impl Store {
         Ok(Some(Caller {
             app: from_item(app)?,
             token: rows.remove(keys::TOKEN).map(from_item).transpose()?,
-            book_version: rows.get(keys::BOOK).and_then(|book| number_of(book, "version")).unwrap_or(0),
+            book: Book::read(rows.get(keys::BOOK))?,
         }))
     }
 
@@ -173,11 +171,7 @@ impl Store {
         while let Some(page) = pages.next().await {
             let rows = page.map_err(StoreError::from_sdk)?.items.unwrap_or_default();
             found |= !rows.is_empty();
-            let delete = |row| {
-                let delete = DeleteRequest::builder().set_key(Some(row)).build().expect("the key is given");
-                WriteRequest::builder().delete_request(delete).build()
-            };
-            self.write_all(rows.into_iter().map(delete).collect()).await?;
+            self.delete_all(rows).await?;
         }
         Ok(found)
     }

@@ -4,7 +4,10 @@ use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::{
     operation::query::builders::QueryFluentBuilder,
-    types::{AttributeValue, ConsumedCapacity, KeysAndAttributes, PutRequest, ReturnConsumedCapacity, WriteRequest},
+    types::{
+        AttributeValue, ConsumedCapacity, DeleteRequest, KeysAndAttributes, PutRequest, ReturnConsumedCapacity,
+        WriteRequest,
+    },
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -58,9 +61,11 @@ pub(crate) fn bytes_of<'a>(item: &'a Item, name: &str) -> Option<&'a [u8]> {
     item.get(name)?.as_b().ok().map(AsRef::as_ref)
 }
 
+/// Rows in a batch read: DynamoDB's limit.
+const BATCH_GET: usize = 100;
 /// Rows in a batch write: DynamoDB's limit.
 const BATCH_WRITE: usize = 25;
-/// Concurrent batch writes.
+/// Concurrent batches.
 const BATCHES_AT_ONCE: usize = 4;
 
 impl Store {
@@ -130,6 +135,18 @@ impl Store {
         }
     }
 
+    /// [`Self::get_many`] for any number of different keys, in concurrent requests.
+    pub(crate) async fn get_all(&self, pk: &str, sks: Vec<String>) -> Result<HashMap<String, Item>, StoreError> {
+        use futures_util::{StreamExt, TryStreamExt, stream};
+
+        let reads = sks.chunks(BATCH_GET).map(|sks| async move {
+            let sks: Vec<&str> = sks.iter().map(String::as_str).collect();
+            self.get_many(pk, &sks).await
+        });
+        let found: Vec<_> = stream::iter(reads.collect::<Vec<_>>()).buffered(BATCHES_AT_ONCE).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
     /// A query for the rows of a partition whose sort key begins with `prefix`.
     pub(crate) fn query_prefix(&self, pk: &str, prefix: &str) -> QueryFluentBuilder {
         self.client
@@ -166,6 +183,15 @@ impl Store {
             })
             .collect::<Result<Vec<_>, _>>()?;
         self.write_all(puts).await
+    }
+
+    /// Deletes rows without conditions in concurrent batches. Repeating it is harmless.
+    pub(crate) async fn delete_all(&self, keys: Vec<Item>) -> Result<(), StoreError> {
+        let delete = |key| {
+            let delete = DeleteRequest::builder().set_key(Some(key)).build().expect("the key is given");
+            WriteRequest::builder().delete_request(delete).build()
+        };
+        self.write_all(keys.into_iter().map(delete).collect()).await
     }
 
     /// Executes unconditional writes in concurrent batches until DynamoDB leaves none unprocessed.

@@ -26,6 +26,9 @@ pub(crate) const LEASE: &str = "LEASE";
 pub(crate) const CONTACT: &str = "CONTACT#";
 pub(crate) const MEMBERS: &str = "MEMBERS#";
 pub(crate) const NAMES: &str = "NAMES#";
+pub(crate) const AVATARS: &str = "AVATARS#";
+pub(crate) const LIST: &str = "LIST#";
+pub(crate) const DEPARTED: &str = "DEPARTED";
 pub(crate) const LOG: &str = "LOG#";
 pub(crate) const BLOCK: &str = "BLOCK#";
 pub(crate) const SPAN: &str = "SPAN#";
@@ -80,8 +83,16 @@ pub(crate) fn members(group: &Puid) -> String {
     format!("{MEMBERS}{group}")
 }
 
-pub(crate) fn names(chunk: usize) -> String {
-    format!("{NAMES}{chunk:04}")
+pub(crate) fn names(row: u8) -> String {
+    format!("{NAMES}{row:04}")
+}
+
+pub(crate) fn list(part: u32) -> String {
+    format!("{LIST}{part}")
+}
+
+pub(crate) fn avatars(chunk: usize) -> String {
+    format!("{AVATARS}{chunk:04}")
 }
 
 pub(crate) fn park(chat: &Puid) -> String {

@@ -8,14 +8,17 @@
 //! | `APP` | the app |
 //! | `TOKEN` | its access token |
 //! | `SESSION` | its session |
-//! | `BOOK` | the version of its contact book |
+//! | `BOOK` | the version of its contact book, and the parts of its lists |
 //! | `CONTACT#<puid>` | a contact |
 //! | `MEMBERS#<group>` | the members of a group |
+//! | `LIST#<n>` | a part of a list of contacts |
 //! | `NAMES#<n>` | a part of the name table |
+//! | `DEPARTED` | the keys of departed contacts |
 //! | `LOG#<seq>` | a message; the last one of a batch has a checkpoint |
 //! | `BLOCK#<n>` | the summary of 512 successive messages: what filters compare of each |
 //! | `SPAN#<n>` | the summary of 64 blocks |
-//! | `MARK` | the watermark: every message up to it has been delivered |
+//! | `MARK` | the watermark: every message up to it has been delivered and has its media |
+//! | `AVATARS#<n>` | a part of what is known of the stored pictures of contacts |
 //! | `PARK#<chat>` | a parked chat |
 //! | `PARKED#<chat>#<seq>` | a message in the backlog of a parked chat |
 //! | `JOB#<id>` | a job |
@@ -28,6 +31,7 @@
 //! A write that depends on an earlier read is conditional, and its result says whether it applied.
 
 mod apps;
+mod avatars;
 mod contacts;
 mod contention;
 mod due;
@@ -38,6 +42,7 @@ mod jobs;
 mod keys;
 mod leases;
 mod log;
+mod media;
 mod parking;
 mod sessions;
 mod summary;
@@ -45,13 +50,15 @@ mod table;
 mod transact;
 
 pub use apps::{AppChange, Caller};
-pub use contacts::Names;
+pub use avatars::Avatars;
+pub use contacts::{Book, List, ListChanges, Lists, NameRows, Names, Part, Place};
 pub use due::Due;
 pub use error::{Cause, StoreError};
 pub use history::{Filter, HistoryCursor, HistoryPage, InvalidCursor, NewMessages};
 pub use jobs::Claim;
 pub use leases::Lease;
 pub use log::{Checkpoint, Entry, PendingDelivery};
+pub use media::Unfinished;
 pub use summary::BLOCK as SUMMARY_BLOCK;
 pub use table::{IndexSpec, KeySpec, TableSpec};
 

@@ -228,24 +228,7 @@ impl Store {
         applied(update.send().await.map(drop).map_err(StoreError::from_sdk))
     }
 
-    /// Pending messages after `after`, oldest first, as sequence number and chat. They include the backlogs of parked
-    /// chats.
-    pub async fn undelivered(&self, app: &AppId, after: Seq) -> Result<Vec<(Seq, Puid)>, StoreError> {
-        #[derive(Deserialize)]
-        struct Row {
-            seq: Seq,
-            chat: Puid,
-        }
-        let query = self
-            .query_log(app, after.next()..=Seq::MAX)
-            .filter_expression("delivery = :pending")
-            .expression_attribute_values(":pending", delivery(Delivery::Pending))
-            .projection_expression("pk, sk, seq, chat");
-        let rows = self.collect(query).await?;
-        rows.into_iter().map(|item| from_item::<Row>(item).map(|row| (row.seq, row.chat))).collect()
-    }
-
-    /// Every message up to the watermark has been delivered. [`Seq::START`] before the first one.
+    /// Every message up to the watermark has been delivered and has its media. [`Seq::START`] before the first one.
     pub async fn watermark(&self, app: &AppId) -> Result<Seq, StoreError> {
         let row = self.get(&keys::app(app), keys::MARK).await?;
         Ok(row.as_ref().and_then(|row| number_of(row, "seq")).map_or(Seq::START, Seq::new))
@@ -261,13 +244,13 @@ impl Store {
 
 /// Rows in a transaction of [`Store::append_all`]; DynamoDB's limit is 100.
 const TRANSACTION_ROWS: usize = 50;
-/// Bytes of content in such a transaction; DynamoDB's limit is 4 MB.
+/// Bytes of rows, as JSON, in such a transaction; DynamoDB's limit is 4 MB.
 const TRANSACTION_BYTES: usize = 1_000_000;
 
 /// How many of the messages fit into one transaction; at least one.
 fn transaction_length(messages: &[Message]) -> usize {
     let sizes = messages.iter().take(TRANSACTION_ROWS).scan(0, |total, message| {
-        *total += serde_json::to_string(&message.content).map_or(TRANSACTION_BYTES, |content| content.len());
+        *total += serde_json::to_string(message).map_or(TRANSACTION_BYTES, |row| row.len());
         Some(*total)
     });
     sizes.take_while(|total| *total <= TRANSACTION_BYTES).count().max(1)
@@ -314,7 +297,7 @@ fn entry(mut item: Item) -> Result<Entry, StoreError> {
     Ok(Entry { message: message_of(item)?, checkpoint, sent_by })
 }
 
-fn delivery(state: Delivery) -> AttributeValue {
+pub(crate) fn delivery(state: Delivery) -> AttributeValue {
     string(match state {
         Delivery::Unwanted => "unwanted",
         Delivery::Pending => "pending",

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aws_sdk_dynamodb::config::Intercept;
 use boot::{Relay, Settings};
 use domain::{
     app::{App, Binding, NewApp},
@@ -13,7 +14,7 @@ use domain::{
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use tokio::time::Instant;
 
-use crate::{CountedIds, FixedClock, Recorder, START, Services};
+use crate::{CountedIds, FixedClock, Meter, Outage, Recorder, START, Services};
 
 /// The token of [`Fixture::app`].
 pub const TOKEN: &str = "test-token";
@@ -68,9 +69,26 @@ impl Fixture {
     /// The relay for the code under test: the same as [`relay`](Self::relay), but the recorder sees its AWS requests.
     pub fn recorded(&self) -> (Relay, Recorder) {
         let recorder = Recorder::new(&self.settings);
-        let clients = self.services.clients.intercepted(recorder.clone());
+        (self.intercepted(recorder.clone()), recorder)
+    }
+
+    /// The relay for the code under test: the same as [`relay`](Self::relay), but the meter counts its units.
+    pub fn metered(&self) -> (Relay, Meter) {
+        let meter = Meter::default();
+        (self.intercepted(meter.clone()), meter)
+    }
+
+    fn intercepted(&self, interceptor: impl Intercept + Clone + 'static) -> Relay {
+        let clients = self.services.clients.intercepted(interceptor);
         let Relay { store, queues, media, .. } = Relay::new(&clients, &self.settings);
-        (Relay { store, queues, media, ..self.relay.clone() }, recorder)
+        Relay { store, queues, media, ..self.relay.clone() }
+    }
+
+    /// A switch for outages of the bucket of [`relay`](Self::relay).
+    pub fn media_outage(&mut self) -> Outage {
+        let outage = Outage::default();
+        self.relay.media = self.services.clients.intercepted(outage.clone()).media(&self.settings.media_bucket);
+        outage
     }
 
     /// Creates an app with [`TOKEN`] and [`APP_SECRET`], bound to the account `e1d54615`.

@@ -214,8 +214,11 @@ fn variables_are_set_where_they_are_read() {
     let worker = source::variables("worker/src");
     let set: BTreeSet<_> = plain.keys().chain(secret.keys()).cloned().collect();
     assert_eq!(set, without_exceptions(&boot | &worker), "worker");
+    let dispatcher = document.entry("Resources", "Dispatcher").unwrap();
+    let dispatcher = at(dispatcher, &["Properties", "Environment", "Variables"]).unwrap();
     for (name, entry) in plain {
-        assert_eq!(Some(at(entry, &["Value"]).unwrap()), globals.as_mapping_get(&name), "{name}");
+        let of_functions = globals.as_mapping_get(&name).or_else(|| dispatcher.as_mapping_get(&name));
+        assert_eq!(Some(at(entry, &["Value"]).unwrap()), of_functions, "{name}");
     }
     for (name, why) in NOT_SET {
         assert!((&boot | &worker).contains(name), "{name} is excepted ({why}), but nothing reads it");

@@ -2,7 +2,7 @@
 
 use domain::{
     contact::{Contact, ContactKind},
-    job::Command,
+    job::{Command, JobState},
 };
 use simulator::{From, Group, Member, Person};
 
@@ -30,7 +30,7 @@ async fn a_login_reads_all_contacts() {
     let members = stage.fixture.relay.store.members(&app.id, &group.puid).await.unwrap().unwrap();
     assert_eq!((members.len(), members[0].contact.puid.as_str()), (20, "e1d54615"));
     assert_eq!(session.contacts.done, session.contacts.total);
-    assert_eq!(stage.fixture.relay.store.caller(&app.id).await.unwrap().unwrap().book_version, 1);
+    assert_eq!(stage.fixture.relay.store.caller(&app.id).await.unwrap().unwrap().book.version, 1);
     worker.shut_down().await;
 }
 
@@ -120,4 +120,26 @@ async fn an_unknown_group_is_fetched_and_its_message_kept() {
     assert_ne!(chat, sender);
     until(async || stage.fixture.relay.store.contact(&app.id, &chat).await.unwrap()).await;
     worker.shut_down().await;
+}
+
+#[tokio::test]
+async fn an_update_reads_what_the_channel_has_not_reported() {
+    let stage = Stage::start().await;
+    let app = stage.fixture.app(None).await;
+    let worker = stage.worker();
+    let session = stage.log_in(&app).await;
+    let before = stage.contacts(&app).await;
+    stage.world.add_group(UIN, Group::new("新群").members(["李雷", "新人"]).unsaved()).unwrap();
+    stage.world.push_text(UIN, From::member("新群", "新人"), "初来").unwrap();
+    stage.log(&app, 1).await;
+    assert_eq!(stage.outcome(&app, Command::Update).await, JobState::Sent { message_id: None });
+    let updated = stage.session_when(&app, |session| !session.updating).await;
+    assert_eq!((updated.state, updated.syncs), (session.state, session.syncs + 1));
+    let after = stage.contacts(&app).await;
+    assert_eq!(names(&after, ContactKind::Group), ["Group 1", "Group 2", "家", "新群", "静"]);
+    for contact in before {
+        assert!(after.contains(&contact), "{contact:?}");
+    }
+    worker.shut_down().await;
+    assert_eq!(stage.world.violations(), []);
 }

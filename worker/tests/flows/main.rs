@@ -5,6 +5,7 @@ mod grants;
 mod health;
 mod jobs;
 mod logins;
+mod media;
 mod messages;
 mod restarts;
 mod shards;

@@ -6,17 +6,22 @@ use boot::{
     Grant::Table,
     TableOperation::{BatchGetItem, Query},
 };
-use domain::channel::Capability;
+use domain::{channel::Capability, contact::Contact};
+use store::List;
 
-use crate::api::{
-    auth::{AuthMode, Caller},
-    endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
-    error::ApiError,
-    openapi::{Auth, Failure, Kind, Operation, PAGES, Parameter, Reply},
-    page,
-    row_filter::{Field, Filter, SEARCH},
-    state::AppState,
-    view::contact::{Linked, Person},
+use crate::{
+    api::{
+        auth::{AuthMode, Caller},
+        contact_list,
+        endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
+        error::ApiError,
+        openapi::{Auth, Failure, Kind, Operation, PAGES, Parameter, Reply},
+        page,
+        row_filter::{CITY, Field, NAME, NICK_NAME, PROVINCE, REMARK_NAME, SEARCH, SEX, SIGNATURE, USER_NAME},
+        state::AppState,
+        view::contact::{Linked, Person},
+    },
+    times::Times,
 };
 
 pub const ENDPOINT: Endpoint = Endpoint {
@@ -48,7 +53,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[Operation {
             Parameter::exact("nick_name", "多吃点苹果🍏"),
             Parameter::exact("user_name", "@b5062876e38c69d46e08bffc445933c7"),
             Parameter::exact("remark_name", "Apple"),
-            Parameter::query("sex", Kind::OneOf(|| vec!["0", "1", "2"]), "1 is male, 2 is female.", "1"),
+            Parameter::query("sex", Kind::OneOf(|| vec!["0", "1", "2"]), "1 is male, 2 is female, 0 is unknown.", "1"),
             Parameter::exact("province", "广东"),
             Parameter::exact("city", "深圳"),
             SEARCH,
@@ -63,40 +68,21 @@ pub(crate) const OPERATIONS: &[Operation] = &[Operation {
     failures: &[Failure::INVALID_PAGE],
 }];
 
-const FIELDS: [Field<Person>; 8] = [
-    ("puid", |person| Some(person.puid.as_str())),
-    ("name", |person| person.name.as_deref()),
-    ("nick_name", |person| person.nick_name.as_deref()),
-    ("user_name", |person| person.user_name.as_deref()),
-    ("remark_name", |person| person.remark_name.as_deref()),
-    ("sex", |person| sex(person.sex)),
-    ("province", |person| person.province.as_deref()),
-    ("city", |person| person.city.as_deref()),
-];
-/// Only without a signed request: there, `signature` is the request's.
-const SIGNATURE: Field<Person> = ("signature", |person| person.signature.as_deref());
+const FIELDS: [Field; 7] = [NAME, NICK_NAME, USER_NAME, REMARK_NAME, SEX, PROVINCE, CITY];
+const SEARCHED: [Field; 3] = [NAME, NICK_NAME, REMARK_NAME];
 
 async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
     if caller.params.get("sex").is_some_and(|sex| !matches!(sex, "0" | "1" | "2")) {
-        return Err(ApiError::field("sex", "must be 1 (male) or 2 (female)"));
+        return Err(ApiError::field("sex", "must be 1 (male), 2 (female) or 0 (unknown)"));
     }
     let mut fields = FIELDS.to_vec();
+    // In a signed request, `signature` is the request's.
     if caller.mode != AuthMode::Signature {
         fields.push(SIGNATURE);
     }
-    let filter = Filter::of(&caller.params, &fields, |person| {
-        [person.name.as_deref(), person.nick_name.as_deref(), person.remark_name.as_deref()]
-    })?;
-    let book = state.book(&caller.app, caller.book_version).await?;
-    page::paginate(&caller, &state, book.friends.iter().filter(|person| filter.matches(person)))
-}
-
-fn sex(sex: Option<u8>) -> Option<&'static str> {
-    match sex? {
-        1 => Some("1"),
-        2 => Some("2"),
-        _ => None,
-    }
+    let (owner, times) = (caller.owner(), Times(&state.relay.zone));
+    let row = |contact: &Contact| Person::of(contact, true, owner.clone(), times);
+    contact_list::respond(&state, &caller, List::Friends, (&fields, &SEARCHED), row).await
 }
 
 #[cfg(test)]
@@ -214,7 +200,7 @@ mod tests {
           "code": "invalid_parameter",
           "errmsg": "A parameter is missing or malformed.",
           "fields": {
-            "sex": "must be 1 (male) or 2 (female)"
+            "sex": "must be 1 (male), 2 (female) or 0 (unknown)"
           },
           "success": false
         }

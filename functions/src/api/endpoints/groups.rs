@@ -5,17 +5,22 @@ use boot::{
     Grant::Table,
     TableOperation::{BatchGetItem, Query},
 };
-use domain::channel::Capability;
+use domain::{channel::Capability, contact::Contact};
+use store::List;
 
-use crate::api::{
-    auth::Caller,
-    endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
-    error::ApiError,
-    openapi::{Auth, Failure, Kind, Operation, PAGES, Parameter, Reply},
-    page,
-    row_filter::{Field, Filter, SEARCH},
-    state::AppState,
-    view::contact::{Group, Linked},
+use crate::{
+    api::{
+        auth::Caller,
+        contact_list,
+        endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
+        error::ApiError,
+        openapi::{Auth, Failure, Kind, Operation, PAGES, Parameter, Reply},
+        page,
+        row_filter::{Field, NAME, NICK_NAME, SEARCH, USER_NAME},
+        state::AppState,
+        view::contact::{Group, Linked},
+    },
+    times::Times,
 };
 
 pub const ENDPOINT: Endpoint = Endpoint {
@@ -53,18 +58,13 @@ pub(crate) const OPERATIONS: &[Operation] = &[Operation {
     failures: &[Failure::INVALID_PAGE],
 }];
 
-const FIELDS: [Field<Group>; 4] = [
-    ("puid", |group| Some(group.puid.as_str())),
-    ("name", |group| group.name.as_deref()),
-    ("nick_name", |group| group.nick_name.as_deref()),
-    ("user_name", |group| group.user_name.as_deref()),
-];
+const FIELDS: [Field; 3] = [NAME, NICK_NAME, USER_NAME];
+const SEARCHED: [Field; 2] = [NAME, NICK_NAME];
 
 async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
-    let filter =
-        Filter::of(&caller.params, &FIELDS, |group| [group.name.as_deref(), group.nick_name.as_deref(), None])?;
-    let book = state.book(&caller.app, caller.book_version).await?;
-    page::paginate(&caller, &state, book.groups.iter().filter(|group| filter.matches(group)))
+    let (owner, times) = (caller.owner(), Times(&state.relay.zone));
+    let row = |contact: &Contact| Group::of(contact, owner.clone(), times);
+    contact_list::respond(&state, &caller, List::Groups, (&FIELDS, &SEARCHED), row).await
 }
 
 #[cfg(test)]

@@ -1,11 +1,8 @@
 //! `GET /members/<group_puid>`: the members of a group, with pages; 404 for an unknown group.
 
 use axum::{response::Response, routing::on};
-use boot::{
-    Grant::Table,
-    TableOperation::{BatchGetItem, GetItem, Query},
-};
-use domain::{channel::Capability, contact::ContactKind, puid::Puid};
+use boot::{Grant::Table, TableOperation::BatchGetItem};
+use domain::{channel::Capability, puid::Puid};
 
 use crate::{
     api::{
@@ -14,9 +11,10 @@ use crate::{
         error::ApiError,
         openapi::{Auth, Failure, Kind, Operation, PAGES, Parameter, Reply},
         page,
+        params::is_puid,
         path_segment::PathSegment,
         state::AppState,
-        view::contact::{Linked, MemberRow},
+        view::contact::{Linked, MemberRow, Person},
     },
     times::Times,
 };
@@ -26,7 +24,7 @@ pub const ENDPOINT: Endpoint = Endpoint {
     title: Title { zh: "群成员", en: "Group members" },
     routes: &[Route { method: Method::Get, path: "/members/{group}", handler: |method| on(method, handle) }],
     needs: Some(Capability::Groups),
-    grants: &[Table(BatchGetItem), Table(GetItem), Table(Query)],
+    grants: &[Table(BatchGetItem)],
     sample: Sample {
         auth: SampleAuth::Signature,
         online: true,
@@ -48,21 +46,21 @@ pub(crate) const OPERATIONS: &[Operation] = &[Operation {
 }];
 
 async fn handle(state: AppState, PathSegment(group): PathSegment, caller: Caller) -> Result<Response, ApiError> {
-    let book = state.book(&caller.app, caller.book_version).await?;
-    if book.kind(&group) != Some(ContactKind::Group) {
+    if !is_puid(&group) {
         return Err(ApiError::NotFound("group"));
     }
-    let members = state.relay.store.members(&caller.app.id, &Puid::new(group)).await?.unwrap_or_default();
-    let owner = caller.app.bound.as_ref().map(|bound| bound.puid.as_str().into());
     let request = page::request(&caller.params)?;
     let offset = usize::try_from(request.offset()).unwrap_or(usize::MAX);
-    let rows = members.iter().skip(offset).take(request.size as usize).map(|member| {
-        let friend = book.friend(&member.contact.puid);
-        MemberRow::of(member, friend, owner.clone(), Times(&state.relay.zone))
+    let range = offset..offset.saturating_add(request.size as usize);
+    let read = state.members(&caller, &Puid::new(group), range.clone()).await?.ok_or(ApiError::NotFound("group"))?;
+    let (owner, times) = (caller.owner(), Times(&state.relay.zone));
+    let rows = read.members.iter().skip(range.start).take(range.len()).map(|member| {
+        let (contact, is_friend) = read.friend(member).map_or((&member.contact, false), |friend| (friend, true));
+        MemberRow::of(member, Person::of(contact, is_friend, owner.clone(), times))
     });
     let (rows, links) = (rows.collect::<Vec<_>>(), caller.links(&state));
     let linked = rows.iter().map(|row| Linked::of(row, &links)).collect();
-    page::respond(request, &caller.url, members.len() as u64, linked)
+    page::respond(request, &caller.url, read.members.len() as u64, linked)
 }
 
 #[cfg(test)]

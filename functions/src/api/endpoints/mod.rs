@@ -17,6 +17,7 @@ pub mod revoke;
 pub mod root;
 pub mod send;
 pub mod session;
+pub mod update;
 pub mod upload;
 
 use std::sync::Arc;
@@ -52,6 +53,7 @@ pub const ALL: &[Endpoint] = &[
     send::ENDPOINT,
     session::ENDPOINT,
     upload::ENDPOINT,
+    update::ENDPOINT,
 ];
 
 /// What the OpenAPI document says of every endpoint. A test checks it against [`ROUTES`], both ways.
@@ -74,6 +76,7 @@ pub(crate) static OPERATIONS: &[&[Operation]] = &[
     send::OPERATIONS,
     session::OPERATIONS,
     upload::OPERATIONS,
+    update::OPERATIONS,
 ];
 
 /// Every endpoint, ready to serve.
@@ -175,8 +178,10 @@ mod tests {
     #[tokio::test]
     async fn every_grant_is_used() {
         for endpoint in ALL {
-            // With a cached contact book the endpoint would not query.
-            let api = api().await;
+            // A contact book without lists is queried.
+            let api = Api::with(Config { worker_wait: Duration::ZERO, ..Config::default() }).await;
+            let group = contact("973e46d8", ContactKind::Group, "群");
+            api.contacts_without_lists(vec![contact("1fee435b", ContactKind::Friend, "朋友"), group]).await;
             api.session(|session| session.state = SessionState::Offline).await;
             let mut called = api.sample(endpoint).await.called;
             api.online().await;
@@ -215,6 +220,7 @@ mod tests {
         members: "The app's channel has no groups."
         mps: "The app's channel has no official accounts."
         revoke: "The app's channel cannot recall messages."
+        update: "The app's channel does not list contacts."
         "#);
         insta::assert_snapshot!(api.signed("/groups").await, @r#"
         422 Unprocessable Entity

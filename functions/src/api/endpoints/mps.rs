@@ -5,17 +5,22 @@ use boot::{
     Grant::Table,
     TableOperation::{BatchGetItem, Query},
 };
-use domain::channel::Capability;
+use domain::{channel::Capability, contact::Contact};
+use store::List;
 
-use crate::api::{
-    auth::Caller,
-    endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
-    error::ApiError,
-    openapi::{Auth, Failure, Kind, Operation, PAGES, Parameter, Reply},
-    page,
-    row_filter::{Field, Filter, SEARCH},
-    state::AppState,
-    view::contact::{Linked, OfficialAccount},
+use crate::{
+    api::{
+        auth::Caller,
+        contact_list,
+        endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
+        error::ApiError,
+        openapi::{Auth, Failure, Kind, Operation, PAGES, Parameter, Reply},
+        page,
+        row_filter::{CITY, Field, NAME, NICK_NAME, PROVINCE, SEARCH, USER_NAME},
+        state::AppState,
+        view::contact::{Linked, OfficialAccount},
+    },
+    times::Times,
 };
 
 pub const ENDPOINT: Endpoint = Endpoint {
@@ -55,20 +60,13 @@ pub(crate) const OPERATIONS: &[Operation] = &[Operation {
     failures: &[Failure::INVALID_PAGE],
 }];
 
-const FIELDS: [Field<OfficialAccount>; 6] = [
-    ("puid", |account| Some(account.puid.as_str())),
-    ("name", |account| account.name.as_deref()),
-    ("nick_name", |account| account.nick_name.as_deref()),
-    ("user_name", |account| account.user_name.as_deref()),
-    ("province", |account| account.province.as_deref()),
-    ("city", |account| account.city.as_deref()),
-];
+const FIELDS: [Field; 5] = [NAME, NICK_NAME, USER_NAME, PROVINCE, CITY];
+const SEARCHED: [Field; 2] = [NAME, NICK_NAME];
 
 async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
-    let filter =
-        Filter::of(&caller.params, &FIELDS, |account| [account.name.as_deref(), account.nick_name.as_deref(), None])?;
-    let book = state.book(&caller.app, caller.book_version).await?;
-    page::paginate(&caller, &state, book.official_accounts.iter().filter(|account| filter.matches(account)))
+    let (owner, times) = (caller.owner(), Times(&state.relay.zone));
+    let row = |contact: &Contact| OfficialAccount::of(contact, owner.clone(), times);
+    contact_list::respond(&state, &caller, List::OfficialAccounts, (&FIELDS, &SEARCHED), row).await
 }
 
 #[cfg(test)]

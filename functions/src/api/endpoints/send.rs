@@ -173,7 +173,7 @@ async fn job_status(
     let id = id.parse().map_err(|InvalidId| ApiError::NotFound("job"))?;
     let job = state.job(&caller.app.id, &id).await?;
     match job.command {
-        Command::Login | Command::Logout => Err(ApiError::NotFound("job")),
+        Command::Login | Command::Logout | Command::Update => Err(ApiError::NotFound("job")),
         _ => Ok(ApiResponse::new(JobRow::from(&job))),
     }
 }

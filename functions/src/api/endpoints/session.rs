@@ -57,6 +57,8 @@ pub const ENDPOINT: Endpoint = Endpoint {
             "queues",
             "since",
             "state",
+            "sync_error",
+            "updating",
             "user",
         ],
     },
@@ -86,8 +88,13 @@ struct SessionReport<'a> {
     /// Why the last session or login ended.
     ending: Option<&'a EndReason>,
     last_error: Option<&'a str>,
+    /// When the contacts were last read.
     #[schemars(with = "Option<LocalTime>")]
     last_sync: Option<String>,
+    /// Why they could not be read since.
+    sync_error: Option<&'a str>,
+    /// Whether they are being read.
+    updating: bool,
     contacts: Progress,
     queues: Depths,
     /// Parked chats.
@@ -122,6 +129,8 @@ async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
         ending: session.ending.as_ref(),
         last_error: session.last_error.as_deref(),
         last_sync: session.last_sync.map(|at| times.iso(at)),
+        sync_error: session.sync_error.as_deref(),
+        updating: session.updating,
         contacts: session.contacts,
         queues: Depths { inbound, commands },
         parked: parked.len(),
@@ -178,6 +187,8 @@ mod tests {
           "since": "2020-01-07T11:25:45.988020",
           "state": "offline",
           "success": true,
+          "sync_error": null,
+          "updating": false,
           "user": null
         }
         "#);
@@ -187,6 +198,8 @@ mod tests {
             session.contacts = Progress { done: 7, total: 313 };
             session.last_error = Some("the connection was closed".to_owned());
             session.last_sync = Some(now);
+            session.sync_error = Some("the contacts could not be read".to_owned());
+            session.updating = true;
         })
         .await;
         let parked = Parked {
@@ -237,6 +250,8 @@ mod tests {
           "since": "2020-01-07T11:25:45.988020",
           "state": "online",
           "success": true,
+          "sync_error": "the contacts could not be read",
+          "updating": true,
           "user": {
             "avatar": "/media/image/avatar/e1d54615.jpg",
             "avatar_url": "http://relay.test/media/image/avatar/e1d54615.jpg?app_id=00000000000000000000000000000001&expires=1578371145&sig=38b982249824a7748571e4d8b6e6b70414b739abefc9b7fa03b2cbf0fbc3fb17",

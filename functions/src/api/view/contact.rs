@@ -107,9 +107,7 @@ pub struct MemberRow {
 }
 
 impl MemberRow {
-    /// `friend` is the person's row among the friends, if there is one; it has more fields.
-    pub fn of(member: &Member, friend: Option<&Person>, owner: Option<Arc<str>>, times: Times<'_>) -> Self {
-        let person = friend.cloned().unwrap_or_else(|| Person::of(&member.contact, false, owner, times));
+    pub fn of(member: &Member, person: Person) -> Self {
         Self { person, display_name: non_empty(member.display_name.as_deref()) }
     }
 }

@@ -4,7 +4,7 @@ use domain::{
     app::{AccessToken, Binding},
     channel::AccountId,
 };
-use store::AppChange;
+use store::{AppChange, Book, Lists};
 
 use crate::support::{APP, Ledger, app_id, append, at, is_conflict, is_corrupt, message, puid};
 
@@ -96,20 +96,20 @@ async fn an_app_stays_bound_to_the_first_account_until_it_is_unbound() {
 }
 
 #[tokio::test]
-async fn a_caller_has_the_app_its_token_and_the_version_of_the_book() {
+async fn a_caller_has_the_app_its_token_and_the_state_of_the_book() {
     let ledger = Ledger::start().await;
     let app = ledger.app().await;
     let store = &ledger.store;
     let caller = store.caller(&app.id).await.unwrap().unwrap();
-    assert_eq!((&caller.app, caller.token, caller.book_version), (&app, None, 0));
+    assert_eq!((&caller.app, caller.token, caller.book), (&app, None, Book::default()));
     let tokens = ["one", "two"].map(|hash| AccessToken { hash: hash.into(), expires: at(7_200) });
     for token in &tokens {
         store.put_access_token(&app.id, token).await.unwrap();
     }
-    store.bump_book_version(&app.id).await.unwrap();
-    store.bump_book_version(&app.id).await.unwrap();
+    let book = store.finish_book(&app.id, &Book::default(), Lists::default()).await.unwrap();
+    let book = store.finish_book(&app.id, &book, Lists::default()).await.unwrap();
     let caller = store.caller(&app.id).await.unwrap().unwrap();
-    assert_eq!((caller.token.as_ref(), caller.book_version), (tokens.last(), 2));
+    assert_eq!((caller.token.as_ref(), caller.book.version, &caller.book), (tokens.last(), 2, &book));
     assert!(store.caller(&app_id("unknown")).await.unwrap().is_none());
     let row = ledger.item(&format!("APP#{}", app.id), "TOKEN").await.unwrap();
     assert_eq!(row["ttl"].as_n().unwrap(), &at(7_200).as_second().to_string());
@@ -123,7 +123,7 @@ async fn deleting_an_app_deletes_all_its_rows() {
     for seq in 1..=60 {
         store.append(&app.id, &message(seq, "x"), None).await.unwrap();
     }
-    store.bump_book_version(&app.id).await.unwrap();
+    store.finish_book(&app.id, &Book::default(), Lists::default()).await.unwrap();
     assert!(store.delete_app(&app.id).await.unwrap());
     assert_eq!(ledger.count(&pk).await, 0);
     assert_eq!(store.app_ids(3).await.unwrap(), [other.id]);

@@ -41,6 +41,9 @@ async fn a_session_is_read_as_it_was_written() {
         last_error: Some("no response".into()),
         contacts: Progress { done: 3, total: 4 },
         last_sync: Some(at(2)),
+        sync_error: Some("the contacts could not be read".into()),
+        updating: true,
+        syncs: 3,
     };
     ledger.store.put_session(&APP, &session, &lease(1)).await.unwrap();
     assert_eq!(ledger.store.session(&APP).await.unwrap(), Some(session));

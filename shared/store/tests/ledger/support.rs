@@ -72,8 +72,13 @@ impl Ledger {
 
     /// Sets an attribute of a row to a value that no version writes.
     pub(crate) async fn spoil(&self, pk: &str, sk: &str, part: &str) {
+        self.set(pk, sk, part, AttributeValue::Bool(true)).await;
+    }
+
+    /// Sets an attribute of a row.
+    pub(crate) async fn set(&self, pk: &str, sk: &str, part: &str, value: AttributeValue) {
         let mut row = self.item(pk, sk).await.unwrap_or_else(|| key(pk, sk));
-        row.insert(part.to_owned(), AttributeValue::Bool(true));
+        row.insert(part.to_owned(), value);
         self.rows.put_item().table_name(self.table()).set_item(Some(row)).send().await.unwrap();
     }
 

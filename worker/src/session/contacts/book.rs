@@ -1,10 +1,11 @@
 //! The contact book while it changes: what the ledger holds, what the channel reports, and what has to be written
 //! because of it. Pure: nothing here waits.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, hash_map::Entry};
 
 use domain::{
     contact::{Card, Contact, ContactKind, Member},
+    departed::DepartedKeys,
     matching::{Known, Matcher},
     puid::Puid,
 };
@@ -27,10 +28,27 @@ pub(in crate::session) struct Book {
 /// What has to be written.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
-    pub contacts: HashMap<Puid, Contact>,
+    /// Contacts as they were and as they are.
+    pub contacts: HashMap<Puid, (Option<Contact>, Contact)>,
     pub members: HashMap<Puid, Vec<Member>>,
     /// Every user name that was reported, with its puid.
     pub names: Vec<(String, Puid)>,
+}
+
+impl Changes {
+    /// Notes that a contact has become `after`.
+    fn record(&mut self, before: Option<Contact>, after: Contact) {
+        match self.contacts.entry(after.puid.clone()) {
+            Entry::Occupied(mut changed) => changed.get_mut().1 = after,
+            Entry::Vacant(new) => drop(new.insert((before, after))),
+        }
+    }
+
+    fn depart(&mut self, contact: &mut Contact, at: Timestamp) {
+        let before = contact.clone();
+        (contact.present, contact.update_time) = (false, at);
+        self.record(Some(before), contact.clone());
+    }
 }
 
 /// How much a card reports.
@@ -93,6 +111,38 @@ impl Book {
         self.contacts.is_empty()
     }
 
+    /// Every contact with a row of its own.
+    pub(super) fn contacts(&self) -> impl Iterator<Item = &Contact> {
+        self.contacts.values()
+    }
+
+    /// Every puid in use.
+    pub(super) fn puids(&self) -> impl Iterator<Item = &Puid> {
+        self.matcher.taken()
+    }
+
+    /// What departed contacts can be recognised by.
+    pub(super) fn departed(&self) -> DepartedKeys {
+        let departed = self.contacts.values().filter(|contact| !contact.present);
+        let is_gone = |group: &&Puid| self.contacts.get(group).is_none_or(|group| !group.present);
+        let mut keys = DepartedKeys::default();
+        keys.extend(departed, self.members.iter().filter(|(group, _)| is_gone(group)).map(|(_, members)| &members[..]));
+        keys
+    }
+
+    /// Every user name of this login that the rows tell, with its puid.
+    pub(super) fn names(&self) -> impl Iterator<Item = (&str, &Puid)> {
+        let present = || self.contacts.values().filter(|contact| contact.present);
+        let members = present().filter_map(|group| self.members.get(&group.puid)).flatten();
+        let contacts = members.map(|member| &member.contact).chain(present());
+        contacts.map(|contact| (contact.user_name.as_str(), &contact.puid))
+    }
+
+    /// Assigns a puid that is known from elsewhere.
+    pub(super) fn assign(&mut self, user_name: &str, puid: Puid) {
+        self.matcher.assign_puid(user_name, puid);
+    }
+
     /// The puid of a user name of this login.
     pub(in crate::session) fn puid(&self, user_name: &str) -> Option<&Puid> {
         self.matcher.get(user_name)
@@ -147,18 +197,26 @@ impl Book {
         if let Some(contact) = self.matcher.get(user_name).and_then(|puid| self.contacts.get_mut(puid))
             && contact.present
         {
-            (contact.present, contact.update_time) = (false, self.at);
-            self.changes.contacts.insert(contact.puid.clone(), contact.clone());
+            self.changes.depart(contact, self.at);
         }
     }
 
-    /// After a full listing: contacts that it did not contain are no longer present.
-    pub(super) fn remove_unseen(&mut self) {
-        for contact in self.contacts.values_mut().filter(|contact| contact.present) {
+    /// After a full listing: contacts of the kinds that `is_listed` names, and that it did not contain, are no longer
+    /// present. The account itself always is.
+    pub(super) fn remove_unseen(&mut self, is_listed: impl Fn(ContactKind) -> bool) {
+        let is_listed =
+            |contact: &&mut Contact| contact.present && contact.kind != ContactKind::Myself && is_listed(contact.kind);
+        for contact in self.contacts.values_mut().filter(is_listed) {
             if !self.seen.contains(&contact.puid) {
-                (contact.present, contact.update_time) = (false, self.at);
-                self.changes.contacts.insert(contact.puid.clone(), contact.clone());
+                self.changes.depart(contact, self.at);
             }
+        }
+    }
+
+    /// Counts a contact as contained in the listing.
+    pub(super) fn mark_seen(&mut self, user_name: &str) {
+        if let Some(puid) = self.matcher.get(user_name) {
+            self.seen.insert(puid.clone());
         }
     }
 
@@ -174,8 +232,8 @@ impl Book {
         self.seen.insert(puid.clone());
         self.changes.names.push((card.user_name.clone(), puid.clone()));
         if self.contacts.get(&puid) != Some(&contact) {
-            self.changes.contacts.insert(puid.clone(), contact.clone());
-            self.contacts.insert(puid.clone(), contact);
+            let before = self.contacts.insert(puid.clone(), contact.clone());
+            self.changes.record(before, contact);
         }
         Some(puid)
     }
@@ -188,7 +246,13 @@ impl Book {
             return Some(Member { contact: contact.clone(), display_name });
         }
         let before = self.strangers.get(&puid).or_else(|| self.contacts.get(&puid));
-        let contact = updated(before, card, &puid, Extent::Partial, self.at);
+        let contact = match before {
+            // A friend whose own row was not read. The group's row has a copy of it, and the group's card less.
+            Some(copy) if copy.kind != ContactKind::Stranger && copy.present && copy.user_name == card.user_name => {
+                copy.clone()
+            }
+            _ => updated(before, card, &puid, Extent::Partial, self.at),
+        };
         self.changes.names.push((card.user_name.clone(), puid.clone()));
         self.strangers.insert(puid, contact.clone());
         Some(Member { contact, display_name })

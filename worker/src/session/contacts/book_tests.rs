@@ -18,7 +18,7 @@ fn group(user_name: &str, members: &[&Card]) -> Card {
 
 /// The contacts and members that `changes` write.
 fn written(changes: Changes) -> (Vec<Contact>, Vec<(Puid, Vec<Member>)>) {
-    (changes.contacts.into_values().collect(), changes.members.into_iter().collect())
+    (changes.contacts.into_values().map(|(_, after)| after).collect(), changes.members.into_iter().collect())
 }
 
 /// The book after the first login: two friends, and a group of both and a stranger.
@@ -38,10 +38,10 @@ fn a_new_login_with_the_same_contacts_changes_user_names_only() {
     let (one, two) = (friend("@newone00001", "一"), friend("@newtwo00002", "二"));
     book.full(&[one.clone(), two.clone()]);
     book.groups(&[group("@@newgrp0003", &[&one, &two, &friend("@newstr00004", "生")])]);
-    book.remove_unseen();
+    book.remove_unseen(|_| true);
     let changes = book.take_changes();
     assert_eq!(changes.contacts.len(), 3);
-    for contact in changes.contacts.values() {
+    for (_, contact) in changes.contacts.values() {
         let before = contacts.iter().find(|before| before.puid == contact.puid).unwrap();
         assert_eq!((contact.insert_time, contact.update_time, contact.present), (start(), start(), true));
         assert_ne!(contact.user_name, before.user_name);
@@ -57,7 +57,7 @@ fn the_same_cards_again_change_nothing() {
     let (one, two) = (friend("@one00000001", "一"), friend("@two00000002", "二"));
     book.full(&[one.clone(), two.clone()]);
     book.groups(&[group("@@grp0000003", &[&one, &two, &friend("@abc00000004", "生")])]);
-    book.remove_unseen();
+    book.remove_unseen(|_| true);
     let changes = book.take_changes();
     assert!(changes.contacts.is_empty() && changes.members.is_empty());
 }
@@ -67,14 +67,15 @@ fn an_unlisted_contact_becomes_absent_and_returns_with_its_puid() {
     let (contacts, members) = first_login();
     let mut book = Book::new(contacts, members, start() + 1.hour());
     book.full(&[friend("@newone00001", "一")]);
-    book.remove_unseen();
+    book.remove_unseen(|_| true);
     let (contacts, _) = written(book.take_changes());
     let gone = contacts.iter().find(|contact| contact.nick_name == "二").unwrap();
     assert_eq!((gone.present, gone.update_time), (false, start() + 1.hour()));
 
     let mut book = Book::new(vec![gone.clone()], Vec::new(), start() + 2.hours());
     book.full(&[friend("@back0000009", "二")]);
-    let back = book.take_changes().contacts.remove(&gone.puid).expect("the same puid");
+    let (before, back) = book.take_changes().contacts.remove(&gone.puid).expect("the same puid");
+    assert_eq!(before.as_ref(), Some(gone));
     assert_eq!((back.present, back.insert_time), (true, start()));
 }
 
@@ -86,7 +87,9 @@ fn fields_missing_from_a_change_keep_their_values() {
     let card = Card { signature: Some("新".into()), ..Card::bare("@one00000001", ContactKind::Friend) };
     book.partial(&[card]);
     let changes = book.take_changes();
-    let [contact] = changes.contacts.values().collect::<Vec<_>>()[..] else { panic!("exactly one contact changes") };
+    let [(_, contact)] = changes.contacts.values().collect::<Vec<_>>()[..] else {
+        panic!("exactly one contact changes")
+    };
     assert_eq!((contact.nick_name.as_str(), contact.city.as_deref()), ("一", Some("杭州")));
     assert_eq!((contact.signature.as_deref(), contact.update_time), (Some("新"), start() + 1.hour()));
 }

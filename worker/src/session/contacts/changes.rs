@@ -1,12 +1,16 @@
 //! Contact changes that come with a batch of messages.
 
+use std::collections::HashSet;
+
 use channel::{Connection, Error};
 use domain::contact::{Card, Peer};
 use store::Names;
 
 use super::{
-    book::{Book, Changes},
+    book::Book,
+    few::{Few, Reported, read_few},
     read_book,
+    write::write_changes,
 };
 use crate::session::{Context, Halt, ledger::Ledger};
 
@@ -33,63 +37,60 @@ impl ContactChanges {
     }
 }
 
-/// Writes changes to the contact book, and gives every new peer a puid. `names` grows with it.
+/// Writes changes to the contact book, whose state is `head`, and gives every new peer a puid: the user names of the
+/// contacts that were reported. `names` is what was read of the name table.
 pub(super) async fn apply(
     context: &Context,
     connection: &mut dyn Connection,
+    head: &store::Book,
     changes: ContactChanges,
-    names: &mut Names,
-) -> Result<(), Halt> {
-    let _permit = context.worker.books.acquire().await;
+    mut names: Names,
+) -> Result<HashSet<String>, Halt> {
     let ledger = &context.ledger;
     let described = describe(ledger, connection, &changes.undescribed).await?;
-    let (contacts, members) = read_book(ledger).await?;
-    let mut book = Book::new(contacts, members, ledger.now());
-    book.keep_present();
+    let reported = reported(described, changes);
+    match read_few(ledger, &reported, &mut names).await? {
+        Some(Few { mut book, new }) => {
+            change(&mut book, &reported);
+            write_changes(ledger, head, book.take_changes(), names, &new).await?;
+        }
+        None => {
+            let _permit = context.worker.books.acquire().await;
+            let (contacts, members) = read_book(ledger).await?;
+            let mut book = Book::new(contacts, members, ledger.now());
+            book.keep_present();
+            change(&mut book, &reported);
+            let changes = book.take_changes();
+            let new = changes.names.clone();
+            write_changes(ledger, head, changes, names, &new).await?;
+        }
+    }
+    Ok(reported.user_names().map(str::to_owned).collect())
+}
+
+/// What the channel has told and described.
+fn reported(described: Vec<Card>, changes: ContactChanges) -> Reported {
     let (mut groups, mut people): (Vec<Card>, Vec<Card>) =
         described.into_iter().partition(|card| card.peer().is_group());
     let is_described = |card: &Card| groups.iter().any(|group| group.user_name == card.user_name);
     let rest: Vec<Card> = changes.groups.into_iter().filter(|card| !is_described(card)).collect();
     groups.extend(rest);
     people.extend(changes.people);
-    book.partial(&people);
-    book.groups(&groups);
-    for peer in changes.unknown.iter().chain(&changes.undescribed) {
-        // The channel does not describe it: its messages are kept under a puid made from its id.
-        if book.puid(&peer.id).is_none() {
-            book.partial(&[Card::bare(peer.id.as_str(), peer.kind)]);
-        }
-    }
-    for peer in &changes.deleted {
-        book.remove(&peer.id);
-    }
-    write(ledger, book.take_changes(), names).await
+    // What the channel does not describe: its messages are kept under a puid made from its id.
+    let members = groups.iter().flat_map(|group| &group.members);
+    let told: HashSet<&str> = people.iter().chain(&groups).chain(members).map(|card| card.user_name.as_str()).collect();
+    let peers = changes.unknown.iter().chain(&changes.undescribed).filter(|peer| !told.contains(peer.id.as_str()));
+    let bare: Vec<Card> = peers.map(|peer| Card::bare(peer.id.as_str(), peer.kind)).collect();
+    people.extend(bare);
+    Reported { people, groups, deleted: changes.deleted }
 }
 
-async fn write(ledger: &Ledger, changes: Changes, names: &mut Names) -> Result<(), Halt> {
-    let mut grown = false;
-    for (name, puid) in &changes.names {
-        if names.get(name).as_ref() != Some(puid) {
-            names.insert(name, puid);
-            grown = true;
-        }
+fn change(book: &mut Book, reported: &Reported) {
+    book.partial(&reported.people);
+    book.groups(&reported.groups);
+    for peer in &reported.deleted {
+        book.remove(&peer.id);
     }
-    let (contacts, members): (Vec<_>, Vec<_>) =
-        (changes.contacts.into_values().collect(), changes.members.into_iter().collect());
-    if !contacts.is_empty() {
-        ledger.ask(|store, app| store.put_contacts(app, &contacts)).await?;
-    }
-    if !members.is_empty() {
-        ledger.ask(|store, app| store.put_members(app, &members)).await?;
-    }
-    if grown {
-        let names = &*names;
-        ledger.ask(move |store, app| store.put_names(app, names)).await?;
-    }
-    if !contacts.is_empty() || !members.is_empty() {
-        ledger.ask(store::Store::bump_book_version).await?;
-    }
-    Ok(())
 }
 
 /// The channel's cards of peers; none where it does not answer. A message waits for it, so there are few attempts.

@@ -1,9 +1,16 @@
 //! The contact book: what changes in it, and reading and writing it.
+//!
+//! Contact and member rows are the truth; lists, name table and departed keys are derived from them ([`write`]). A change
+//! that the channel reports reads and writes only what it concerns ([`changes`]); a sync goes through the whole book
+//! ([`full_sync`]).
 
 mod book;
 mod changes;
+mod few;
 mod full_sync;
+mod gather;
 mod names;
+mod write;
 
 use domain::{
     contact::{Contact, Member},
@@ -13,8 +20,10 @@ use futures_util::future::join;
 
 pub(super) use self::{
     book::Book,
-    full_sync::{LoginSnapshot, full_sync},
+    full_sync::{full_sync, update},
+    gather::{Gathered, LoginSnapshot, gather},
     names::{NameCache, ResolvedPeer, resolve},
+    write::write_contact,
 };
 use super::{Halt, ledger::Ledger};
 

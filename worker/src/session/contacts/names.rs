@@ -11,7 +11,12 @@ use domain::{
     puid::Puid,
 };
 
-use super::changes::{self, ContactChanges};
+use store::Names;
+
+use super::{
+    changes::{self, ContactChanges},
+    write::current,
+};
 use crate::session::{Context, Halt, ledger::Ledger};
 
 /// Peers remembered: about 4 KB.
@@ -27,7 +32,11 @@ pub(in crate::session) struct ResolvedPeer {
 
 /// The peers resolved last, the latest first.
 #[derive(Debug, Default)]
-pub(in crate::session) struct NameCache(VecDeque<(u64, ResolvedPeer)>);
+pub(in crate::session) struct NameCache {
+    peers: VecDeque<(u64, ResolvedPeer)>,
+    /// The contacts that have changed, while an update of the contacts runs.
+    changed: Option<Box<HashSet<String>>>,
+}
 
 fn hash(name: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -38,23 +47,33 @@ fn hash(name: &str) -> u64 {
 impl NameCache {
     fn get(&mut self, name: &str) -> Option<ResolvedPeer> {
         let wanted = hash(name);
-        let at = self.0.iter().position(|(hash, _)| *hash == wanted)?;
-        let entry = self.0.remove(at)?;
+        let at = self.peers.iter().position(|(hash, _)| *hash == wanted)?;
+        let entry = self.peers.remove(at)?;
         let peer = entry.1.clone();
-        self.0.push_front(entry);
+        self.peers.push_front(entry);
         Some(peer)
     }
 
     fn insert(&mut self, name: &str, peer: ResolvedPeer) {
         let hash = hash(name);
-        self.0.retain(|(other, _)| *other != hash);
-        self.0.truncate(REMEMBERED - 1);
-        self.0.push_front((hash, peer));
+        self.peers.retain(|(other, _)| *other != hash);
+        self.peers.truncate(REMEMBERED - 1);
+        self.peers.push_front((hash, peer));
     }
 
-    /// Forgets everything, since any contact may have changed.
-    fn clear(&mut self) {
-        self.0.clear();
+    /// Forgets every peer, since any contact may have changed.
+    pub(in crate::session) fn clear(&mut self) {
+        self.peers.clear();
+    }
+
+    /// Begins to note which contacts change.
+    pub(in crate::session) fn note_changes(&mut self) {
+        self.changed = Some(Box::default());
+    }
+
+    /// The user names of the contacts that have changed since [`Self::note_changes`].
+    pub(in crate::session) fn take_changes(&mut self) -> HashSet<String> {
+        self.changed.take().map(|changed| *changed).unwrap_or_default()
     }
 }
 
@@ -85,11 +104,24 @@ pub(in crate::session) async fn resolve(
         return Ok(resolved);
     }
     let ledger = &context.ledger;
-    let mut names = ledger.ask(store::Store::names).await?;
-    let changes = changes_in(batch, &missing, |id| names.get(id).is_some());
+    let wanted = || {
+        let missing = missing.iter().map(|(peer, _)| peer.id.as_str());
+        missing.chain(batch.mentioned.iter().map(|peer| peer.id.as_str()))
+    };
+    let mut names = read_names(ledger, wanted()).await?;
+    let mut changes = changes_in(batch, &missing, |id| names.get(id).is_some());
     if !changes.is_empty() {
-        Box::pin(changes::apply(context, connection, changes, &mut names)).await?;
+        let (head, derived) = current(ledger).await?;
+        if derived {
+            names = read_names(ledger, wanted()).await?;
+            changes = changes_in(batch, &missing, |id| names.get(id).is_some());
+        }
+        let changed = Box::pin(changes::apply(context, connection, &head, changes, names)).await?;
         cache.clear();
+        if let Some(noted) = &mut cache.changed {
+            noted.extend(changed);
+        }
+        names = read_names(ledger, wanted()).await?;
     }
     for (peer, _) in missing {
         let Some(puid) = names.get(&peer.id) else { continue };
@@ -100,6 +132,11 @@ pub(in crate::session) async fn resolve(
         resolved.insert(peer.id.clone(), found);
     }
     Ok(resolved)
+}
+
+async fn read_names<'a>(ledger: &Ledger, user_names: impl Iterator<Item = &'a str>) -> Result<Names, Halt> {
+    let rows = Names::default().unread(user_names, []);
+    ledger.ask(|store, app| store.names(app, &rows)).await
 }
 
 /// What a batch tells about contacts, besides the peers that are missing.
@@ -147,6 +184,6 @@ mod tests {
         cache.insert("@new", peer(999));
         assert_eq!(cache.get("@0"), Some(peer(0)));
         assert_eq!(cache.get("@1"), None);
-        assert_eq!(cache.0.len(), REMEMBERED);
+        assert_eq!(cache.peers.len(), REMEMBERED);
     }
 }

@@ -5,6 +5,7 @@ mod login;
 mod offline;
 mod online;
 mod opening;
+mod update;
 
 use channel::{Credentials, NewLogin, Ticket};
 use domain::session::{EndReason, Session as SessionRow, SessionState};

@@ -59,6 +59,8 @@ async fn bind_and_sync(context: &Context, opened: Opened) -> Result<Phase, Halt>
             row.last_error = None;
             row.contacts = Progress::default();
             row.last_sync = None;
+            row.sync_error = None;
+            row.updating = true;
         })
         .await?;
     let (log, _) = Log::load(ledger.clone(), login_number).await?;
@@ -93,17 +95,21 @@ pub(super) async fn resume_online(context: &Context, row: SessionRow) -> Result<
         Some(credentials) => context.channel.connect(&credentials).await.ok(),
         None => None,
     };
-    let (Some(connection), Some(user)) = (connection, row.user) else { return unreadable(context).await };
+    let (Some(connection), Some(user)) = (connection, row.user.clone()) else { return unreadable(context).await };
     let (log, stored) = Log::load(ledger.clone(), row.login_number).await?;
-    let Some(cursor) = stored.or(row.cursor) else { return unreadable(context).await };
+    let Some(cursor) = stored.or(row.cursor.clone()) else { return unreadable(context).await };
     let inbound = Inbound::new(context, cursor, row.login_number, user.puid.clone(), log);
     let mut online = Online::new(context, connection, inbound);
-    online.resume_error(row.last_error.is_some());
+    online.resume(&row);
     if row.last_sync.is_none() {
         // The first sync of this login was interrupted. Recent chats that are saved nowhere were named at the login
         // only; they come again with their next message.
         let snapshot = LoginSnapshot { user_name: user.user_name, ..LoginSnapshot::default() };
         return online.sync_contacts(context, snapshot).await;
+    }
+    if row.updating {
+        // The update was interrupted. Its command comes again, and begins it anew.
+        ledger.change_session(|row| row.updating = false).await?;
     }
     Ok(Phase::Online(Box::new(online)))
 }

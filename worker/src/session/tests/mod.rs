@@ -1,12 +1,19 @@
 //! The session's loop, driven by a scripted channel. Time is paused: a pause of minutes takes no time, and a test waits
 //! until every task is idle.
 
+mod actions;
+mod avatars;
+mod contacts;
 mod login;
+mod media_in;
+mod media_out;
 mod online;
 mod scripted;
+mod whole;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
+use boot::Relay;
 use domain::{
     app::App,
     id::JobId,
@@ -14,8 +21,10 @@ use domain::{
     message::Message,
     session::{Session as SessionRow, SessionState},
 };
+use media::Object;
+use queue::InboundEnvelope;
 use store::Lease;
-use testing::Fixture;
+use testing::{Fixture, Meter};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
@@ -32,6 +41,9 @@ struct Stage {
     app: App,
     lease: Arc<Lease>,
     channel: Scripted,
+    /// Of the session, whose units `meter` counts.
+    relay: Relay,
+    meter: Meter,
 }
 
 /// A session that runs.
@@ -49,6 +61,11 @@ impl Running {
     }
 }
 
+/// No pacing, and no pictures of contacts.
+fn config() -> Config {
+    Config { pace: None, avatar_every: None, ..Config::default() }
+}
+
 /// Waits until every task is idle: with paused time, a timer fires only then.
 async fn settle() {
     sleep(Duration::from_millis(1)).await;
@@ -59,16 +76,17 @@ impl Stage {
         let fixture = Fixture::in_process().await;
         let app = fixture.app(Some("https://callback.example/")).await;
         let lease = fixture.relay.store.acquire_lease(0, "worker", None).await.expect("a free lease");
-        Self { fixture, app, lease: Arc::new(lease), channel: Scripted::default() }
+        let (relay, meter) = fixture.metered();
+        Self { fixture, app, lease: Arc::new(lease), channel: Scripted::default(), relay, meter }
     }
 
     fn run(&self) -> Running {
-        self.run_with(Config { pace: None, ..Config::default() })
+        self.run_with(config())
     }
 
     fn run_with(&self, config: Config) -> Running {
         let channels = Channels { web: Arc::new(self.channel.clone()) };
-        let worker = Arc::new(WorkerContext::new(self.fixture.relay.clone(), channels, config));
+        let worker = Arc::new(WorkerContext::new(self.relay.clone(), channels, config));
         let (commands, received) = mpsc::unbounded_channel();
         let (stop, stopping) = watch::channel(false);
         let session = Session::new(worker, self.app.id.clone(), Arc::clone(&self.lease), received, stopping);
@@ -77,7 +95,7 @@ impl Stage {
 
     /// A session that is online, with its channel's calls so far.
     async fn online(&self) -> Running {
-        self.online_with(Config { pace: None, ..Config::default() }).await
+        self.online_with(config()).await
     }
 
     async fn online_with(&self, config: Config) -> Running {
@@ -131,6 +149,29 @@ impl Stage {
         let store = &self.fixture.relay.store;
         let tail = store.tail(&self.app.id, 100).await.expect("the ledger answers");
         tail.into_iter().rev().map(|entry| entry.message).collect()
+    }
+
+    /// The object of the bucket under a path; `None` if there is none.
+    async fn stored(&self, rest: &str) -> Option<Object> {
+        let key = format!("{}/{rest}", self.app.id);
+        self.fixture.relay.media.head(&key).await.expect("the bucket answers")
+    }
+
+    /// Takes the envelopes of the inbound queue: their sequence numbers, in order.
+    async fn take_envelopes(&self) -> Vec<u64> {
+        let inbound = &self.fixture.relay.queues.inbound;
+        let mut seqs = Vec::new();
+        loop {
+            let received = inbound.receive(Duration::ZERO).await.expect("the queue answers");
+            if received.is_empty() {
+                return seqs;
+            }
+            for message in received {
+                let envelope: InboundEnvelope = serde_json::from_str(&message.body).expect("an envelope");
+                seqs.push(envelope.seq.get());
+                inbound.delete(&[&message.receipt]).await.expect("the queue answers");
+            }
+        }
     }
 
     /// Envelopes in the inbound queue.
