@@ -1,4 +1,4 @@
-//! Benchmarks: `cargo run --release -p bench -- latency|throughput|memory|contacts|read|cold-start`.
+//! Benchmarks: `cargo run --release -p bench -- latency|throughput|memory|contacts|read|history|cold-start`.
 //!
 //! The measured process does nothing else: the relay (with its embedded AWS services on disk), the simulated WeChat, the
 //! callback and this program are processes of their own. This program starts itself again for some of them, see `roles`.
@@ -7,6 +7,7 @@ mod child;
 mod cold_start;
 mod contacts;
 mod floor;
+mod history;
 mod latency;
 mod memory;
 mod processes;
@@ -44,6 +45,8 @@ enum What {
     Contacts,
     /// `GET /friends?page=3` over 16 connections.
     Read,
+    /// Pages and filters of a log of a million messages.
+    History,
     /// From the start of each function's process to its first answer, beside a bare handler.
     ColdStart,
     #[command(flatten)]
@@ -65,6 +68,7 @@ async fn main() -> anyhow::Result<()> {
         What::Memory => memory::measure(repetitions.min(3)).await?.to_string(),
         What::Contacts => contacts::measure(repetitions).await?.to_string(),
         What::Read => read::measure(repetitions).await?.to_string(),
+        What::History => history::measure(repetitions).await?.to_string(),
         What::ColdStart => cold_start::measure(repetitions).await?.to_string(),
         What::Role(role) => return role.play().await,
     };

@@ -84,6 +84,12 @@ impl Simulated {
         }
     }
 
+    /// Sends a friend request to an account.
+    pub(crate) async fn request_friendship(&self, account: Uin) -> anyhow::Result<()> {
+        let kind = json!({ "friend_request": { "person": { "nick_name": "新朋友" }, "words": "你好" } });
+        self.post("push", &json!({ "uin": account, "from": { "special": "fmessage" }, "kind": kind })).await.map(drop)
+    }
+
     /// The time at which WeChat got each message of the accounts, in microseconds since 1970, by message id.
     pub(crate) async fn pushed(&self, accounts: &[Uin]) -> anyhow::Result<HashMap<u64, i64>> {
         let mut all = HashMap::new();

@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod delivery;
+pub mod links;
 pub mod message_row;
 pub mod outgoing;
 pub mod runtime;

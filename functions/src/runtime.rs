@@ -3,9 +3,10 @@
 //!
 //! | variable | meaning | default |
 //! |---|---|---|
-//! | `PUBLIC_URL` | the URL that links begin with | that of each request |
+//! | `PUBLIC_URL` | the URL that links begin with | that of each request; in callbacks no links |
 //! | `SIGNATURE_MAX_AGE` | how far the timestamp of a signed request may be from the clock, in seconds | 300 |
-//! | `CALLBACK_ALLOW` | hosts, addresses and networks that callbacks may reach besides public ones | none |
+//! | `MAX_MEDIA_BYTES` | the largest file that can be sent, in bytes | 104857600 |
+//! | `CALLBACK_ALLOW` | hosts, addresses and networks besides public ones that callbacks and media to send may be at | none |
 //! | `STACK_NAME` | the deployment's name, for the dimension `Stack` of the metrics of dispatcher and sweep | no dimension |
 //!
 //! [`boot::Settings`] lists the other variables. Logs go to standard error. Dispatcher and sweep write their metrics (see
@@ -27,7 +28,7 @@ use crate::{
     api::{
         endpoint::Endpoint,
         fallback, router,
-        state::{AppState, Config},
+        state::{AppState, Config, public_url},
     },
     delivery::{
         batch::Record,
@@ -123,7 +124,8 @@ async fn dispatcher() -> anyhow::Result<(Dispatcher, Emf)> {
     metrics.install();
     let allowed = boot::optional("CALLBACK_ALLOW").unwrap_or_default();
     let client = Client::new(Policy::parse(&allowed).context("CALLBACK_ALLOW")?)?;
-    Ok((Dispatcher::new(Relay::from_env().await?, client, RetrySchedule::default()), metrics))
+    let dispatcher = Dispatcher::new(Relay::from_env().await?, client, RetrySchedule::default(), public_url()?);
+    Ok((dispatcher, metrics))
 }
 
 fn records(event: SqsEvent) -> Vec<Record> {

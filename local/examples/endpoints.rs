@@ -1,11 +1,19 @@
 //! Prints the endpoints as JSON, for the walk of `tests/watch`.
 
-use functions::api::{endpoint::SampleAuth, endpoints::ALL};
+use functions::api::{
+    endpoint::{SampleAuth, SampleValues},
+    endpoints::ALL,
+};
 use serde_json::json;
 
 fn main() {
     let endpoints = ALL.iter().map(|endpoint| {
-        let (method, path, query) = endpoint.sample_request("{friend}", "{group}");
+        let (method, path, query) = endpoint.sample_request(SampleValues {
+            friend: "{friend}",
+            group: "{group}",
+            job: "{job}",
+            ticket: "{ticket}",
+        });
         let auth = match endpoint.sample.auth {
             SampleAuth::None => "none",
             SampleAuth::AppSecret => "secret",

@@ -14,6 +14,7 @@ use tokio::{
     sync::{Semaphore, mpsc},
     task::JoinSet,
 };
+use url::Url;
 
 /// Wait of one receive. A receive is never cancelled: SQS does not see the disconnect and delivers the next messages to
 /// it, where they stay invisible for minutes.
@@ -41,16 +42,14 @@ pub enum Target {
 }
 
 impl Target {
-    /// The functions at the URL `invoke`, or a dispatcher in this process. Its callbacks may be on this machine and where
-    /// `CALLBACK_ALLOW` says: host names, addresses and networks, separated by commas.
-    pub fn new(relay: &Relay, invoke: Option<&str>) -> anyhow::Result<Self> {
+    /// The functions at the URL `invoke`, or a dispatcher in this process, whose links begin with `public_url`.
+    pub fn new(relay: &Relay, invoke: Option<&str>, public_url: Option<Url>) -> anyhow::Result<Self> {
         if let Some(url) = invoke {
             let client = boot::http_client().timeout(INVOCATION).build().context("TLS cannot be set up")?;
             return Ok(Self::Invoked { client, url: url.trim_end_matches('/').to_owned() });
         }
-        let policy = Policy::parse(&callbacks_allowed()).context("CALLBACK_ALLOW")?;
-        let client = Client::new(policy).context("TLS cannot be set up")?;
-        Ok(Self::Here(Dispatcher::new(relay.clone(), client, RetrySchedule::default())))
+        let client = Client::new(policy()?).context("TLS cannot be set up")?;
+        Ok(Self::Here(Dispatcher::new(relay.clone(), client, RetrySchedule::default(), public_url)))
     }
 
     /// Delivers a batch. Returns the ids of the messages that failed.
@@ -88,6 +87,11 @@ impl Target {
 /// `CALLBACK_ALLOW` says.
 pub fn callbacks_allowed() -> String {
     ["127.0.0.0/8,::1".to_owned()].into_iter().chain(boot::optional("CALLBACK_ALLOW")).collect::<Vec<_>>().join(",")
+}
+
+/// What a relay on this machine may call for an app.
+pub fn policy() -> anyhow::Result<Policy> {
+    Policy::parse(&callbacks_allowed()).context("CALLBACK_ALLOW")
 }
 
 /// Starts both until `stopped` resolves; then deliveries in progress finish.

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
 use anyhow::Context;
 use functions::api::{
     endpoints,
-    state::{AppState, Config},
+    state::{AppState, Config, public_url},
 };
 use simulator::Simulator;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
@@ -47,11 +47,13 @@ pub async fn start(cli: &Cli) -> anyhow::Result<Running> {
     if running.parts.contains(&Part::Worker) {
         running.start_worker(args)?;
     }
+    // The links in callbacks name the API, so its address is known before the dispatcher starts.
+    let listener = if running.parts.contains(&Part::Functions) { Some(running.listen(args).await?) } else { None };
     if running.parts.contains(&Part::Dispatcher) {
         running.start_dispatcher(args)?;
     }
-    if running.parts.contains(&Part::Functions) {
-        running.start_functions(args).await?;
+    if let Some(listener) = listener {
+        running.start_functions(listener)?;
     }
     Ok(running)
 }
@@ -71,7 +73,14 @@ impl Running {
         let pace = (!every.is_zero()).then_some(Pace { burst: 5, every });
         let lock = self.home.lock_worker()?;
         let owner = Some(WORKER.to_owned());
-        let config = worker::Config { owner, pace, command_wait: bridge::POLL, ..worker::Config::default() };
+        let config = worker::Config {
+            owner,
+            pace,
+            command_wait: bridge::POLL,
+            media_urls: bridge::policy()?,
+            max_media_bytes: worker::Config::max_media_bytes_from_env()?,
+            ..worker::Config::default()
+        };
         let stopped = stopped(&self.stop);
         self.tasks.spawn(async move {
             Worker::new(relay, channels, config).run(stopped).await;
@@ -80,13 +89,19 @@ impl Running {
         Ok(())
     }
 
-    async fn start_functions(&mut self, args: &RunArgs) -> anyhow::Result<()> {
+    async fn listen(&mut self, args: &RunArgs) -> anyhow::Result<TcpListener> {
         let address = format!("127.0.0.1:{}", args.port);
         let listener = TcpListener::bind(&address).await.with_context(|| {
             format!("cannot listen on {address}; is another relay running? `--port` takes another port")
         })?;
         self.api = Some(format!("http://{}", listener.local_addr()?));
-        let router = endpoints::router(AppState::new(self.home.relay.clone(), Config::from_env()?));
+        Ok(listener)
+    }
+
+    fn start_functions(&mut self, listener: TcpListener) -> anyhow::Result<()> {
+        let policy = Arc::new(bridge::policy()?);
+        let config = Config { policy, ..Config::from_env()? };
+        let router = endpoints::router(AppState::new(self.home.relay.clone(), config));
         let stopped = stopped(&self.stop);
         self.tasks.spawn(async move {
             if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
@@ -97,7 +112,9 @@ impl Running {
     }
 
     fn start_dispatcher(&mut self, args: &RunArgs) -> anyhow::Result<()> {
-        let target = Target::new(&self.home.relay, args.functions.as_deref())?;
+        let own = self.api.as_deref().map(str::parse).transpose()?;
+        let public_url = public_url()?.or(own);
+        let target = Target::new(&self.home.relay, args.functions.as_deref(), public_url)?;
         let stopped = || stopped(&self.stop);
         bridge::spawn(&mut self.tasks, &self.home.relay, &target, stopped);
         Ok(())

@@ -25,7 +25,11 @@ KINDS = [
     {"file": {"name": "报告.pdf"}},
     {"link": {"title": "标题", "url": "https://example.com/"}},
     {"card": {"nick_name": "名片", "alias": "ming", "province": "广东", "city": "深圳"}},
-    {"location": {"latitude": 22.5, "longitude": 114.0, "label": "深圳", "poi_name": "公园"}},
+    {"location": {"latitude": "22.500000", "longitude": "114.000000", "label": "深圳", "poi_name": "公园"}},
+    {"friend_request": {"person": {"nick_name": "新朋友"}, "words": "我是新朋友"}},
+    {"recall": {"msg_id": "1", "notice": "小红撤回了一条消息"}},
+    {"quote": {"text": "同意", "msg_id": "1", "sender": "小红", "quoted": "你好"}},
+    {"post": {"articles": [{"title": "文章", "url": "https://example.com/a"}]}},
     {"system": {"text": "以上是打招呼的内容"}},
 ]
 
@@ -79,9 +83,10 @@ def logged_in():
 
 def written_to(bearer):
     friend = {"uin": UIN, "from": {"friend": "小红"}}
-    control("push", [friend | {"text": "你好 😂"}, *[friend | {"kind": kind} for kind in KINDS]])
+    control("push", [friend | {"text": "你好 😂"}, *[friend | {"kind": kind} for kind in KINDS],
+                     friend | {"fields": {"MsgType": 9999, "Content": "未知"}}])
     control("push", [{"uin": UIN, "from": {"official_account": "official/0"}, "text": "公告"}])
-    cursor, missing = "0", len(KINDS) + 2
+    cursor, missing = "0", len(KINDS) + 3
     while missing > 0:
         answer = call(f"/messages?after={cursor}&wait=20", authorization=bearer)
         assert answer["results"], f"{missing} messages have not arrived"

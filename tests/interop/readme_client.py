@@ -127,7 +127,7 @@ CONTENT = {"id": r"\d+", "insert_time": TIME, "update_time": TIME, "message": r"
 def log_in():
     """`/login` answers once there is a QR code; the phone scans it."""
     fetch(f"{RELAY}/login?{urllib.parse.urlencode({'app_id': APP_ID, 'app_secret': APP_SECRET})}")
-    uuid = phone("uuids?n=1")["uuids"][0]
+    uuid = phone("uuids?n=1")["uuid"]
     phone("login", {"uuid": uuid, "uin": UIN})
     phone(f"accounts/{UIN}?wait=polling")
 

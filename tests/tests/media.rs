@@ -112,7 +112,11 @@ async fn pictures_files_and_videos_are_sent_by_url_and_as_replies() {
         let url = format!("{origin}/{name}");
         let body = json!({ "msg_type": kind, "puid": puid, "url": url, "wait": 20 });
         let (status, answer) = program.post("/send", &body).await;
-        assert_eq!((status, &answer["status"], &answer["url"]), (StatusCode::OK, &json!("sent"), &json!(url)), "{answer}");
+        assert_eq!(
+            (status, &answer["status"], &answer["url"]),
+            (StatusCode::OK, &json!("sent"), &json!(url)),
+            "{answer}"
+        );
     }
     let sent = stage.world.wait_sent(Stage::UIN, 3).await;
     let uploads: Vec<_> = sent.iter().map(|sent| stage.world.upload(&sent.media_id).unwrap()).collect();
@@ -126,7 +130,8 @@ async fn pictures_files_and_videos_are_sent_by_url_and_as_replies() {
     assert_eq!((&row["direction"], &row["receiver"]), (&json!("out"), &json!(puid)));
     assert_eq!(open(&row["content"]["image_url"]).await.2, JPEG);
 
-    let reply = json!([{ "msg_type": "text", "text": "first" }, { "msg_type": "image", "url": format!("{origin}/a.jpg") }]);
+    let reply =
+        json!([{ "msg_type": "text", "text": "first" }, { "msg_type": "image", "url": format!("{origin}/a.jpg") }]);
     callback.answer(move |_| Json(reply.clone()));
     stage.world.push_text(Stage::UIN, From::member("测试群", "老王"), "a picture, please").unwrap();
     let sent = stage.world.wait_sent(Stage::UIN, 5).await;

@@ -38,15 +38,15 @@ async fn odd_messages_are_kept_and_the_next_ten_arrive() {
         stage.world.push(Stage::UIN, push).unwrap();
     }
     for text in [&b"\"Content\":\"invalid \xff\xfe UTF-8\"}"[..], br#""Content":"a lone \ud800 surrogate"}"#] {
-        let head = br#"{"MsgId":"{{id}}","NewMsgId":{{id}},"FromUserName":"{{from}}","ToUserName":"{{to}}","MsgType":1,"#;
+        let head =
+            br#"{"MsgId":"{{id}}","NewMsgId":{{id}},"FromUserName":"{{from}}","ToUserName":"{{to}}","MsgType":1,"#;
         stage.world.push(Stage::UIN, &Push::entry(From::friend("小红"), [&head[..], text].concat())).unwrap();
         expected += 1;
     }
     for number in 0..10 {
         stage.world.push_text(Stage::UIN, From::friend("小红"), format!("after {number}")).unwrap();
     }
-    let rows: Vec<Value> =
-        callback.accepted(expected + 10).await.iter().map(testing::Delivered::json).collect();
+    let rows: Vec<Value> = callback.accepted(expected + 10).await.iter().map(testing::Delivered::json).collect();
     let after: Vec<&str> = rows[expected..].iter().map(|row| row["content"]["text"].as_str().unwrap()).collect();
     assert_eq!(after, (0..10).map(|number| format!("after {number}")).collect::<Vec<_>>());
 

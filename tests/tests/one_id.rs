@@ -73,16 +73,16 @@ async fn one_id_finds_a_message_from_sync_to_reply() {
 
     let id = delivery::id(&app, Seq::FIRST);
     assert_eq!(delivered[0].headers["webhook-id"], *id);
-    let messages = ["message received", "delivered", "reply queued", "text sent"];
+    let messages = ["message received", "delivered", "reply queued", "message sent"];
     assert_eq!(logs.messages("delivery.id", &id), messages);
 
     let job = answer["id"].as_str().unwrap();
-    assert_eq!(logs.messages("job.id", job), ["job queued", "text sent"]);
+    assert_eq!(logs.messages("job.id", job), ["job queued", "message sent"]);
     let text = logs.text();
     let line = text.lines().find(|line| line.contains(job)).unwrap();
     let queued: Value = serde_json::from_str(line).unwrap();
     let request = queued["request.id"].as_str().unwrap();
-    assert_eq!(logs.messages("request.id", request), ["job queued", "text sent"]);
+    assert_eq!(logs.messages("request.id", request), ["job queued", "message sent"]);
     assert_eq!((&queued["span"]["http.route"], &queued["span"]["request.id"]), (&json!("/send"), &json!(request)));
 
     for secret in

@@ -2,7 +2,13 @@
 
 use std::time::Duration;
 
+use boot::SettingError;
+use guard::Policy;
+
 use crate::Pace;
+
+/// The largest media that a job sends by default: 100 MiB.
+const MAX_MEDIA_BYTES: u64 = 100 * 1024 * 1024;
 
 /// The default is what production uses.
 #[derive(Debug, Clone)]
@@ -36,8 +42,25 @@ pub struct Config {
     /// How long a session may use what it has read of its app: whether the app exists and has a callback. The app is read
     /// again with the next batch after that.
     pub app_age: Duration,
+    /// How long media may bring no bytes before their transfer is given up.
+    pub media_idle: Duration,
+    /// The largest media that a job sends, in bytes.
+    pub max_media_bytes: u64,
+    /// Which addresses the URLs of media to send may name.
+    pub media_urls: Policy,
+    /// The shortest time between two downloads of contacts' pictures in a session; `None` downloads none.
+    pub avatar_every: Option<Duration>,
     /// Changed credentials (a cookie, for example) are written at most this often.
     pub save_credentials_every: Duration,
+}
+
+impl Config {
+    /// The largest media that a job sends, as the variable `MAX_MEDIA_BYTES` says.
+    pub fn max_media_bytes_from_env() -> Result<u64, SettingError> {
+        const NAME: &str = "MAX_MEDIA_BYTES";
+        let Some(bytes) = boot::optional(NAME) else { return Ok(MAX_MEDIA_BYTES) };
+        bytes.trim().parse().map_err(|error| SettingError::caused(NAME, "is not a number of bytes", error))
+    }
 }
 
 impl Default for Config {
@@ -56,6 +79,10 @@ impl Default for Config {
             reconcile_every: 1_000,
             reconcile_after: Duration::from_mins(5),
             app_age: Duration::from_secs(5),
+            media_idle: Duration::from_secs(30),
+            max_media_bytes: MAX_MEDIA_BYTES,
+            media_urls: Policy::default(),
+            avatar_every: Some(Duration::from_millis(250)),
             save_credentials_every: Duration::from_mins(10),
         }
     }

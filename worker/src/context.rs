@@ -1,6 +1,9 @@
 //! What all sessions of a worker share.
 
-use std::{future::Future, sync::Arc};
+use std::{
+    future::Future,
+    sync::{Arc, OnceLock},
+};
 
 use boot::Relay;
 use channel::{Channel, ChannelKind};
@@ -15,6 +18,8 @@ use crate::{
 
 /// Contact books that may be in memory at once.
 const BOOKS: usize = 8;
+/// Blocks of logs that may be summarised at once.
+const SUMMARIES: usize = 2;
 /// Sessions that may resume at once after a restart.
 const RESUMES: usize = 32;
 
@@ -41,17 +46,29 @@ pub(crate) struct WorkerContext {
     pub health: Arc<Health>,
     pub books: Semaphore,
     pub resumes: Semaphore,
+    pub summaries: Semaphore,
+    fetcher: OnceLock<Option<reqwest::Client>>,
 }
 
 impl WorkerContext {
     pub(crate) fn new(relay: Relay, channels: Channels, config: Config) -> Self {
         let (counts, health) = (Arc::default(), Arc::new(Health::new(config.stuck_after)));
-        let (books, resumes) = (Semaphore::new(BOOKS), Semaphore::new(RESUMES));
-        Self { relay, channels, config, counts, health, books, resumes }
+        let [books, resumes, summaries] = [BOOKS, RESUMES, SUMMARIES].map(Semaphore::new);
+        Self { relay, channels, config, counts, health, books, resumes, summaries, fetcher: OnceLock::new() }
     }
 
     pub(crate) fn backoff(&self) -> Backoff {
         Backoff::new(self.config.retry)
+    }
+
+    /// The client for the URLs of media to send, made when the first one is requested; `None` if TLS cannot be set up. It
+    /// resolves names to allowed addresses only, and has no time-out but that for connecting.
+    pub(crate) fn fetcher(&self) -> Option<&reqwest::Client> {
+        let make = || {
+            let client = guard::client(boot::http_client(), &Arc::new(self.config.media_urls.clone()));
+            client.inspect_err(|error| tracing::error!(%error, "HTTP client for media not made")).ok()
+        };
+        self.fetcher.get_or_init(make).as_ref()
     }
 
     /// Random bits that spread pauses.
@@ -75,7 +92,7 @@ impl WorkerContext {
                     sleep(backoff.failed(self.jitter())).await;
                 }
                 Err(error) => {
-                    tracing::error!(error = %domain::error::chain(&error), "ledger row unreadable");
+                    tracing::error!(error = %domain::error::chain(&error), "ledger request not answered");
                     return None;
                 }
             }

@@ -1,7 +1,8 @@
 //! The AWS operations that the worker may call.
 
 use boot::{
-    Grant::{self, Commands, DueIndex, Inbound, Table},
+    Grant::{self, Commands, DueIndex, Inbound, Media, Table},
+    MediaOperation::{AbortMultipartUpload, GetObject, ListBucket, PutObject},
     QueueOperation::{ChangeMessageVisibility, DeleteMessage, ReceiveMessage, SendMessage},
     TableOperation::{BatchGetItem, BatchWriteItem, GetItem, PutItem, Query, UpdateItem},
 };
@@ -19,4 +20,8 @@ pub const GRANTS: &[Grant] = &[
     Commands(ChangeMessageVisibility),
     Commands(DeleteMessage),
     Commands(ReceiveMessage),
+    Media(AbortMultipartUpload),
+    Media(GetObject),
+    Media(ListBucket),
+    Media(PutObject),
 ];

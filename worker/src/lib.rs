@@ -23,6 +23,8 @@
 //!   recognised by WeChat's message id.
 //! - A crash between rows and envelopes: at its start a session reconciles. Every undelivered message gets its envelope
 //!   again, in order. A superfluous envelope changes nothing, since the dispatcher reads the row.
+//! - A crash during a download: the row says that its media are pending, with the reference to them. The session that
+//!   starts downloads them, and until then holds the envelopes of the chat.
 //! - A sequence number that is taken was written by another worker, or by this one when the answer was lost. The row is
 //!   read; if it is foreign, the lease is checked, and the session stops if it is lost.
 //! - A message that is sent for a job becomes a row in one transaction with the end of the job. A crash after WeChat has

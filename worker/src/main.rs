@@ -4,9 +4,11 @@
 //!
 //! | variable | meaning | default |
 //! |---|---|---|
-//! | those of [`boot`] | the ledger, the queues, the sealing key | required |
+//! | those of [`boot`] | the ledger, the queues, the bucket, the sealing key | required |
 //! | `SHARDS` | the shards to lease, as numbers separated by commas | all |
 //! | `WECHAT_ORIGIN` | one origin that replaces every WeChat host | the real hosts |
+//! | `CALLBACK_ALLOW` | hosts, addresses and networks at which media to send may be besides public ones | none |
+//! | `MAX_MEDIA_BYTES` | the largest media that a job sends, in bytes | 104857600 |
 //! | `HEALTH_PORT` | port of `/healthz`, `/readyz` and `/metrics`; 0 for none | 8080 |
 //! | `STACK_NAME` | the deployment's name: metrics go to standard output for CloudWatch, once a minute | no metrics there |
 //! | `RUST_LOG` | log level | `info` |
@@ -15,6 +17,7 @@ use std::{io, sync::Arc};
 
 use anyhow::{Context, bail};
 use boot::{Relay, metrics::Emf, optional};
+use guard::Policy;
 use tokio::signal::unix::{SignalKind, signal};
 use url::Url;
 use wechat::{Hosts, WebWeChat};
@@ -38,7 +41,7 @@ async fn main() -> anyhow::Result<()> {
 async fn work() -> anyhow::Result<()> {
     boot::start_logs(optional("RUST_LOG").as_deref().unwrap_or("info"), false);
     let relay = Relay::from_env().await?;
-    let config = Config { shards: shards()?, ..Config::default() };
+    let config = config()?;
     let web = WebWeChat::new(boot::http_client(), hosts()?, Arc::clone(&relay.clock), Arc::clone(&relay.ids))
         .context("the HTTP client cannot be made")?;
     let mut terminated = signal(SignalKind::terminate()).context("SIGTERM cannot be listened for")?;
@@ -59,6 +62,12 @@ async fn work() -> anyhow::Result<()> {
     let health = worker.health();
     telemetry.during(&*clock, &mut io::stdout(), || health.ready().is_ok(), worker.run(shutdown)).await;
     Ok(())
+}
+
+fn config() -> anyhow::Result<Config> {
+    let media_urls = Policy::parse(&optional("CALLBACK_ALLOW").unwrap_or_default()).context("CALLBACK_ALLOW")?;
+    let max_media_bytes = Config::max_media_bytes_from_env()?;
+    Ok(Config { shards: shards()?, max_media_bytes, media_urls, ..Config::default() })
 }
 
 fn health_port() -> anyhow::Result<Option<u16>> {

@@ -53,7 +53,8 @@ pub(crate) async fn measure(repetitions: u32) -> anyhow::Result<Report> {
     let (app, secret) = processes.app().await?;
     let offline = (app.id, secret);
     processes.simulated.push(&[(FIRST, 1)]).await?;
-    processes.receiver.wait_for(1).await?;
+    processes.simulated.request_friendship(FIRST).await?;
+    processes.receiver.wait_for(2).await?;
     let mut functions = Functions::new(&processes, &online.0).await?;
     let mut rows = Vec::new();
     for case in cases::all(&processes, &online, &offline).await? {

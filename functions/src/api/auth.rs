@@ -13,22 +13,26 @@ use axum::{
 use domain::{
     app::{AccessToken, App},
     id::{ID_LENGTH, InvalidId},
+    media::MediaPath,
     secret, signature,
 };
 use http::{Method, header, request::Parts};
 use jiff::Timestamp;
 use url::Url;
 
-use crate::api::{
-    endpoint::NeededCapability,
-    error::{ApiError, Fields},
-    params::Params,
-    request_url,
-    state::AppState,
+use crate::{
+    api::{
+        endpoint::NeededCapability,
+        error::{ApiError, Fields},
+        params::Params,
+        request_url,
+        state::AppState,
+    },
+    links::Links,
 };
 
 /// The longest request body, in bytes.
-const MAX_BODY: usize = 256 * 1024;
+pub(crate) const MAX_BODY: usize = 256 * 1024;
 
 /// What a request was authenticated with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +50,8 @@ pub struct Caller {
     pub book: store::Book,
     pub mode: AuthMode,
     pub params: Params,
+    /// The API's URL, as the caller knows it.
+    pub base: Url,
     /// The request's URL, as the caller knows it.
     pub url: Url,
 }
@@ -55,6 +61,11 @@ impl Caller {
     pub(crate) fn owner(&self) -> Option<Arc<str>> {
         self.app.bound.as_ref().map(|bound| Arc::from(bound.puid.as_str()))
     }
+
+    /// Signs links to the app's media.
+    pub(crate) fn links(&self, state: &AppState) -> Links<'_> {
+        Links::new(Some(&self.base), &self.app, state.relay.now())
+    }
 }
 
 /// A caller that was authenticated with the app secret or an access token.
@@ -63,6 +74,15 @@ pub struct SecretCaller {
     pub app: App,
     pub mode: AuthMode,
     pub params: Params,
+    /// The API's URL, as the caller knows it.
+    pub base: Url,
+}
+
+impl SecretCaller {
+    /// Signs links to the app's media.
+    pub(crate) fn links(&self, state: &AppState) -> Links<'_> {
+        Links::new(Some(&self.base), &self.app, state.relay.now())
+    }
 }
 
 impl FromRequest<AppState> for Caller {
@@ -77,20 +97,25 @@ impl FromRequest<AppState> for SecretCaller {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
-        let Caller { app, mode, params, .. } = authenticate(request, state, AuthMode::AppSecret).await?;
-        Ok(Self { app, mode, params })
+        let Caller { app, mode, params, base, .. } = authenticate(request, state, AuthMode::AppSecret).await?;
+        Ok(Self { app, mode, params, base })
     }
 }
 
-/// Reads the parameters, and authenticates the caller by its access token if it has one, else by `mode`. Refuses an
-/// endpoint that the app's channel does not support.
+/// Reads the parameters, and authenticates the caller.
 async fn authenticate(request: Request, state: &AppState, mode: AuthMode) -> Result<Caller, ApiError> {
     let (parts, body) = request.into_parts();
     let mut params = Params::from_query(parts.uri.query())?;
     if parts.method == Method::POST {
         params.add_body(&parts.headers, &read_body(body).await?)?;
     }
-    let token = bearer(&parts).or(params.get("access_token"));
+    admit(&parts, params, state, mode).await
+}
+
+/// Authenticates a caller by its access token if it has one, else by `mode`. Refuses an endpoint that the app's channel
+/// does not support.
+pub(crate) async fn admit(parts: &Parts, params: Params, state: &AppState, mode: AuthMode) -> Result<Caller, ApiError> {
+    let token = bearer(parts).or(params.get("access_token"));
     let mode = if token.is_some() { AuthMode::AccessToken } else { mode };
     let (app, book) = match token {
         Some(token) => authenticate_by_token(state, token).await?,
@@ -101,8 +126,9 @@ async fn authenticate(request: Request, state: &AppState, mode: AuthMode) -> Res
     {
         return Err(ApiError::UnsupportedByChannel(*needed));
     }
-    let url = request_url::of(&parts, state.config.public_url.as_ref());
-    Ok(Caller { app, book, mode, params, url })
+    let base = request_url::base(parts, state.config.public_url.as_ref());
+    let url = request_url::of(parts, &base);
+    Ok(Caller { app, book, mode, params, base, url })
 }
 
 async fn read_body(body: Body) -> Result<bytes::Bytes, ApiError> {
@@ -128,6 +154,15 @@ fn basic(parts: &Parts) -> Option<(String, String)> {
 
 fn unauthorized() -> ApiError {
     ApiError::Unauthorized(Fields::new())
+}
+
+/// The app whose signed link opens `path`.
+pub(crate) async fn app_of_link(state: &AppState, params: &Params, path: Option<&MediaPath>) -> Result<App, ApiError> {
+    let given = |name| params.get(name).unwrap_or_default();
+    let now = state.relay.now();
+    let opens = |app: &App| path.is_some_and(|path| path.verify(app, given("expires"), given("sig"), now));
+    let caller = find(state, given("app_id")).await?;
+    caller.map(|caller| caller.app).filter(opens).ok_or_else(unauthorized)
 }
 
 /// The app and what authenticates it; `None` also for a text that is not an id.

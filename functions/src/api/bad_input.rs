@@ -1,18 +1,21 @@
 //! Walks every operation of the OpenAPI document with input that no caller should send, and with the credentials of
 //! another app.
 
-use std::fmt::Write;
+use std::{convert::Infallible, fmt::Write};
 
 use axum::body::Body;
+use bytes::Bytes;
 use domain::{
     app::App,
     contact::{ContactKind, Member},
     delivery::Parked,
     id::{JobId, Seq},
     job::{Command, Job},
+    media::MediaPath,
     message::{Content, Message},
     puid::Puid,
 };
+use futures_util::stream;
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
 use testing::{APP_SECRET, contact, message};
@@ -27,9 +30,12 @@ use super::{
 use crate::support::{Answer, Api};
 
 const JSON: &str = "application/json";
+const MULTIPART: &str = "multipart/form-data; boundary=edge";
 const FORM: &str = "application/x-www-form-urlencoded";
 /// In every text of the app that another one must not see.
 const SECRET: &str = "geheim";
+/// What is stored for the app.
+const MEDIA: [&str; 2] = ["image/avatar/1fee435b.jpg", "image/6050338562629220245.jpg"];
 const JOB: &str = "0000000000000000000000000000cafe";
 
 /// The operations that authenticate their callers. Those that end the access token of the walk come last.
@@ -64,6 +70,11 @@ async fn api() -> Api {
         last_error: SECRET.to_owned(),
     };
     relay.store.park(&api.app.id, 0, &parked).await.unwrap();
+    for path in MEDIA {
+        let path = MediaPath::parse(path).expect("a path");
+        let bytes = stream::iter([Ok::<_, Infallible>(Bytes::from_static(SECRET.as_bytes()))]);
+        relay.media.put_stream(&path.key(&api.app.id), bytes, 100).await.unwrap();
+    }
     api.waiting().await;
     api.online().await;
     api.session(|session| {
@@ -225,6 +236,9 @@ async fn every_parameter_of_every_endpoint_is_refused_when_it_is_wrong() {
             for bytes in ["%FF", "%C0%80", "%E6%B5", "a%ED%A0%80b", "%F4%90%80%80"] {
                 bad().with("bytes in", parameter, &[bytes]).refused(&api, &credentials, name).await;
             }
+            if parameter.name == "page" {
+                bad().with("past the end,", parameter, &["4294967295"]).refused(&api, &credentials, name).await;
+            }
             // A size that is too large counts as the largest.
             for value in wrong(parameter.kind) {
                 if parameter.name != "page_size" || value.parse::<u64>().is_err() || value == "0" {
@@ -306,6 +320,32 @@ async fn every_body_is_refused_when_it_is_wrong() {
         ] {
             let what = format!("{content_type:?} {body}");
             bad().with_body(what, content_type, body).refused(&api, &credentials, None).await;
+        }
+        for body in [
+            "",
+            "no boundary in it",
+            "--edge--\r\n",
+            "--edge\r\nContent-Disposition: form-data; name=\"msg_type\"\r\n\r\ntext",
+            "--edge\r\nContent-Disposition: form-data\r\n\r\ntext\r\n--edge--\r\n",
+            "--edge\r\nContent-Disposition: form-data; name=\"other\"; filename=\"x\"\r\n\r\nx\r\n--edge--\r\n",
+            "--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x\"\r\n\r\n\r\n--edge--\r\n",
+        ] {
+            let what = format!("a form {body:?}");
+            bad().with_body(what, Some(MULTIPART), body).refused(&api, &credentials, None).await;
+        }
+        let part = |name: &str, value: &[u8]| {
+            let head = format!("--edge\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
+            [head.as_bytes(), value, b"\r\n"].concat()
+        };
+        for parts in [
+            [part("text", b"\xFF"), Vec::new()],
+            [part("text", b"x"), part("text", b"x")],
+            [part("text", &vec![b'x'; 1_000_000]), Vec::new()],
+            [part("file", b"x"), part("file", b"x")],
+        ] {
+            let body = [parts.concat().as_slice(), b"--edge--\r\n"].concat();
+            let what = format!("a form of {} bytes", body.len());
+            bad().with_body(what, Some(MULTIPART), body).refused(&api, &credentials, None).await;
         }
         let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
         for (content_type, body) in [
@@ -416,22 +456,36 @@ async fn another_app_finds_nothing_of_the_first() {
         asked.dedup();
         writeln!(statuses, "{} {} {asked:?}", operation.method.as_str(), operation.paths[0]).unwrap();
     }
-    insta::assert_snapshot!(statuses, @"
+    insta::assert_snapshot!(statuses, @r#"
     GET /check-login [200]
     GET /friends [200]
+    POST /friends/accept [404, 409]
+    POST /friends/remark [400, 404]
     GET /groups [200]
     GET /login [503]
     POST /logout [200]
+    GET /media/{*path} [200]
     GET /members/{group} [404]
     GET /message [200]
     GET /mps [200]
+    POST /revoke [400, 404]
     POST /send [404]
     GET /send/{id} [404]
     GET /session [200]
     POST /update [409]
+    POST /upload [200]
     POST /access-token [200]
     GET /access-token [200]
-    ");
+    "#);
+    let media = async |token: &str| {
+        let mut statuses = Vec::new();
+        for path in MEDIA {
+            statuses.push(api.bearer(&format!("/media/{path}"), token).await.status.as_u16());
+        }
+        statuses
+    };
+    assert_eq!(media(&Credentials::of(&api, &other).await.token).await, [200, 404], "a neutral picture, and nothing");
+    assert_eq!(media(&Credentials::of(&api, &api.app).await.token).await, [302, 302]);
     // The walk can find something: the app itself does.
     let credentials = Credentials::of(&api, &api.app).await;
     let mut found = String::new();

@@ -11,10 +11,11 @@ use crate::api::{
     page,
     row_filter::{Field, Filter},
     state::AppState,
+    view::contact::{Linked, Pictured},
 };
 
 /// Without filters, the page alone is read; with `puid`, that contact; with any other filter, the contacts of the list.
-pub(super) async fn respond<Row: Serialize>(
+pub(super) async fn respond<Row: Pictured + Serialize>(
     state: &AppState,
     caller: &Caller,
     list: List,
@@ -32,5 +33,6 @@ pub(super) async fn respond<Row: Serialize>(
         None if filter.is_empty() => state.page_of(caller, list, request).await?,
         None => state.page_of_matching(caller, list, request, |contact| filter.matches(contact)).await?,
     };
-    page::respond(request, &caller.url, count, rows.iter().map(row).collect())
+    let (rows, links): (Vec<Row>, _) = (rows.iter().map(row).collect(), caller.links(state));
+    page::respond(request, &caller.url, count, rows.iter().map(|row| Linked::of(row, &links)).collect())
 }

@@ -69,17 +69,31 @@ impl Method {
     }
 }
 
-/// A request to the endpoint's first route that is answered with 200. The grants' test, the cold-start bench and the
-/// walk of `tests/watch` send it.
+/// A request to the endpoint's first route that succeeds. The grants' test, the cold-start bench and the walk of
+/// `tests/watch` send it.
 #[derive(Debug, Clone, Copy)]
 pub struct Sample {
     pub auth: SampleAuth,
     /// Whether the app must be online.
     pub online: bool,
-    /// Parameters besides those of `auth`. `{friend}` here, and `{group}` in the route's path, stand for puids.
+    /// Parameters besides those of `auth`. Here and in the route's path, words in braces stand for [`SampleValues`].
     pub query: &'static str,
-    /// The fields of the response besides `success`. The OpenAPI document has no `success`.
+    /// The fields of the response besides `success`. The OpenAPI document has no `success`. None for a response that is
+    /// no JSON, or a redirect to one.
     pub fields: &'static [&'static str],
+}
+
+/// What samples refer to.
+#[derive(Debug, Clone, Copy)]
+pub struct SampleValues<'a> {
+    /// `{friend}`: the puid of a friend.
+    pub friend: &'a str,
+    /// `{group}`: the puid of a group.
+    pub group: &'a str,
+    /// `{job}`: the id of a job that has sent a message within the last two minutes.
+    pub job: &'a str,
+    /// `{ticket}`: the ticket of a friend request in the history.
+    pub ticket: &'a str,
 }
 
 /// The parameters that authenticate a sample.
@@ -92,14 +106,17 @@ pub enum SampleAuth {
 }
 
 impl Sample {
-    /// Whether `body` is the response that the sample promises.
-    pub fn promises(&self, body: &Value) -> bool {
+    /// Whether the response is the one that the sample promises. `body` is `Null` for one that is no JSON.
+    pub fn is_answered_by(&self, status: u16, body: &Value) -> bool {
+        if self.fields.is_empty() {
+            return matches!(status, 200 | 302);
+        }
         let found = body.as_object().map(|body| body.keys().map(String::as_str).collect::<BTreeSet<_>>());
         if self.fields.contains(&"openapi") {
-            return found == Some(self.fields.iter().copied().collect());
+            return status == 200 && found == Some(self.fields.iter().copied().collect());
         }
         let promised = self.fields.iter().copied().chain(["success"]).collect();
-        found == Some(promised) && body["success"] == true
+        matches!(status, 200 | 202) && found == Some(promised) && body["success"] == true
     }
 }
 
@@ -114,14 +131,21 @@ impl Endpoint {
         })
     }
 
-    /// The method, the path and the query of the sample, with these puids in it.
-    pub fn sample_request(&self, friend: &str, group: &str) -> (Method, String, String) {
+    /// The method, the path and the query of the sample, with these values in it.
+    pub fn sample_request(&self, values: SampleValues<'_>) -> (Method, String, String) {
         let Route { method, path, .. } = self.routes[0];
-        (method, path.replace("{group}", group), self.sample.query.replace("{friend}", friend))
+        let fill = |text: &str| {
+            let words = [("{friend}", values.friend), ("{group}", values.group), ("{job}", values.job)];
+            let words = words.into_iter().chain([("{ticket}", values.ticket)]);
+            words.fold(text.to_owned(), |text, (word, value)| text.replace(word, value))
+        };
+        // A path of media may have several segments; a picture of a contact is always answered.
+        (method, fill(&path.replace("{*path}", "image/avatar/{friend}.jpg")), fill(self.sample.query))
     }
 }
 
-/// A path without and, unless it is only a slash, with a slash at its end.
+/// A path without and with a slash at its end; only as it is if it is a slash, or ends in a parameter of any length.
 pub fn spellings(path: &str) -> Vec<String> {
-    if path == "/" { vec![path.to_owned()] } else { vec![path.to_owned(), format!("{path}/")] }
+    let one = path == "/" || path.contains("{*");
+    if one { vec![path.to_owned()] } else { vec![path.to_owned(), format!("{path}/")] }
 }

@@ -9,6 +9,7 @@ use axum::{
 };
 use domain::{channel::Capability, error::chain, secret::CannotOpen};
 use http::{HeaderValue, StatusCode, header};
+use media::MediaError;
 use queue::QueueError;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -32,8 +33,6 @@ pub enum ApiError {
     /// A body that is neither a JSON object nor a form.
     #[error("The body cannot be read: {0}.")]
     Malformed(String),
-    #[error("Only messages of type text can be sent so far.")]
-    UnsupportedMsgType,
     #[error("There is no such {0}.")]
     NotFound(&'static str),
     #[error("There is no such page.")]
@@ -48,8 +47,16 @@ pub enum ApiError {
     IdempotencyConflict,
     #[error("The app's channel {}.", lack(*.0))]
     UnsupportedByChannel(Capability),
+    #[error("The app's channel cannot send a message of type {0}.")]
+    UnsupportedMedia(&'static str),
     #[error("The request is too large: {0}.")]
     TooLarge(&'static str),
+    #[error("The file is too large: it may have {0} bytes.")]
+    FileTooLarge(u64),
+    #[error("The message is not sent, so it cannot be recalled.")]
+    NotSent,
+    #[error("A message can be recalled within two minutes only.")]
+    TooLate,
     /// No worker claimed the job in time.
     #[error("The worker did not answer in time; try again soon.")]
     WorkerUnavailable,
@@ -59,6 +66,8 @@ pub enum ApiError {
     Store(#[from] StoreError),
     #[error("The service is not available; try again soon.")]
     Queue(#[from] QueueError),
+    #[error("The service is not available; try again soon.")]
+    Media(#[from] MediaError),
     /// A secret that the sealing key does not open, or a broken assumption of the code.
     #[error("Something went wrong here.")]
     Internal(String),
@@ -93,7 +102,6 @@ impl ApiError {
             Self::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::Invalid(_) | Self::Given(_) => (StatusCode::BAD_REQUEST, "invalid_parameter"),
             Self::Malformed(_) => (StatusCode::BAD_REQUEST, "invalid_body"),
-            Self::UnsupportedMsgType => (StatusCode::BAD_REQUEST, "unsupported_msg_type"),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
             Self::InvalidPage => (StatusCode::NOT_FOUND, "invalid_page"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
@@ -101,13 +109,16 @@ impl ApiError {
             Self::AccountMismatch => (StatusCode::CONFLICT, "account_mismatch"),
             Self::IdempotencyConflict => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_conflict"),
             Self::UnsupportedByChannel(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unsupported_by_channel"),
-            Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::UnsupportedMedia(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unsupported_by_channel"),
+            Self::TooLarge(_) | Self::FileTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::NotSent => (StatusCode::CONFLICT, "not_sent"),
+            Self::TooLate => (StatusCode::CONFLICT, "too_late"),
             Self::WorkerUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "worker_unavailable"),
             Self::LoginFailed(_) => (StatusCode::SERVICE_UNAVAILABLE, "login_failed"),
-            Self::Store(StoreError::Conflict | StoreError::Unavailable(_)) | Self::Queue(_) => {
+            Self::Store(StoreError::Conflict | StoreError::Unavailable(_)) | Self::Queue(_) | Self::Media(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
             }
-            Self::Store(StoreError::Corrupt { .. }) | Self::Internal(_) => {
+            Self::Store(StoreError::Corrupt { .. } | StoreError::Refused(_)) | Self::Internal(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal")
             }
         }
@@ -116,6 +127,7 @@ impl ApiError {
     fn log(&self) {
         match self {
             Self::Store(error) => tracing::error!(error = %chain(error), "ledger request failed"),
+            Self::Media(error) => tracing::error!(error = %chain(error), "bucket request failed"),
             Self::Queue(error) => tracing::error!(error = %chain(error), "queue request failed"),
             Self::Internal(error) => tracing::error!(error = %error, "internal error"),
             Self::WorkerUnavailable => tracing::warn!("no worker claimed the job in time"),
@@ -133,9 +145,11 @@ pub(crate) struct Body<'a> {
     /// What went wrong, as one word that does not change.
     code: &'static str,
     /// The same as a sentence for people.
+    #[schemars(example = &"The app is not online: log in first.")]
     errmsg: String,
     /// What is wrong with each parameter that is.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(example = BTreeMap::from([("puid", "is required")]))]
     fields: Option<BTreeMap<&'a str, &'a str>>,
 }
 

@@ -1,9 +1,13 @@
-//! Jobs for the worker: a row in the ledger, then an envelope in the command queue.
+//! Jobs for the worker: a row in the ledger, then an envelope in the command queue. And what a request must find before it
+//! creates one.
 
 use domain::{
     app::App,
+    contact::Contact,
     id::{AppId, JobId},
     job::{Command, Job, JobState, Origin},
+    puid::Puid,
+    session::SessionState,
 };
 use queue::CommandEnvelope;
 
@@ -26,6 +30,27 @@ impl AppState {
             self.relay.queues.command(app.shard, &envelope).await?;
         }
         Ok(job)
+    }
+
+    /// Creates the job, or joins the one with this id; one that has failed is tried again as another job.
+    pub(crate) async fn enqueue_once(&self, app: &App, id: JobId, command: Command) -> Result<Job, ApiError> {
+        let known = self.relay.store.job(&app.id, &id).await?;
+        let failed = known.is_some_and(|job| matches!(job.state, JobState::Failed { .. }));
+        let id = if failed { JobId::generate(&*self.relay.ids) } else { id };
+        self.enqueue(app, id, command).await
+    }
+
+    /// The contact, unless it is gone.
+    pub(crate) async fn contact(&self, app: &AppId, puid: &Puid) -> Result<Contact, ApiError> {
+        let contact = self.relay.store.contact(app, puid).await?;
+        contact.filter(|contact| contact.present).ok_or(ApiError::NotFound("contact"))
+    }
+
+    /// Fails unless the app is online.
+    pub(crate) async fn check_online(&self, app: &AppId) -> Result<(), ApiError> {
+        let session = self.relay.store.session(app).await?;
+        let online = session.is_some_and(|session| session.state == SessionState::Online);
+        if online { Ok(()) } else { Err(ApiError::SessionOffline) }
     }
 
     pub(crate) async fn job(&self, app: &AppId, id: &JobId) -> Result<Job, ApiError> {

@@ -14,6 +14,7 @@ mod html;
 mod jobs;
 mod login_page;
 mod message_filter;
+mod multipart;
 pub(crate) mod openapi;
 pub mod page;
 pub mod params;

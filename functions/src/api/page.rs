@@ -33,12 +33,13 @@ pub fn size(params: &Params) -> Result<u32, ApiError> {
 #[schemars(rename = "{Row}Page")]
 pub(crate) struct Body<Row> {
     /// Rows on all pages.
+    #[schemars(example = 313)]
     count: u64,
     /// The URL of the next page.
-    #[schemars(url)]
+    #[schemars(url, example = &"https://relay.example/friends?page=2")]
     next: Option<String>,
     /// The URL of the page before.
-    #[schemars(url)]
+    #[schemars(url, example = None::<String>)]
     previous: Option<String>,
     results: Vec<Row>,
     #[schemars(extend("const" = true))]

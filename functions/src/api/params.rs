@@ -32,7 +32,7 @@ const MAX_NAME: usize = 64;
 const MAX_PUID: usize = 64;
 
 /// The parameters that JSON may give as a number or a boolean. Every other one is a string there.
-const NOT_TEXT: [&str; 7] = ["after", "group", "page", "page_size", "sex", "timestamp", "wait"];
+const NOT_TEXT: [&str; 9] = ["after", "group", "message_id", "page", "page_size", "remove", "sex", "timestamp", "wait"];
 
 /// Values by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -156,6 +156,22 @@ impl Params {
             "application/x-www-form-urlencoded" => Reading::urlencoded(body),
             _ => return Err(ApiError::Malformed("send JSON or a form, and say which in Content-Type".to_owned())),
         };
+        self.merge(read)
+    }
+
+    /// Adds the parts of a form, as names and bytes.
+    pub(crate) fn add_parts(&mut self, parts: Vec<(String, Vec<u8>)>) -> Result<(), ApiError> {
+        let mut read = Reading::default();
+        for (name, bytes) in parts {
+            match String::from_utf8(bytes) {
+                Ok(value) => read.add(name, value),
+                Err(_) => read.fault(&name, "is not valid UTF-8"),
+            }
+        }
+        self.merge(read)
+    }
+
+    fn merge(&mut self, read: Reading) -> Result<(), ApiError> {
         let mut faults = GivenFields::new();
         for (name, value) in read.done()? {
             let same = self.0.insert(name.clone(), value.clone()).is_none_or(|in_query| in_query == value);
@@ -168,6 +184,14 @@ impl Params {
 
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// A value that must not be empty: with an empty filter the caller would get everything.
+    pub fn filled(&self, name: &str) -> Result<Option<&str>, &'static str> {
+        match self.0.get(name).map(String::as_str) {
+            Some("") => Err("must not be empty"),
+            value => Ok(value),
+        }
     }
 
     pub fn required(&self, name: &'static str) -> Result<&str, ApiError> {
@@ -275,6 +299,13 @@ mod tests {
         let wrong = with_body("application/json", r#"{"x": 1, "y": true, "z": [1], "page": {"a": 1}, "wait": 5}"#);
         let names: Vec<_> = faults(wrong).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["page", "x", "y", "z"]);
+    }
+
+    #[test]
+    fn a_filled_value_is_not_empty() {
+        let params = query("a=1&b=").unwrap();
+        assert_eq!((params.filled("a"), params.filled("absent")), (Ok(Some("1")), Ok(None)));
+        assert_eq!(params.filled("b"), Err("must not be empty"));
     }
 
     #[test]

@@ -3,8 +3,21 @@
 use http::request::Parts;
 use url::{Host, Url};
 
-/// The request's URL with the host that the caller used, as proxies forward it; under `public` if that is set.
-pub(crate) fn of(parts: &Parts, public: Option<&Url>) -> Url {
+/// The API's URL: `public` if that is set, else the host that the caller used, as proxies forward it.
+pub(crate) fn base(parts: &Parts, public: Option<&Url>) -> Url {
+    public.cloned().unwrap_or_else(|| requested(parts))
+}
+
+/// The request's URL under the API's.
+pub(crate) fn of(parts: &Parts, base: &Url) -> Url {
+    let mut url = base.clone();
+    let path = format!("{}{}", url.path().trim_end_matches('/'), parts.uri.path());
+    url.set_path(&path);
+    url.set_query(parts.uri.query());
+    url
+}
+
+fn requested(parts: &Parts) -> Url {
     let forwarded = |name: &str| {
         let value = parts.headers.get(name)?.to_str().ok()?;
         value.split(',').next().map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned)
@@ -19,10 +32,6 @@ pub(crate) fn of(parts: &Parts, public: Option<&Url>) -> Url {
     if scheme.is_some_and(|scheme| scheme == "https") {
         url.set_scheme("https").expect("both schemes are special");
     }
-    let mut url = public.cloned().unwrap_or(url);
-    let path = format!("{}{}", url.path().trim_end_matches('/'), parts.uri.path());
-    url.set_path(&path);
-    url.set_query(parts.uri.query());
     url
 }
 
@@ -46,7 +55,7 @@ mod tests {
                 request.header(header.0, header.1)
             });
             let (parts, ()) = request.body(()).unwrap().into_parts();
-            of(&parts, public.map(|url| Url::parse(url).unwrap()).as_ref()).to_string()
+            of(&parts, &base(&parts, public.map(|url| Url::parse(url).unwrap()).as_ref())).to_string()
         };
         assert_eq!(url(&[("host", "127.0.0.1:9000")], None), "http://127.0.0.1:9000/friends/?a=%E6%9D%8E&page=2");
         let proxied = [("host", "inner"), ("x-forwarded-proto", "https,http"), ("x-forwarded-host", "relay.example")];
@@ -58,7 +67,8 @@ mod tests {
         // As the Lambda runtime builds requests.
         let on_lambda = |host: &str| {
             let request = http::Request::get(format!("https://{host}/mps")).header("host", host);
-            of(&request.body(()).unwrap().into_parts().0, None).to_string()
+            let (parts, ()) = request.body(()).unwrap().into_parts();
+            of(&parts, &base(&parts, None)).to_string()
         };
         assert_eq!(on_lambda("relay.example"), "https://relay.example/mps");
         for host in ["127.0.0.1:9000", "[::1]:9000", "localhost:9000"] {

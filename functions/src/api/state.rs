@@ -5,6 +5,7 @@ use std::{convert::Infallible, num::ParseIntError, sync::Arc, time::Duration};
 use axum::extract::FromRequestParts;
 use boot::{Relay, SettingError};
 use domain::channel::{Capabilities, ChannelKind};
+use guard::Policy;
 use http::request::Parts;
 use url::Url;
 
@@ -21,6 +22,10 @@ pub struct Config {
     pub worker_wait: Duration,
     /// The pause between two reads of what a request waits for.
     pub poll_interval: Duration,
+    /// The largest file that can be sent, in bytes.
+    pub max_media_bytes: u64,
+    /// Where the media that an app sends by URL may be.
+    pub policy: Arc<Policy>,
     /// What each channel can do. A test replaces it with a channel that can do less.
     pub capabilities: fn(ChannelKind) -> Capabilities,
 }
@@ -32,27 +37,44 @@ impl Default for Config {
             signature_max_age: Duration::from_mins(5),
             worker_wait: Duration::from_secs(10),
             poll_interval: Duration::from_millis(250),
+            max_media_bytes: 100 * 1024 * 1024,
+            policy: Arc::default(),
             capabilities: ChannelKind::capabilities,
         }
     }
 }
 
 impl Config {
-    /// The defaults, changed by the variables `PUBLIC_URL` and `SIGNATURE_MAX_AGE` (seconds).
+    /// The defaults, changed by the variables `PUBLIC_URL`, `SIGNATURE_MAX_AGE` (seconds), `MAX_MEDIA_BYTES` and
+    /// `CALLBACK_ALLOW`.
     pub fn from_env() -> Result<Self, SettingError> {
         let mut config = Self::default();
-        if let Some(url) = boot::optional("PUBLIC_URL") {
-            let url = Url::parse(&url).map_err(|error| SettingError::caused("PUBLIC_URL", "is not a URL", error))?;
-            config.public_url = Some(url);
-        }
+        config.public_url = public_url()?;
         if let Some(seconds) = boot::optional("SIGNATURE_MAX_AGE") {
             let seconds = seconds.parse().map_err(|error: ParseIntError| {
                 SettingError::caused("SIGNATURE_MAX_AGE", "is not a number of seconds", error)
             })?;
             config.signature_max_age = Duration::from_secs(seconds);
         }
+        if let Some(bytes) = boot::optional("MAX_MEDIA_BYTES") {
+            config.max_media_bytes = bytes.parse().map_err(|error: ParseIntError| {
+                SettingError::caused("MAX_MEDIA_BYTES", "is not a number of bytes", error)
+            })?;
+        }
+        if let Some(allowed) = boot::optional("CALLBACK_ALLOW") {
+            let policy = Policy::parse(&allowed);
+            config.policy = Arc::new(policy.map_err(|error| {
+                SettingError::caused("CALLBACK_ALLOW", "is not a list of hosts, addresses and networks", error)
+            })?);
+        }
         Ok(config)
     }
+}
+
+/// The variable `PUBLIC_URL`.
+pub fn public_url() -> Result<Option<Url>, SettingError> {
+    let url = boot::optional("PUBLIC_URL").map(|url| Url::parse(&url)).transpose();
+    url.map_err(|error| SettingError::caused("PUBLIC_URL", "is not a URL", error))
 }
 
 /// The relay, and what the endpoints keep in the process. Cheap to clone.

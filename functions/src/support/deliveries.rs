@@ -19,6 +19,7 @@ use guard::Policy;
 use queue::InboundEnvelope;
 use serde_json::Value;
 use testing::{Callback, Delivered, Fixture, Recorder, message};
+use url::Url;
 
 use crate::delivery::{
     batch::Record,
@@ -48,7 +49,12 @@ impl Deliveries {
         let app = fixture.app(Some(&callback.url)).await;
         let schedule = RetrySchedule { quick: vec![Duration::ZERO; 2], ..RetrySchedule::default() };
         let (relay, recorder) = fixture.recorded();
-        let dispatcher = Dispatcher::new(relay, Client::new(policy).unwrap(), schedule);
+        let dispatcher = Dispatcher::new(
+            relay,
+            Client::new(policy).unwrap(),
+            schedule,
+            Some(Url::parse("https://relay.test").unwrap()),
+        );
         Self { fixture, app, dispatcher, callback, recorder, called: Mutex::default() }
     }
 

@@ -17,8 +17,9 @@ use domain::{
     app::App,
     channel::{AccountId, LoginStep, Ticket},
     contact::Contact,
-    job::{Job, JobState},
-    message::Message,
+    id::JobId,
+    job::{Command, Job, JobState},
+    message::{Content, Message},
     puid::Puid,
     session::{self, Login, Session, User},
     signature,
@@ -35,10 +36,29 @@ use tower::ServiceExt;
 pub(crate) use deliveries::Deliveries;
 
 use crate::api::{
-    endpoint::{Endpoint, SampleAuth, spellings},
+    endpoint::{Endpoint, SampleAuth, SampleValues, spellings},
     endpoints::{self, ALL},
     state::{AppState, Config},
 };
+
+/// The job of [`Api::sent_job`].
+pub(crate) const SENT_JOB: &str = "000000000000000000000000000005e4";
+/// The ticket of [`friend_request`].
+pub(crate) const TICKET: &str = "v2_9f2c@stranger";
+
+/// A friend request as row `seq`.
+pub(crate) fn friend_request(seq: u64) -> Message {
+    let content = Content::Friends {
+        username: "v1_58ab@stranger".to_owned(),
+        nickname: "新朋友".to_owned(),
+        text: "我是新朋友".to_owned(),
+        ticket: TICKET.to_owned(),
+        sex: None,
+        province: None,
+        city: None,
+    };
+    Message { content, ..testing::message(seq) }
+}
 
 /// A response of the router. Displays as its status and its JSON.
 #[derive(Debug, Clone)]
@@ -163,7 +183,8 @@ impl Api {
 
     /// Sends an endpoint's sample.
     pub(crate) async fn sample(&self, endpoint: &Endpoint) -> Answer {
-        let (method, path, query) = endpoint.sample_request("1fee435b", "973e46d8");
+        let values = SampleValues { friend: "1fee435b", group: "973e46d8", job: SENT_JOB, ticket: TICKET };
+        let (method, path, query) = endpoint.sample_request(values);
         let path = format!("{path}?{query}");
         let path = match endpoint.sample.auth {
             SampleAuth::None => path,
@@ -171,6 +192,24 @@ impl Api {
             SampleAuth::Signature => self.sign(&path),
         };
         self.request(Request::builder().method(method.as_str()).uri(encode(&path))).await
+    }
+
+    /// A form with a file among its parameters.
+    pub(crate) async fn form(&self, path: &str, params: &[(&str, &str)], file: Option<(&str, &[u8])>) -> Answer {
+        let mut body = Vec::new();
+        for (name, value) in params {
+            let part = format!("--edge\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+            body.extend_from_slice(part.as_bytes());
+        }
+        if let Some((name, bytes)) = file {
+            let disposition = format!("Content-Disposition: form-data; name=\"file\"; filename=\"{name}\"");
+            body.extend_from_slice(format!("--edge\r\n{disposition}\r\n\r\n").as_bytes());
+            body.extend_from_slice(bytes);
+            body.extend_from_slice(b"\r\n");
+        }
+        body.extend_from_slice(b"--edge--\r\n");
+        let request = Request::post(encode(path)).header("content-type", "multipart/form-data; boundary=edge");
+        self.send(request.body(Body::from(body)).unwrap()).await
     }
 
     fn credentials(&self) -> String {
@@ -283,6 +322,15 @@ impl Api {
     /// Removes the next `count` commands, as a worker does.
     pub(crate) async fn commands(&self, count: usize) -> Vec<Job> {
         commands(&self.fixture.relay, count).await
+    }
+
+    /// A job that has just sent a message.
+    pub(crate) async fn sent_job(&self) {
+        let relay = &self.fixture.relay;
+        let command = Command::SendText { to: Puid::new("1fee435b"), text: "666".to_owned() };
+        let job = Job::queued(JobId::trusted(SENT_JOB), self.app.id.clone(), 0, command, relay.now());
+        assert!(relay.store.put_job(&job).await.unwrap());
+        self.finish(&job, JobState::Sent { message_id: Some(6_050_338_562_629_220_245) }).await;
     }
 
     /// Ends a job as a worker does.

@@ -79,8 +79,13 @@ pub trait Connection: Send + Sync {
     async fn download(&mut self, source: &MediaSource) -> Result<Download, Error>;
 
     /// Starts to download the picture of a contact. `group` is the group that a person who is no contact was met in.
-    /// A contact without a picture is an [`Error::Transient`], as media that are not available are.
-    async fn avatar(&mut self, peer: &Peer, picture_seq: Option<u64>, group: Option<&Peer>) -> Result<Download, Error>;
+    /// `None` for a contact without a picture.
+    async fn avatar(
+        &mut self,
+        peer: &Peer,
+        picture_seq: Option<u64>,
+        group: Option<&Peer>,
+    ) -> Result<Option<Download>, Error>;
 
     /// Uploads a file so that [`Connection::send_media`] can name it. Nobody sees it before that, so it may be repeated.
     async fn upload(&mut self, to: &Peer, file: &OutgoingFile<'_>) -> Result<Uploaded, Error>;

@@ -129,12 +129,13 @@ pub fn upload_key(app: &AppId, name: &str) -> String {
 }
 
 /// A file's name as a part of a path: without folders, control characters and characters that file systems forbid, not
-/// hidden, and at most 120 bytes with its ending kept.
+/// hidden, and at most 120 bytes with its ending kept. Without `%` and `#`, too: API Gateway decodes a path before it
+/// passes it on, and what is then read as a URL again must be the same.
 pub fn safe_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let is_forbidden = |c: char| {
         c.is_control()
-            || matches!(c, '<' | '>' | ':' | '"' | '|' | '?' | '*' | '\u{200e}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            || matches!(c, '<' | '>' | ':' | '"' | '|' | '?' | '*' | '%' | '#' | '\u{200e}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     let clean: String = last.chars().filter(|c| !is_forbidden(*c)).collect();
     let clean = clean.trim().trim_start_matches('.').trim_end_matches(['.', ' ']);
@@ -207,6 +208,7 @@ mod tests {
             ("a\r\n\"b\".txt", "ab.txt"),
             ("gpj.\u{202e}exe", "gpj.exe"),
             ("名 字.docx", "名 字.docx"),
+            ("100% #1.txt", "100 1.txt"),
         ] {
             assert_eq!(safe_name(name), safe, "{name:?}");
         }

@@ -187,6 +187,28 @@ impl Content {
             Self::System { .. } => Kind::System,
         }
     }
+
+    /// Where the path of its media is; `None` for a kind without media.
+    pub fn media_mut(&mut self) -> Option<&mut Option<String>> {
+        match self {
+            Self::Picture { image, .. } => Some(image),
+            Self::Recording { record, .. } => Some(record),
+            Self::Attachment { file, .. } => Some(file),
+            Self::Video { video, .. } => Some(video),
+            _ => None,
+        }
+    }
+
+    /// The path of its media.
+    pub fn media(&self) -> Option<&str> {
+        match self {
+            Self::Picture { image: path, .. }
+            | Self::Recording { record: path, .. }
+            | Self::Attachment { file: path, .. }
+            | Self::Video { video: path, .. } => path.as_deref(),
+            _ => None,
+        }
+    }
 }
 
 /// A message as the log keeps it. Its contacts are puids.

@@ -55,16 +55,24 @@ pub struct Page<Row> {
 
 /// `url` with the parameter `page` replaced and its other parameters unchanged. Page 1 has no parameter.
 pub fn link(url: &Url, page: u64) -> String {
-    let others: Vec<(String, String)> =
-        url.query_pairs().filter(|(key, _)| key != "page").map(|(key, value)| (key.into(), value.into())).collect();
+    let number = (page > 1).then(|| ("page", page.to_string()));
+    replaced(url, &["page"], number)
+}
+
+/// `url` with the parameter `cursor` instead of `page`, and its other parameters unchanged.
+pub fn link_from(url: &Url, cursor: &str) -> String {
+    replaced(url, &["page", "cursor"], Some(("cursor", cursor.to_owned())))
+}
+
+/// `url` without some parameters, and with another at its end.
+fn replaced(url: &Url, removed: &[&str], added: Option<(&str, String)>) -> String {
+    let kept = url.query_pairs().filter(|(key, _)| !removed.contains(&&**key));
+    let mut pairs: Vec<(String, String)> = kept.map(|(key, value)| (key.into(), value.into())).collect();
+    pairs.extend(added.map(|(key, value)| (key.to_owned(), value)));
     let mut link = url.clone();
     link.set_query(None);
-    if !others.is_empty() || page > 1 {
-        let mut query = link.query_pairs_mut();
-        query.extend_pairs(&others);
-        if page > 1 {
-            query.append_pair("page", &page.to_string());
-        }
+    if !pairs.is_empty() {
+        link.query_pairs_mut().extend_pairs(&pairs);
     }
     link.into()
 }
@@ -110,10 +118,13 @@ mod tests {
     }
 
     #[test]
-    fn a_link_keeps_the_query_and_changes_the_page() {
+    fn a_link_keeps_the_query_and_changes_the_place() {
         let url = Url::parse("http://host:1/friends?app_id=a&page=2&search=%E6%9D%8E").unwrap();
         assert_eq!(link(&url, 3), "http://host:1/friends?app_id=a&search=%E6%9D%8E&page=3");
         assert_eq!(link(&url, 1), "http://host:1/friends?app_id=a&search=%E6%9D%8E");
         assert_eq!(link(&Url::parse("http://host/friends?page=2").unwrap(), 1), "http://host/friends");
+        assert_eq!(link_from(&url, "7.1.0"), "http://host:1/friends?app_id=a&search=%E6%9D%8E&cursor=7.1.0");
+        let on = Url::parse("http://host/messages?cursor=9.0.0&type=Text").unwrap();
+        assert_eq!(link_from(&on, "7.1.0"), "http://host/messages?type=Text&cursor=7.1.0");
     }
 }

@@ -165,6 +165,9 @@ pub struct Session {
     /// Counts contact syncs that have ended, failed ones included.
     #[serde(default)]
     pub syncs: u64,
+    /// Whether pictures of contacts may not be stored yet.
+    #[serde(default)]
+    pub avatars_left: bool,
 }
 
 impl Session {
@@ -200,6 +203,7 @@ impl Session {
             sync_error: None,
             updating: false,
             syncs: 0,
+            avatars_left: false,
         }
     }
 

@@ -69,6 +69,13 @@ impl MediaStore {
         Ok(presigned.uri().to_owned())
     }
 
+    /// A URL that tells size and type of the object to `HEAD`, as [`Self::presign_get`].
+    pub async fn presign_head(&self, key: &str, valid: Duration) -> Result<String, MediaError> {
+        let request = self.client.head_object().bucket(&self.bucket).key(key);
+        let presigned = request.presigned(presigning(valid)?).await.map_err(MediaError::unavailable)?;
+        Ok(presigned.uri().to_owned())
+    }
+
     /// A URL that writes the object by `PUT` without credentials for a limited time.
     pub async fn presign_put(&self, key: &str, valid: Duration) -> Result<String, MediaError> {
         let request = self.client.put_object().bucket(&self.bucket).key(key);

@@ -42,6 +42,9 @@ impl ClassifyRetry for RetryContention {
 /// The code of a write in a transaction whose condition failed.
 pub(crate) const CONDITION: &str = "ConditionalCheckFailed";
 
+/// The code of a write in a transaction that DynamoDB will never accept.
+pub(crate) const VALIDATION: &str = "ValidationError";
+
 /// The reasons why DynamoDB cancelled a transaction: a code for each of its writes.
 pub(crate) fn cancellation_codes(error: &TransactWriteItemsError) -> Vec<&str> {
     let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else { return Vec::new() };

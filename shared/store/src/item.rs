@@ -4,7 +4,10 @@ use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::{
     operation::query::builders::QueryFluentBuilder,
-    types::{AttributeValue, DeleteRequest, KeysAndAttributes, PutRequest, WriteRequest},
+    types::{
+        AttributeValue, ConsumedCapacity, DeleteRequest, KeysAndAttributes, PutRequest, ReturnConsumedCapacity,
+        WriteRequest,
+    },
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -53,6 +56,11 @@ pub(crate) fn string_of<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
     item.get(name)?.as_s().ok().map(String::as_str)
 }
 
+/// A binary attribute of an item.
+pub(crate) fn bytes_of<'a>(item: &'a Item, name: &str) -> Option<&'a [u8]> {
+    item.get(name)?.as_b().ok().map(AsRef::as_ref)
+}
+
 /// Rows in a batch read: DynamoDB's limit.
 const BATCH_GET: usize = 100;
 /// Rows in a batch write: DynamoDB's limit.
@@ -90,14 +98,26 @@ impl Store {
 
     /// Reads several rows of a partition consistently in one request; by sort key. At most 100 different keys.
     pub(crate) async fn get_many(&self, pk: &str, sks: &[&str]) -> Result<HashMap<String, Item>, StoreError> {
-        let mut found = HashMap::new();
+        Ok(self.get_counted(pk, sks, true).await?.0)
+    }
+
+    /// [`Self::get_many`], consistently or not, with the read units that DynamoDB reports.
+    pub(crate) async fn get_counted(
+        &self,
+        pk: &str,
+        sks: &[&str],
+        consistent: bool,
+    ) -> Result<(HashMap<String, Item>, f64), StoreError> {
+        let (mut found, mut units) = (HashMap::new(), 0.0);
         let mut keys: Vec<_> = sks.iter().map(|sk| key(pk, sk)).collect();
         let mut pause = Pause::default();
         loop {
-            let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+            let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(consistent).build();
             let wanted = wanted.map_err(|error| StoreError::Unavailable(error.into()))?;
-            let answer = self.client.batch_get_item().request_items(&self.table, wanted).send().await;
+            let request = self.client.batch_get_item().request_items(&self.table, wanted);
+            let answer = request.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
             let answer = answer.map_err(StoreError::from_sdk)?;
+            units += answer.consumed_capacity().iter().filter_map(ConsumedCapacity::capacity_units).sum::<f64>();
             for item in answer.responses.into_iter().filter_map(|mut tables| tables.remove(&self.table)).flatten() {
                 if let Some(sk) = string_of(&item, SK) {
                     found.insert(sk.to_owned(), item);
@@ -109,7 +129,7 @@ impl Store {
                 .map(|rest| rest.keys)
                 .unwrap_or_default();
             if keys.is_empty() {
-                return Ok(found);
+                return Ok((found, units));
             }
             pause.wait().await;
         }

@@ -28,7 +28,10 @@ pub(crate) const MEMBERS: &str = "MEMBERS#";
 pub(crate) const NAMES: &str = "NAMES#";
 pub(crate) const LIST: &str = "LIST#";
 pub(crate) const DEPARTED: &str = "DEPARTED";
+pub(crate) const AVATARS: &str = "AVATARS#";
 pub(crate) const LOG: &str = "LOG#";
+pub(crate) const BLOCK: &str = "BLOCK#";
+pub(crate) const SPAN: &str = "SPAN#";
 pub(crate) const PARK: &str = "PARK#";
 pub(crate) const JOB: &str = "JOB#";
 /// Prefix of an app's partition key, and of the sort key of its row in a shard.
@@ -47,6 +50,31 @@ pub(crate) fn log(seq: Seq) -> String {
     format!("{LOG}{seq:020}")
 }
 
+/// The sequence number in a message's sort key.
+pub(crate) fn log_number(sk: &str) -> Option<Seq> {
+    sk.strip_prefix(LOG)?.parse().ok().map(Seq::new)
+}
+
+/// The summary of a block.
+pub(crate) fn block(number: u64) -> String {
+    format!("{BLOCK}{number:020}")
+}
+
+/// The number in the sort key of a block's summary.
+pub(crate) fn block_number(sk: &str) -> Option<u64> {
+    sk.strip_prefix(BLOCK)?.parse().ok()
+}
+
+/// The summary of a span.
+pub(crate) fn span(number: u64) -> String {
+    format!("{SPAN}{number:020}")
+}
+
+/// The number in the sort key of a span's summary.
+pub(crate) fn span_number(sk: &str) -> Option<u64> {
+    sk.strip_prefix(SPAN)?.parse().ok()
+}
+
 pub(crate) fn contact(puid: &Puid) -> String {
     format!("{CONTACT}{puid}")
 }
@@ -61,6 +89,10 @@ pub(crate) fn names(row: u8) -> String {
 
 pub(crate) fn list(part: u32) -> String {
     format!("{LIST}{part}")
+}
+
+pub(crate) fn avatars(chunk: usize) -> String {
+    format!("{AVATARS}{chunk:04}")
 }
 
 pub(crate) fn park(chat: &Puid) -> String {

@@ -15,7 +15,10 @@
 //! | `NAMES#<n>` | a part of the name table |
 //! | `DEPARTED` | the keys of departed contacts |
 //! | `LOG#<seq>` | a message; the last one of a batch has a checkpoint |
-//! | `MARK` | the watermark: every message up to it has been delivered |
+//! | `BLOCK#<n>` | the summary of 512 successive messages: what filters compare of each |
+//! | `SPAN#<n>` | the summary of 64 blocks |
+//! | `MARK` | the watermark: every message up to it has been delivered and has its media |
+//! | `AVATARS#<n>` | a part of what is known of the stored pictures of contacts |
 //! | `PARK#<chat>` | a parked chat |
 //! | `PARKED#<chat>#<seq>` | a message in the backlog of a parked chat |
 //! | `JOB#<id>` | a job |
@@ -28,6 +31,7 @@
 //! A write that depends on an earlier read is conditional, and its result says whether it applied.
 
 mod apps;
+mod avatars;
 mod contacts;
 mod contention;
 mod due;
@@ -38,19 +42,24 @@ mod jobs;
 mod keys;
 mod leases;
 mod log;
+mod media;
 mod parking;
 mod sessions;
+mod summary;
 mod table;
 mod transact;
 
 pub use apps::{AppChange, Caller};
+pub use avatars::Avatars;
 pub use contacts::{Book, List, ListChanges, Lists, NameRows, Names, Part, Place};
 pub use due::Due;
 pub use error::{Cause, StoreError};
-pub use history::Filter;
+pub use history::{Filter, HistoryCursor, HistoryPage, InvalidCursor, NewMessages};
 pub use jobs::Claim;
 pub use leases::Lease;
 pub use log::{Checkpoint, Entry, PendingDelivery};
+pub use media::Unfinished;
+pub use summary::BLOCK as SUMMARY_BLOCK;
 pub use table::{IndexSpec, KeySpec, TableSpec};
 
 /// A handle on the ledger; cheap to clone.

@@ -7,7 +7,7 @@ use domain::{
     app::App,
     channel::Cursor,
     delivery::{Delivery, Parked},
-    id::{AppId, Seq},
+    id::{AppId, JobId, Seq},
     job::{Job, JobState},
     message::Message,
     puid::Puid,
@@ -37,6 +37,8 @@ pub struct Checkpoint {
 pub struct Entry {
     pub message: Message,
     pub checkpoint: Option<Checkpoint>,
+    /// The job that sent it.
+    pub sent_by: Option<JobId>,
 }
 
 /// The data for delivering a message. One request reads it.
@@ -126,7 +128,8 @@ impl Store {
         job: &Job,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let item = row(&keys::app(&job.app), &keys::log(message.seq), message, Some(checkpoint))?;
+        let mut item = row(&keys::app(&job.app), &keys::log(message.seq), message, Some(checkpoint))?;
+        item.insert(SENT_BY.into(), string(job.id.as_str()));
         let put = Put::builder().table_name(&self.table).set_item(Some(item));
         let put = put.condition_expression("attribute_not_exists(pk)").build().expect("table and item are given");
         let finish = self.finish_write(job, JobState::Sent { message_id: Some(message.id) }, at)?;
@@ -137,6 +140,30 @@ impl Store {
     pub async fn tail(&self, app: &AppId, count: i32) -> Result<Vec<Entry>, StoreError> {
         let query = self.query_prefix(&keys::app(app), keys::LOG).scan_index_forward(false);
         self.first(query, count).await?.into_iter().map(entry).collect()
+    }
+
+    /// The newest message that `wanted` selects among the last `rows`, read from the newest on.
+    pub async fn newest(
+        &self,
+        app: &AppId,
+        rows: u64,
+        wanted: impl Fn(&Message) -> bool,
+    ) -> Result<Option<Entry>, StoreError> {
+        let head = self.head(app).await?;
+        let oldest = head.get().saturating_sub(rows) + 1;
+        let mut to = head.get();
+        while to >= oldest {
+            let from = to.saturating_sub(SEARCH_PAGE - 1).max(oldest);
+            let query = self.query_log(app, Seq::new(from)..=Seq::new(to)).scan_index_forward(false);
+            for item in self.collect(query).await? {
+                let entry = entry(item)?;
+                if wanted(&entry.message) {
+                    return Ok(Some(entry));
+                }
+            }
+            to = from - 1;
+        }
+        Ok(None)
     }
 
     /// The newest sequence number; [`Seq::START`] for an empty log.
@@ -165,14 +192,7 @@ impl Store {
         app: &AppId,
         range: RangeInclusive<Seq>,
     ) -> aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder {
-        self.client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
-            .expression_attribute_values(":pk", string(keys::app(app)))
-            .expression_attribute_values(":from", string(keys::log(*range.start())))
-            .expression_attribute_values(":to", string(keys::log(*range.end())))
-            .consistent_read(true)
+        self.query_keys(app, &keys::log(*range.start()), &keys::log(*range.end()))
     }
 
     /// A message with its app, and the state of its chat if that is parked. `None` if the app or the message does not
@@ -208,24 +228,7 @@ impl Store {
         applied(update.send().await.map(drop).map_err(StoreError::from_sdk))
     }
 
-    /// Pending messages after `after`, oldest first, as sequence number and chat. They include the backlogs of parked
-    /// chats.
-    pub async fn undelivered(&self, app: &AppId, after: Seq) -> Result<Vec<(Seq, Puid)>, StoreError> {
-        #[derive(Deserialize)]
-        struct Row {
-            seq: Seq,
-            chat: Puid,
-        }
-        let query = self
-            .query_log(app, after.next()..=Seq::MAX)
-            .filter_expression("delivery = :pending")
-            .expression_attribute_values(":pending", delivery(Delivery::Pending))
-            .projection_expression("pk, sk, seq, chat");
-        let rows = self.collect(query).await?;
-        rows.into_iter().map(|item| from_item::<Row>(item).map(|row| (row.seq, row.chat))).collect()
-    }
-
-    /// Every message up to the watermark has been delivered. [`Seq::START`] before the first one.
+    /// Every message up to the watermark has been delivered and has its media. [`Seq::START`] before the first one.
     pub async fn watermark(&self, app: &AppId) -> Result<Seq, StoreError> {
         let row = self.get(&keys::app(app), keys::MARK).await?;
         Ok(row.as_ref().and_then(|row| number_of(row, "seq")).map_or(Seq::START, Seq::new))
@@ -241,13 +244,13 @@ impl Store {
 
 /// Rows in a transaction of [`Store::append_all`]; DynamoDB's limit is 100.
 const TRANSACTION_ROWS: usize = 50;
-/// Bytes of content in such a transaction; DynamoDB's limit is 4 MB.
+/// Bytes of rows, as JSON, in such a transaction; DynamoDB's limit is 4 MB.
 const TRANSACTION_BYTES: usize = 1_000_000;
 
 /// How many of the messages fit into one transaction; at least one.
 fn transaction_length(messages: &[Message]) -> usize {
     let sizes = messages.iter().take(TRANSACTION_ROWS).scan(0, |total, message| {
-        *total += serde_json::to_string(&message.content).map_or(TRANSACTION_BYTES, |content| content.len());
+        *total += serde_json::to_string(message).map_or(TRANSACTION_BYTES, |row| row.len());
         Some(*total)
     });
     sizes.take_while(|total| *total <= TRANSACTION_BYTES).count().max(1)
@@ -258,6 +261,10 @@ const UPDATE_TIME: &str = "update_time";
 
 /// The attribute of a row that holds its checkpoint.
 const CHECKPOINT: &str = "cursor";
+/// The attribute of a row that names the job that sent it.
+const SENT_BY: &str = "sent_by";
+/// Rows that [`Store::newest`] reads at once.
+const SEARCH_PAGE: u64 = 100;
 
 fn row(pk: &str, sk: &str, message: &Message, checkpoint: Option<&Checkpoint>) -> Result<Item, StoreError> {
     let mut item = to_item(pk, sk, message)?;
@@ -286,10 +293,11 @@ fn entry(mut item: Item) -> Result<Entry, StoreError> {
     let checkpoint = checkpoint.map_err(|error: serde_dynamo::Error| {
         StoreError::corrupt(string_of(&item, keys::SK).unwrap_or_default(), error)
     })?;
-    Ok(Entry { message: message_of(item)?, checkpoint })
+    let sent_by = string_of(&item, SENT_BY).map(JobId::trusted);
+    Ok(Entry { message: message_of(item)?, checkpoint, sent_by })
 }
 
-fn delivery(state: Delivery) -> AttributeValue {
+pub(crate) fn delivery(state: Delivery) -> AttributeValue {
     string(match state {
         Delivery::Unwanted => "unwanted",
         Delivery::Pending => "pending",

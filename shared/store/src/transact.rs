@@ -4,16 +4,23 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 
 use crate::{
     Store, StoreError,
-    contention::{CONDITION, cancellation_codes},
+    contention::{CONDITION, VALIDATION, cancellation_codes},
 };
 
 impl Store {
-    /// Applies all writes or none. [`StoreError::Conflict`] if a condition fails. The SDK sends an idempotency token, so
+    /// Applies all writes or none. [`StoreError::Conflict`] if a condition fails, [`StoreError::Refused`] if DynamoDB will
+    /// never accept one of the writes. The SDK sends an idempotency token, so
     /// that DynamoDB recognises the repetition of a request whose response was lost.
     pub(crate) async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<(), StoreError> {
         let result = self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
         let Err(error) = result else { return Ok(()) };
-        let refused = error.as_service_error().is_some_and(|error| cancellation_codes(error).contains(&CONDITION));
-        Err(if refused { StoreError::Conflict } else { StoreError::from_sdk(error) })
+        let codes = error.as_service_error().map(cancellation_codes).unwrap_or_default();
+        Err(if codes.contains(&CONDITION) {
+            StoreError::Conflict
+        } else if codes.contains(&VALIDATION) {
+            StoreError::Refused(error.into())
+        } else {
+            StoreError::from_sdk(error)
+        })
     }
 }

@@ -14,7 +14,7 @@ use domain::{
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use tokio::time::Instant;
 
-use crate::{CountedIds, FixedClock, Meter, Recorder, START, Services};
+use crate::{CountedIds, FixedClock, Meter, Outage, Recorder, START, Services};
 
 /// The token of [`Fixture::app`].
 pub const TOKEN: &str = "test-token";
@@ -82,6 +82,13 @@ impl Fixture {
         let clients = self.services.clients.intercepted(interceptor);
         let Relay { store, queues, media, .. } = Relay::new(&clients, &self.settings);
         Relay { store, queues, media, ..self.relay.clone() }
+    }
+
+    /// A switch for outages of the bucket of [`relay`](Self::relay).
+    pub fn media_outage(&mut self) -> Outage {
+        let outage = Outage::default();
+        self.relay.media = self.services.clients.intercepted(outage.clone()).media(&self.settings.media_bucket);
+        outage
     }
 
     /// Creates an app with [`TOKEN`] and [`APP_SECRET`], bound to the account `e1d54615`.

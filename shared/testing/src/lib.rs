@@ -4,6 +4,7 @@ mod builders;
 mod callback;
 mod fixture;
 mod meter;
+mod outage;
 mod recorder;
 mod services;
 
@@ -12,6 +13,7 @@ pub use callback::{Callback, Delivered};
 pub use domain::doubles::{CountedIds, FixedClock};
 pub use fixture::{APP_SECRET, Fixture, TOKEN};
 pub use meter::{Meter, Units};
+pub use outage::Outage;
 pub use recorder::Recorder;
 pub use services::Services;
 

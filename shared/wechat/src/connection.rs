@@ -76,7 +76,12 @@ impl Connection for WebConnection {
         self.media(source).await
     }
 
-    async fn avatar(&mut self, peer: &Peer, picture_seq: Option<u64>, group: Option<&Peer>) -> Result<Download, Error> {
+    async fn avatar(
+        &mut self,
+        peer: &Peer,
+        picture_seq: Option<u64>,
+        group: Option<&Peer>,
+    ) -> Result<Option<Download>, Error> {
         self.picture(peer, picture_seq, group).await
     }
 

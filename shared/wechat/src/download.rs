@@ -59,20 +59,23 @@ impl WebConnection {
     /// WeChat answers 200 with an empty body if the media are not available yet or not any more.
     pub(crate) async fn media(&self, source: &MediaSource) -> Result<Download, Error> {
         let source = Source::read(source)?;
-        let download = self.open(self.media_call(&source)?).await?;
+        let call = self.media_call(&source)?;
+        let name = call.name();
+        let empty = || Error::Transient { reason: format!("{name}: an empty answer"), sent: true };
+        let download = self.open(call).await?.ok_or_else(empty)?;
         // A file may contain anything, even an answer of WeChat's; a picture, recording or video begins like neither
         // JSON nor HTML.
         if matches!(source, Source::File { .. }) { Ok(download.whole()) } else { download.checked() }
     }
 
-    /// The large picture of a contact. WeChat shows a member who is no contact only with the group's
+    /// The large picture of a contact; WeChat answers 200 with an empty body if there is none. WeChat shows a member who is no contact only with the group's
     /// `EncryChatRoomId`.
     pub(crate) async fn picture(
         &mut self,
         peer: &Peer,
         picture_seq: Option<u64>,
         group: Option<&Peer>,
-    ) -> Result<Download, Error> {
+    ) -> Result<Option<Download>, Error> {
         let room = match group {
             Some(group) => Some(self.encry_chat_room_id(group).await?),
             None => None,
@@ -87,7 +90,7 @@ impl WebConnection {
         if let Some(room) = room {
             address = address.with("chatroomid", room);
         }
-        self.open(client.get(name, address)).await?.checked()
+        self.open(client.get(name, address)).await?.map(Opened::checked).transpose()
     }
 
     fn media_call(&self, source: &Source) -> Result<Call, Error> {
@@ -128,8 +131,8 @@ impl WebConnection {
         })
     }
 
-    /// Sends the request and waits for the first bytes.
-    async fn open(&self, call: Call) -> Result<Opened, Error> {
+    /// Sends the request and waits for the first bytes; `None` if there are none.
+    async fn open(&self, call: Call) -> Result<Option<Opened>, Error> {
         let call = call.timeout(DOWNLOAD_TIMEOUT);
         let name = call.name();
         let answer = timeout(IDLE_TIMEOUT, call.stream_as(&self.session)).await;
@@ -142,10 +145,8 @@ impl WebConnection {
         if length.is_some_and(|length| length > MAX_BYTES) {
             return Err(too_large(name));
         }
-        let Some(first) = reader.next().await? else {
-            return Err(Error::Transient { reason: format!("{name}: an empty answer"), sent: true });
-        };
-        Ok(Opened { reader, first, content_type, length })
+        let first = reader.next().await?;
+        Ok(first.map(|first| Opened { reader, first, content_type, length }))
     }
 }
 

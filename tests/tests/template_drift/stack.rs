@@ -118,6 +118,8 @@ fn targets(mut names: Vec<String>) -> Vec<String> {
         "Table.Arn" => "table".to_owned(),
         "${Table.Arn}/index/due" => "index".to_owned(),
         "Inbound.Arn" => "inbound".to_owned(),
+        // The bucket, its objects, and those that callers upload.
+        "Media.Arn" | "${Media.Arn}/*" | "${Media.Arn}/*/upload/*" => "media".to_owned(),
         _ => name,
     };
     names.into_iter().map(word).collect()

@@ -3,12 +3,13 @@
 use std::collections::{HashMap, HashSet};
 
 use boot::metrics;
-use channel::{Batch, Connection, Cursor, Incoming};
+use channel::{Batch, Connection, Credentials, Cursor, Incoming};
 use domain::{
     contact::ContactKind,
     delivery::{self, Delivery},
     id::Seq,
-    message::{Direction, Message},
+    media::{self, MediaPath, MediaState},
+    message::{Content, Direction, Message},
     puid::Puid,
 };
 use jiff::Timestamp;
@@ -18,11 +19,14 @@ use tokio::time::Instant;
 
 use super::{
     Context, Halt,
+    avatars::{self, Wanted},
     contacts::{NameCache, ResolvedPeer, resolve},
+    downloads::Downloads,
     envelopes::send_envelopes,
     ledger::Ledger,
     log::Log,
     reconcile::Reconciliation,
+    whole,
 };
 
 /// An account's stream of messages, as far as it is stored.
@@ -37,12 +41,18 @@ pub(super) struct Inbound {
     /// Whether the app has a callback, and when that was read.
     callback: Option<(bool, Instant)>,
     reconciliation: Reconciliation,
+    /// Media that are not stored yet, and the envelopes that wait for them; boxed, because few sessions have any.
+    downloads: Option<Box<Downloads>>,
 }
+
+/// The longest reference to media that a row holds, in bytes. Web WeChat's have less than a kilobyte.
+const MAX_SOURCE: usize = 16 * 1024;
 
 impl Inbound {
     pub(super) fn new(context: &Context, cursor: Cursor, login_number: u64, owner: Puid, log: Log) -> Self {
         let reconciliation = Reconciliation::new(&context.worker.config);
-        Self { cursor, login_number, owner, log, names: NameCache::default(), callback: None, reconciliation }
+        let (names, callback, downloads) = (NameCache::default(), None, None);
+        Self { cursor, login_number, owner, log, names, callback, reconciliation, downloads }
     }
 
     pub(super) fn owner(&self) -> &Puid {
@@ -59,21 +69,40 @@ impl Inbound {
         self.checkpoint_at(self.cursor.clone())
     }
 
-    pub(super) async fn reconcile(&mut self, ledger: &Ledger) -> Result<(), Halt> {
-        self.reconciliation.run(ledger, self.log.head()).await
+    pub(super) async fn reconcile(&mut self, context: &Context) -> Result<(), Halt> {
+        self.reconciliation.run(context, self.log.head(), &mut self.downloads).await
     }
 
-    pub(super) async fn reconcile_if_due(&mut self, ledger: &Ledger) -> Result<(), Halt> {
-        self.reconciliation.run_if_due(ledger, self.log.head()).await
+    pub(super) async fn reconcile_if_due(&mut self, context: &Context) -> Result<(), Halt> {
+        self.reconciliation.run_if_due(context, self.log.head(), &mut self.downloads).await
     }
 
-    /// Stores what one fetch brought, sends its envelopes and advances the cursor.
+    /// Whether media are awaited.
+    pub(super) fn has_downloads(&self) -> bool {
+        self.downloads.is_some()
+    }
+
+    /// Sends the envelopes that waited for media, until nothing is awaited any more. May be cancelled: what was not sent is
+    /// sent the next time.
+    pub(super) async fn run_downloads(&mut self, context: &Context, credentials: Credentials) -> Result<(), Halt> {
+        let Some(downloads) = &mut self.downloads else { return Ok(()) };
+        while let Some(envelopes) = downloads.next(context, &credentials).await? {
+            send_envelopes(&context.ledger, &envelopes).await?;
+            downloads.sent(envelopes);
+            self.reconciliation.envelopes_sent();
+        }
+        self.downloads = None;
+        Ok(())
+    }
+
+    /// Stores what one fetch brought, sends the envelopes that wait for no media, and advances the cursor. Returns the
+    /// pictures of contacts that may have changed.
     pub(super) async fn store_batch(
         &mut self,
         context: &Context,
         connection: &mut dyn Connection,
         batch: Batch,
-    ) -> Result<(), Halt> {
+    ) -> Result<Vec<Wanted>, Halt> {
         let ledger = &context.ledger;
         let mut seen = HashSet::new();
         let is_new = |message: &&Incoming| !self.log.contains(message.id) && seen.insert(message.id);
@@ -81,10 +110,14 @@ impl Inbound {
         // First, so that a deleted app gets no rows.
         let has_callback = self.has_callback(context).await?;
         let peers = resolve(context, connection, &mut self.names, &batch, &new).await?;
+        let pictures = avatars::changed(context, &batch.changed).await?;
         let received = ledger.now();
         let mut messages: Vec<Message> = new.iter().map(|incoming| self.row(incoming, &peers, received)).collect();
         for message in messages.iter_mut().filter(|message| has_callback && message.direction == Direction::In) {
             message.delivery = Delivery::Pending;
+        }
+        for message in &mut messages {
+            whole::fit(ledger, message).await?;
         }
         let checkpoint = self.checkpoint_at(batch.cursor);
         let appended = self.log.append_all(&mut messages, &checkpoint).await?;
@@ -97,14 +130,21 @@ impl Inbound {
                 continue;
             }
             record_received(ledger, &message);
-            if message.delivery == Delivery::Pending {
+            let chat = (message.delivery == Delivery::Pending).then_some(&message.chat);
+            if matches!(message.media, Some(MediaState::Pending { .. })) {
+                let downloads = self.downloads.get_or_insert_with(|| Box::new(Downloads::new(context)));
+                downloads.add(context, message.seq, chat);
+            } else if let Some(chat) = chat
+                && self.downloads.as_mut().is_none_or(|downloads| downloads.admit(chat, message.seq))
+            {
                 envelopes.push(InboundEnvelope { app: ledger.app().clone(), chat: message.chat, seq: message.seq });
             }
         }
         if !envelopes.is_empty() {
             self.reconciliation.envelopes_sent();
         }
-        send_envelopes(ledger, &envelopes).await
+        send_envelopes(ledger, &envelopes).await?;
+        Ok(pictures)
     }
 
     /// Whether the app has a callback that receives its messages.
@@ -147,9 +187,10 @@ impl Inbound {
             content: incoming.content.clone(),
             media: None,
             whole: None,
-            refer: None,
+            refer: incoming.refer.clone(),
             delivery: Delivery::Unwanted,
         };
+        message.media = place_media(incoming, &mut message.content);
         match (incoming.direction, kind) {
             (Direction::In, ContactKind::Group) => {
                 message.send_user = author;
@@ -175,6 +216,23 @@ impl Inbound {
         }
         message
     }
+}
+
+/// Gives the media of a message their path.
+fn place_media(incoming: &Incoming, content: &mut Content) -> Option<MediaState> {
+    let found = incoming.media.as_ref()?;
+    let name = match &*content {
+        Content::Attachment { file_name, .. } => Some(file_name.clone()),
+        _ => None,
+    };
+    let place = content.media_mut()?;
+    let source = found.source.clone();
+    if source.as_str().len() > MAX_SOURCE {
+        return Some(MediaState::Failed { why: "the reference to the media is too long".to_owned() });
+    }
+    let id = media::message_id(incoming.id);
+    *place = Some(MediaPath::of_message(found.kind, found.sticker, &id, name.as_deref()).as_str().to_owned());
+    Some(MediaState::Pending { source })
 }
 
 fn record_received(ledger: &Ledger, message: &Message) {

@@ -35,13 +35,15 @@ pub(super) struct Inbox {
     ledger: Ledger,
     incoming: mpsc::UnboundedReceiver<PendingCommand>,
     waiting: VecDeque<PendingCommand>,
+    /// How many of the first that wait are known to send a message.
+    sends: usize,
     /// A claimed job that has to be attempted again before any other.
     in_hand: Option<ClaimedJob>,
 }
 
 impl Inbox {
     pub(super) fn new(incoming: mpsc::UnboundedReceiver<PendingCommand>, ledger: Ledger) -> Self {
-        Self { ledger, incoming, waiting: VecDeque::new(), in_hand: None }
+        Self { ledger, incoming, waiting: VecDeque::new(), sends: 0, in_hand: None }
     }
 
     /// Whether a command can be executed without waiting for one.
@@ -51,7 +53,7 @@ impl Inbox {
 
     /// Waits for the next command.
     pub(super) async fn next(&mut self) -> Result<PendingCommand, Halt> {
-        if let Some(command) = self.waiting.pop_front() {
+        if let Some(command) = self.pop() {
             return Ok(command);
         }
         tokio::select! {
@@ -76,12 +78,37 @@ impl Inbox {
 
     /// The command that waits longest.
     pub(super) fn pop(&mut self) -> Option<PendingCommand> {
+        self.sends = self.sends.saturating_sub(1);
         self.waiting.pop_front()
+    }
+
+    /// The first command that sends no message. It need not wait while the media of the job in hand are uploaded: a recall
+    /// has two minutes, and a logout must not wait for a slow server.
+    pub(super) async fn pop_action(&mut self) -> Result<Option<PendingCommand>, Halt> {
+        while let Some(PendingCommand { job, .. }) = self.waiting.get(self.sends) {
+            if self.in_hand.as_ref().is_some_and(|claimed| claimed.job.id == *job) {
+                // The sweep has sent it again; it is being executed.
+                let again = self.waiting.remove(self.sends);
+                self.delete(again.and_then(|command| command.receipt)).await;
+                continue;
+            }
+            let found = self.ledger.ask(|store, app| store.job(app, job)).await?;
+            if !found.is_some_and(|job| job.command.sends()) {
+                return Ok(self.waiting.remove(self.sends));
+            }
+            self.sends += 1;
+        }
+        Ok(None)
     }
 
     /// Keeps a claimed job for another attempt.
     pub(super) fn keep(&mut self, claimed: ClaimedJob) {
         self.in_hand = Some(claimed);
+    }
+
+    /// Whether a claimed job is kept for another attempt.
+    pub(super) fn keeps_a_job(&self) -> bool {
+        self.in_hand.is_some()
     }
 
     pub(super) fn take_kept(&mut self) -> Option<ClaimedJob> {
@@ -92,6 +119,7 @@ impl Inbox {
     pub(super) fn unclaim(&mut self) {
         if let Some(claimed) = self.in_hand.take() {
             self.requeue(claimed);
+            self.sends = 0;
         }
     }
 
@@ -159,6 +187,12 @@ impl Inbox {
             Command::Login | Command::Logout => self.finish(claimed, JobState::Sent { message_id: None }).await,
             _ => self.fail(claimed, "the session is offline").await,
         }
+    }
+
+    /// Deletes the command of a job that takes long from its queue, so that the queue delivers those behind it. The job is in
+    /// the ledger, where the next worker and the sweep find it.
+    pub(super) async fn release(&self, claimed: &mut ClaimedJob) {
+        self.delete(claimed.receipt.take()).await;
     }
 
     /// Deletes a completed command from its queue.

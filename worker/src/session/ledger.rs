@@ -11,10 +11,22 @@ use domain::{
 };
 use jiff::Timestamp;
 use store::{Lease, Store, StoreError};
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::{SemaphorePermit, watch},
+    time::sleep,
+};
 
 use super::Halt;
 use crate::{backoff::Backoff, context::WorkerContext};
+
+/// Why the ledger did not do what it was asked. Asking again does not help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rejected {
+    /// Another writer was first.
+    Conflict,
+    /// The ledger never accepts such a request.
+    Refused,
+}
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -51,6 +63,11 @@ impl Ledger {
         self.worker.relay.now()
     }
 
+    /// Waits for its turn to summarise a block. Turns go round, so that a long log does not hold up another app's.
+    pub(super) async fn summary_turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.worker.summaries.acquire().await.ok()
+    }
+
     /// Repeats a request until it is answered. A conflict means that another worker has written, and stops the session.
     pub(super) async fn ask<'a, T, F>(&'a self, request: impl Fn(&'a Store, &'a AppId) -> F) -> Result<T, Halt>
     where
@@ -71,19 +88,38 @@ impl Ledger {
     where
         F: Future<Output = Result<T, StoreError>>,
     {
+        match self.try_ask(request).await? {
+            Ok(answer) => Ok(Some(answer)),
+            Err(Rejected::Conflict) => Ok(None),
+            Err(Rejected::Refused) => Err(Halt::Unreadable),
+        }
+    }
+
+    /// [`Self::ask`] for a caller that handles a conflict and a refusal itself.
+    pub(super) async fn try_ask<'a, T, F>(
+        &'a self,
+        request: impl Fn(&'a Store, &'a AppId) -> F,
+    ) -> Result<Result<T, Rejected>, Halt>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
         let mut backoff = self.worker.backoff();
         loop {
             // Boxed, so that an idle session does not hold memory for it.
             match Box::pin(request(&self.worker.relay.store, &self.app)).await {
-                Ok(answer) => return Ok(Some(answer)),
-                Err(StoreError::Conflict) => return Ok(None),
+                Ok(answer) => return Ok(Ok(answer)),
+                Err(StoreError::Conflict) => return Ok(Err(Rejected::Conflict)),
                 Err(StoreError::Unavailable(error)) => {
                     if backoff.failures() == 0 {
                         tracing::warn!(error = %domain::error::chain(&*error), "ledger unavailable; retrying");
                     }
                     self.pause(self.next_pause(&mut backoff)).await?;
                 }
-                Err(error) => {
+                Err(StoreError::Refused(error)) => {
+                    tracing::error!(error = %domain::error::chain(&*error), "ledger refused a request");
+                    return Ok(Err(Rejected::Refused));
+                }
+                Err(error @ StoreError::Corrupt { .. }) => {
                     tracing::error!(error = %domain::error::chain(&error), "ledger row unreadable");
                     return Err(Halt::Unreadable);
                 }

@@ -10,7 +10,12 @@ use domain::{
 };
 use store::{Checkpoint, Entry};
 
-use super::{Halt, ledger::Ledger};
+use super::{
+    Halt,
+    ledger::{Ledger, Rejected},
+    summaries::Summaries,
+    whole::reduce,
+};
 
 /// Message ids kept at least: an old cursor brings no older messages again.
 const KNOWN: usize = 256;
@@ -22,6 +27,7 @@ pub(super) struct Log {
     /// Ids of the newest rows, oldest first.
     known: VecDeque<i64>,
     capacity: usize,
+    summaries: Summaries,
 }
 
 impl Log {
@@ -44,12 +50,14 @@ impl Log {
         let checkpoint = newest.and_then(|at| tail[at].checkpoint.as_ref());
         let checkpoint = checkpoint.filter(|checkpoint| checkpoint.login_number == login_number);
         let cursor = checkpoint.map(|checkpoint| checkpoint.cursor.clone());
-        let log = Self {
+        let mut log = Self {
+            summaries: Summaries::new(ledger.clone()),
             ledger,
             next: tail.first().map_or(Seq::FIRST, |entry| entry.message.seq.next()),
             known: tail.iter().rev().map(|entry| entry.message.id).collect(),
             capacity: KNOWN.max(newest.unwrap_or(tail.len())),
         };
+        log.summaries.head_moved(log.head());
         (log, cursor)
     }
 
@@ -69,19 +77,23 @@ impl Log {
         }
         self.known.push_back(id);
         self.next = self.next.next();
+        self.summaries.head_moved(self.head());
     }
 
-    /// Appends a message and sets its `seq`. `false` when the log turns out to hold the message already.
+    /// Appends a message and sets its `seq`. `false` when the log turns out to hold the message already. A message that the
+    /// ledger refuses is kept as a stub.
     async fn append(&mut self, message: &mut Message, checkpoint: Option<&Checkpoint>) -> Result<bool, Halt> {
         while !self.contains(message.id) {
             message.seq = self.next;
             let row = &*message;
-            let appended = self.ledger.ask_unless_conflict(|store, app| store.append(app, row, checkpoint)).await?;
-            if appended.is_some() {
-                self.appended(message.id);
-                return Ok(true);
+            match self.ledger.try_ask(|store, app| store.append(app, row, checkpoint)).await? {
+                Ok(()) => {
+                    self.appended(message.id);
+                    return Ok(true);
+                }
+                Err(Rejected::Conflict) => self.reload().await?,
+                Err(Rejected::Refused) => reduce(&self.ledger, message).await?,
             }
-            self.reload().await?;
         }
         Ok(false)
     }
@@ -99,15 +111,15 @@ impl Log {
             seq = seq.next();
         }
         let rows = &*messages;
-        let appended = self.ledger.ask_unless_conflict(|store, app| store.append_all(app, rows, Some(checkpoint)));
-        if appended.await?.is_some() {
+        let appended = self.ledger.try_ask(|store, app| store.append_all(app, rows, Some(checkpoint)));
+        if appended.await?.is_ok() {
             for message in messages.iter() {
                 self.appended(message.id);
             }
             return Ok(vec![true; messages.len()]);
         }
-        // A number is taken. Row by row it shows by whom: by these very rows, when the first answer was lost, or by
-        // another writer.
+        // A number is taken, or a row is refused. Row by row it shows which, and by whom: by these very rows, when the first
+        // answer was lost, or by another writer.
         let (mut appended, count) = (Vec::with_capacity(messages.len()), messages.len());
         for (number, message) in messages.iter_mut().enumerate() {
             appended.push(self.append(message, (number + 1 == count).then_some(checkpoint)).await?);
@@ -126,11 +138,16 @@ impl Log {
         while !self.contains(message.id) {
             message.seq = self.next;
             let row = &*message;
-            let appended =
-                self.ledger.ask_unless_conflict(|store, _| store.append_sent(row, checkpoint, job, at)).await?;
-            if appended.is_some() {
-                self.appended(message.id);
-                return Ok(());
+            match self.ledger.try_ask(|store, _| store.append_sent(row, checkpoint, job, at)).await? {
+                Ok(()) => {
+                    self.appended(message.id);
+                    return Ok(());
+                }
+                Err(Rejected::Conflict) => {}
+                Err(Rejected::Refused) => {
+                    reduce(&self.ledger, message).await?;
+                    continue;
+                }
             }
             // The number is taken, perhaps by this very row when the first answer was lost; or the job has ended.
             self.reload().await?;

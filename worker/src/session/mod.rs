@@ -17,8 +17,16 @@
 //! ```
 //! A phase can be stopped while it waits for the channel, for a command or for a pause to end; never between fetching a
 //! batch and sending its envelopes.
+//!
+//! Bytes never pass through the loop. Tasks beside it, with connections of their own, download the media of received
+//! messages ([`downloads`]) and the pictures of contacts ([`avatars`]), and upload the media of jobs ([`upload`]). The
+//! loop waits for their results as it waits for polls and commands. A task that is dropped continues from the ledger in
+//! the next session.
 
+mod actions;
+mod avatars;
 mod contacts;
+mod downloads;
 mod envelopes;
 mod inbound;
 mod inbox;
@@ -27,8 +35,12 @@ mod log;
 mod outbound;
 mod phase;
 mod reconcile;
+mod summaries;
 #[cfg(test)]
 mod tests;
+mod transfer;
+mod upload;
+mod whole;
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -52,7 +64,7 @@ pub(crate) enum Halt {
     Stopped,
     /// The app was deleted.
     AppDeleted,
-    /// The ledger holds a row that cannot be read; the error was logged.
+    /// The ledger holds a row that cannot be read, or refuses a request for what it contains; the error was logged.
     Unreadable,
 }
 
@@ -67,6 +79,7 @@ fn can_push(session: &SessionRow) -> bool {
 }
 
 /// What every phase needs: the worker, the app's channel and the app's part of the ledger.
+#[derive(Clone)]
 struct Context {
     worker: Arc<WorkerContext>,
     channel: Arc<dyn Channel>,

@@ -1,4 +1,4 @@
-//! Reconciliation: sends the envelopes of undelivered messages again.
+//! Reconciliation: sends the envelopes of undelivered messages again, and resumes downloads of media.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -6,7 +6,7 @@ use domain::{id::Seq, puid::Puid};
 use queue::InboundEnvelope;
 use tokio::time::Instant;
 
-use super::{Halt, envelopes::send_envelopes, ledger::Ledger};
+use super::{Context, Halt, downloads::Downloads, envelopes::send_envelopes};
 use crate::Config;
 
 /// When an app's log is reconciled next.
@@ -38,23 +38,34 @@ impl Reconciliation {
     }
 
     /// Reconciles if it is due.
-    pub(super) async fn run_if_due(&mut self, ledger: &Ledger, head: Seq) -> Result<(), Halt> {
+    pub(super) async fn run_if_due(
+        &mut self,
+        context: &Context,
+        head: Seq,
+        downloads: &mut Option<Box<Downloads>>,
+    ) -> Result<(), Halt> {
         let late = self.deadline.is_some_and(|deadline| deadline <= Instant::now());
-        if late || head >= self.at_head { self.run(ledger, head).await } else { Ok(()) }
+        if late || head >= self.at_head { self.run(context, head, downloads).await } else { Ok(()) }
     }
 
-    /// Sends the envelopes of all undelivered messages, in order, and advances the watermark. While a session runs, the
-    /// sweep takes care of parked chats; at its start they get envelopes as well, since a message that waits behind a
-    /// parked chat is known only by its row.
-    pub(super) async fn run(&mut self, ledger: &Ledger, head: Seq) -> Result<(), Halt> {
+    /// Sends the envelopes of all undelivered messages that wait for no media, in order, adds the media that are pending,
+    /// and advances the watermark. While a session runs, the sweep takes care of parked chats; at its start they get
+    /// envelopes as well, since a message that waits behind a parked chat is known only by its row.
+    pub(super) async fn run(
+        &mut self,
+        context: &Context,
+        head: Seq,
+        downloads: &mut Option<Box<Downloads>>,
+    ) -> Result<(), Halt> {
+        let ledger = &context.ledger;
         let starting = self.at_head == Seq::START;
         let watermark = ledger.ask(store::Store::watermark).await?;
-        let undelivered = if watermark < head {
-            ledger.ask(|store, app| store.undelivered(app, watermark)).await?
+        let unfinished = if watermark < head {
+            ledger.ask(|store, app| store.unfinished(app, watermark)).await?
         } else {
             Vec::new()
         };
-        let reached = undelivered.first().map_or(head, |(seq, _)| seq.previous());
+        let reached = unfinished.first().map_or(head, |row| row.seq.previous());
         if reached > watermark {
             ledger.ask(|store, app| store.advance_watermark(app, reached)).await?;
         }
@@ -62,15 +73,23 @@ impl Reconciliation {
         let behind = head.get() - reached.get();
         self.at_head = Seq::new(head.get() + self.every.max(behind));
         self.deadline = (reached < head).then(|| Instant::now() + self.after);
-        let parked: HashSet<Puid> = if starting || undelivered.is_empty() {
+        let parked: HashSet<Puid> = if starting || unfinished.is_empty() {
             HashSet::new()
         } else {
             let parked = ledger.ask(store::Store::parked_chats).await?;
             parked.into_iter().map(|parked| parked.chat).collect()
         };
-        let undelivered = undelivered.into_iter().filter(|(_, chat)| !parked.contains(chat));
-        let envelopes: Vec<InboundEnvelope> =
-            undelivered.map(|(seq, chat)| InboundEnvelope { app: ledger.app().clone(), chat, seq }).collect();
+        let mut envelopes = Vec::new();
+        for row in unfinished {
+            if row.media_pending {
+                let downloads = downloads.get_or_insert_with(|| Box::new(Downloads::new(context)));
+                downloads.add(context, row.seq, row.undelivered.then_some(&row.chat));
+            } else if downloads.as_mut().is_none_or(|downloads| downloads.admit(&row.chat, row.seq))
+                && !parked.contains(&row.chat)
+            {
+                envelopes.push(InboundEnvelope { app: ledger.app().clone(), chat: row.chat, seq: row.seq });
+            }
+        }
         if !envelopes.is_empty() {
             tracing::info!(messages.count = envelopes.len(), "re-enqueued undelivered messages");
         }

@@ -2,8 +2,13 @@
 
 use std::time::Duration;
 
-use domain::job::Command;
-use simulator::From;
+use domain::{
+    channel::MediaKind,
+    job::{Command, OutgoingSource},
+    media::{MediaState, upload_key},
+};
+use media::MediaType;
+use simulator::{Fault, From, Kind, Push};
 use worker::{Config, GRANTS, Pace};
 
 use crate::support::{Stage, UIN, config, until};
@@ -17,11 +22,20 @@ async fn every_grant_is_used() {
     stage.log_in(&app).await;
     stage.world.push_text(UIN, From::friend("老李"), "在吗").unwrap();
     stage.take_envelopes(1).await;
+    // Breaks off after its first part was stored.
+    stage.world.fault(Fault::on("webwxgetvideo").cut_after(8_800_000));
+    let video = Push::kind(From::friend("老李"), Kind::Video { seconds: 1 }).media(vec![7; 9_000_000]);
+    stage.world.push(UIN, &video).unwrap();
+    stage.take_envelopes(1).await;
+    assert_eq!(stage.log(&app, 2).await[1].media, Some(MediaState::Stored { size: 9_000_000 }));
     let friend = stage.contact(&app, "李雷").await.puid;
-    let send = |text: &str| Command::SendText { to: friend.clone(), text: text.to_owned() };
-    assert_eq!(stage.outcome(&app, send("1")).await.as_str(), "sent");
+    let uploaded = upload_key(&app.id, "up");
+    stage.fixture.relay.media.put(&uploaded, "x".into(), MediaType::text()).await.unwrap();
+    let send =
+        |source| Command::SendMedia { to: friend.clone(), kind: MediaKind::File, source, name: Some("a".into()) };
+    assert_eq!(stage.outcome(&app, send(OutgoingSource::Upload("up".to_owned()))).await.as_str(), "sent");
     // Paced: the worker holds it until it ends, and gives it back then.
-    stage.command(&app, send("2")).await;
+    stage.command(&app, Command::SendText { to: friend.clone(), text: "2".to_owned() }).await;
     until(async || (stage.visible_and_in_flight_commands().await == [0, 1]).then_some(())).await;
     worker.shut_down().await;
     assert_eq!(stage.called(), GRANTS.iter().copied().collect());

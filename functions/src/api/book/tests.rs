@@ -144,6 +144,7 @@ async fn first_page(api: &Api, state: &AppState, book: store::Book) -> Vec<Strin
         book,
         mode: AuthMode::AccessToken,
         params: Params::default(),
+        base: "http://relay.test/".parse().unwrap(),
         url: "http://relay.test/friends".parse().unwrap(),
     };
     let page = state.page_of(&caller, List::Friends, PageRequest { page: 1, size: 20 }).await.unwrap();

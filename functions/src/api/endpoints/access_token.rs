@@ -50,7 +50,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
 const GET: Operation = Operation {
     method: Method::Get,
     paths: PATHS,
-    summary: "The same as `POST`, which keeps the app secret out of URLs. `HEAD` makes no token.",
+    summary: "The same as POST, which keeps the app secret out of URLs. HEAD makes no token.",
     auth: Auth::OnlySecret,
     parameters: &[],
     body: &[],
@@ -64,8 +64,10 @@ const LIFETIME: i64 = 7200;
 
 #[derive(Serialize, JsonSchema)]
 struct Token {
+    #[schemars(example = &"2f0c66e1a9d94be5b3d8a0b5c2f4e7c1b0a4f6e85d3c4f7e9a1b2c3d4e5f6a7b")]
     access_token: String,
     /// Seconds.
+    #[schemars(example = LIFETIME)]
     expire_in: i64,
 }
 

@@ -10,15 +10,18 @@ use domain::session::{EndReason, Session, SessionState};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::api::{
-    auth::SecretCaller,
-    endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
-    error::ApiError,
-    openapi::{Auth, Failure, Kind, Operation, Parameter, Reply, WAIT},
-    params::{MAX_VALUE, Params},
-    response::ApiResponse,
-    state::AppState,
-    view::session::{LoginStatus, User},
+use crate::{
+    api::{
+        auth::SecretCaller,
+        endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
+        error::ApiError,
+        openapi::{Auth, Failure, Kind, Operation, Parameter, Reply, WAIT},
+        params::{MAX_VALUE, Params},
+        response::ApiResponse,
+        state::AppState,
+        view::session::{LoginStatus, User},
+    },
+    links::Links,
 };
 
 pub const ENDPOINT: Endpoint = Endpoint {
@@ -83,7 +86,7 @@ async fn handle(state: AppState, caller: SecretCaller) -> Result<ApiResponse<Log
         if latest && status == LoginStatus::Over && session.ending == Some(EndReason::AccountMismatch) {
             return Err(ApiError::AccountMismatch);
         }
-        return report(&session, status).map(ApiResponse::new);
+        return report(&session, status, &caller.links(&state)).map(ApiResponse::new);
     }
 }
 
@@ -94,8 +97,8 @@ fn seen(params: &Params) -> Result<Option<LoginStatus>, ApiError> {
     status.map(Some).ok_or_else(|| ApiError::field("seen", "must be 408, 201, 200 or 400"))
 }
 
-fn report(session: &Session, status: LoginStatus) -> Result<LoginReport, ApiError> {
-    let user = session.user.as_ref().filter(|_| status == LoginStatus::LoggedIn).map(User::from);
+fn report(session: &Session, status: LoginStatus, links: &Links<'_>) -> Result<LoginReport, ApiError> {
+    let user = session.user.as_ref().filter(|_| status == LoginStatus::LoggedIn).map(|user| User::of(user, links));
     let user = user.map(serde_json::to_value).transpose().map_err(|error| ApiError::Internal(error.to_string()))?;
     let shown = matches!(status, LoginStatus::Scanned | LoginStatus::LoggedIn);
     Ok(LoginReport {
@@ -163,6 +166,7 @@ mod tests {
           "success": true,
           "user": {
             "avatar": "/media/image/avatar/e1d54615.jpg",
+            "avatar_url": "http://relay.test/media/image/avatar/e1d54615.jpg?app_id=00000000000000000000000000000001&expires=1578371145&sig=38b982249824a7748571e4d8b6e6b70414b739abefc9b7fa03b2cbf0fbc3fb17",
             "name": "我",
             "nick_name": "我",
             "puid": "e1d54615",

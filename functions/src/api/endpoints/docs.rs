@@ -77,7 +77,7 @@ const ASSETS: [(&str, &str, &[u8]); 2] = [
 
 /// The path of the API on its host, without a slash at its end.
 fn base(state: &AppState, parts: &Parts) -> String {
-    let url = request_url::of(parts, state.config.public_url.as_ref());
+    let url = request_url::of(parts, &request_url::base(parts, state.config.public_url.as_ref()));
     url.path().strip_suffix(parts.uri.path()).unwrap_or_default().to_owned()
 }
 

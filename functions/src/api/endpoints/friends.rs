@@ -19,7 +19,7 @@ use crate::{
         page,
         row_filter::{CITY, Field, NAME, NICK_NAME, PROVINCE, REMARK_NAME, SEARCH, SEX, SIGNATURE, USER_NAME},
         state::AppState,
-        view::contact::Person,
+        view::contact::{Linked, Person},
     },
     times::Times,
 };
@@ -62,7 +62,9 @@ pub(crate) const OPERATIONS: &[Operation] = &[Operation {
     ],
     body: &[],
     file: None,
-    replies: &[Reply::ok::<page::Body<Person>>("A page of them, in the order in which they were first seen.")],
+    replies: &[Reply::ok::<page::Body<Linked<'static, Person>>>(
+        "A page of them, in the order in which they were first seen.",
+    )],
     failures: &[Failure::INVALID_PAGE],
 }];
 
@@ -119,6 +121,7 @@ mod tests {
           "results": [
             {
               "avatar": "/media/image/avatar/12ed2cd6.jpg",
+              "avatar_url": "http://relay.test/media/image/avatar/12ed2cd6.jpg?app_id=00000000000000000000000000000001&expires=1578371145&sig=35e1344d7e0796aeab4e4f9d7631f455664efd80ac25d2206e41b366884f74b9",
               "city": null,
               "friend": true,
               "insert_time": "2020-01-07T11:25:45.988020",

@@ -18,7 +18,7 @@ use crate::{
         page,
         row_filter::{Field, NAME, NICK_NAME, SEARCH, USER_NAME},
         state::AppState,
-        view::contact::Group,
+        view::contact::{Group, Linked},
     },
     times::Times,
 };
@@ -54,7 +54,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[Operation {
     ],
     body: &[],
     file: None,
-    replies: &[Reply::ok::<page::Body<Group>>("A page of them.")],
+    replies: &[Reply::ok::<page::Body<Linked<'static, Group>>>("A page of them.")],
     failures: &[Failure::INVALID_PAGE],
 }];
 
@@ -91,6 +91,7 @@ mod tests {
           "results": [
             {
               "avatar": "/media/image/avatar/973e46d8.jpg",
+              "avatar_url": "http://relay.test/media/image/avatar/973e46d8.jpg?app_id=00000000000000000000000000000001&expires=1578371145&sig=cbf71968f98a6d4247744a490d1b5deec76dc2a2acafc4023ad23db1f602c3b3",
               "insert_time": "2020-01-07T11:25:45.988020",
               "member_count": 3,
               "name": "测试群1",

@@ -19,17 +19,20 @@ use domain::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::api::{
-    accept::{Representation, preferred},
-    auth::SecretCaller,
-    endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
-    error::ApiError,
-    jobs, login_page,
-    openapi::{Auth, Failure, Operation, Reply},
-    qr,
-    response::ApiResponse,
-    state::AppState,
-    view::session::User,
+use crate::{
+    api::{
+        accept::{Representation, preferred},
+        auth::SecretCaller,
+        endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
+        error::ApiError,
+        jobs, login_page,
+        openapi::{Auth, Failure, Operation, Reply},
+        qr,
+        response::ApiResponse,
+        state::AppState,
+        view::session::User,
+    },
+    links::Links,
 };
 
 pub const ENDPOINT: Endpoint = Endpoint {
@@ -44,7 +47,7 @@ pub const ENDPOINT: Endpoint = Endpoint {
 pub(crate) const OPERATIONS: &[Operation] = &[Operation {
     method: Method::Get,
     paths: &["/login"],
-    summary: "Starts a login of the app, or joins the current one. `Accept` chooses between JSON, the QR code as a \
+    summary: "Starts a login of the app, or joins the current one. Accept chooses between JSON, the QR code as a \
               picture, and a page that shows the code and follows the login.",
     auth: Auth::Secret,
     parameters: &[],
@@ -66,16 +69,21 @@ const JOB_WINDOW: i64 = 10;
 #[serde(untagged)]
 enum LoginView<'a> {
     Code {
+        #[schemars(example = &"Ab12==")]
         uuid: &'a str,
         #[schemars(extend("const" = "0"))]
         status: &'static str,
         /// WeChat's page with the QR code.
+        #[schemars(example = &"https://login.weixin.qq.com/qrcode/Ab12==")]
         qrcode: Option<&'a str>,
         /// What the QR code says.
+        #[schemars(example = &"https://login.weixin.qq.com/l/Ab12==")]
         login_url: &'a str,
         /// The QR code as a data URI.
+        #[schemars(example = &"data:image/png;base64,iVBORw0KGgo=")]
         qrcode_image: Option<String>,
         /// Seconds.
+        #[schemars(example = 300)]
         expires_in: i64,
     },
     Online {
@@ -87,7 +95,7 @@ enum LoginView<'a> {
 
 async fn handle(state: AppState, headers: HeaderMap, caller: SecretCaller) -> Result<Response, ApiError> {
     let session = current_session(&state, &caller.app).await?;
-    let view = view(&state, &session);
+    let view = view(&state, &session, &caller.links(&state));
     let content = code(&state, &session).and_then(|(_, code)| qr::png(code.content));
     match (preferred(&headers, &OFFERED), content) {
         (Representation::Page, _) => login_page::respond(&view, &state.relay.ids.hex()),
@@ -132,7 +140,7 @@ async fn current_session(state: &AppState, app: &App) -> Result<Session, ApiErro
     Err(ApiError::WorkerUnavailable)
 }
 
-fn view<'a>(state: &AppState, session: &'a Session) -> LoginView<'a> {
+fn view<'a>(state: &AppState, session: &'a Session, links: &Links<'_>) -> LoginView<'a> {
     match code(state, session) {
         Some((login, code)) => LoginView::Code {
             uuid: &login.uuid,
@@ -142,7 +150,7 @@ fn view<'a>(state: &AppState, session: &'a Session) -> LoginView<'a> {
             qrcode_image: qr::data_uri(code.content),
             expires_in: login.expires.duration_since(state.relay.now()).as_secs(),
         },
-        None => LoginView::Online { status: "200", user: session.user.as_ref().map(User::from) },
+        None => LoginView::Online { status: "200", user: session.user.as_ref().map(|user| User::of(user, links)) },
     }
 }
 
@@ -215,6 +223,7 @@ mod tests {
           "success": true,
           "user": {
             "avatar": "/media/image/avatar/e1d54615.jpg",
+            "avatar_url": "http://relay.test/media/image/avatar/e1d54615.jpg?app_id=00000000000000000000000000000001&expires=1578371145&sig=38b982249824a7748571e4d8b6e6b70414b739abefc9b7fa03b2cbf0fbc3fb17",
             "name": "我",
             "nick_name": "我",
             "puid": "e1d54615",

@@ -14,7 +14,7 @@ use crate::{
         params::is_puid,
         path_segment::PathSegment,
         state::AppState,
-        view::contact::{MemberRow, Person},
+        view::contact::{Linked, MemberRow, Person},
     },
     times::Times,
 };
@@ -41,7 +41,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[Operation {
     parameters: &[&[Parameter::path("group", Kind::Puid, "The group's puid.", "973e46d8")], PAGES],
     body: &[],
     file: None,
-    replies: &[Reply::ok::<page::Body<MemberRow>>("A page of them.")],
+    replies: &[Reply::ok::<page::Body<Linked<'static, MemberRow>>>("A page of them.")],
     failures: &[Failure::NOT_FOUND, Failure::INVALID_PAGE],
 }];
 
@@ -58,7 +58,9 @@ async fn handle(state: AppState, PathSegment(group): PathSegment, caller: Caller
         let (contact, is_friend) = read.friend(member).map_or((&member.contact, false), |friend| (friend, true));
         MemberRow::of(member, Person::of(contact, is_friend, owner.clone(), times))
     });
-    page::respond(request, &caller.url, read.members.len() as u64, rows.collect())
+    let (rows, links) = (rows.collect::<Vec<_>>(), caller.links(&state));
+    let linked = rows.iter().map(|row| Linked::of(row, &links)).collect();
+    page::respond(request, &caller.url, read.members.len() as u64, linked)
 }
 
 #[cfg(test)]
@@ -94,6 +96,7 @@ mod tests {
           "results": [
             {
               "avatar": "/media/image/avatar/c9c27d87.jpg",
+              "avatar_url": "http://relay.test/media/image/avatar/c9c27d87.jpg?app_id=00000000000000000000000000000001&expires=1578371145&sig=05369101f2f25df711e443388f76fe9ef731cd8d2490ba2f096c334ce231fa9d",
               "city": null,
               "display_name": "群里的名字",
               "friend": false,

@@ -1,7 +1,12 @@
 //! `GET /message`, also `/messages`: the history, newest first, with filters and pages. With `after=<cursor>`: the later
 //! messages, oldest first; `wait=<seconds>` waits for one.
+//!
+//! A request reads a bounded part of the log. If that is not enough for a filter, the response has what was found,
+//! `"complete": false`, and a `cursor` for a request that goes on; `next` is the URL of that request. Its `count` is then
+//! the number of messages found so far. The results that follow a cursor begin where the ones before ended; `page` has
+//! no meaning beside it. With `after`, `"complete": false` means that the next request should not wait.
 
-use std::time::Duration;
+use std::{str::FromStr, time::Duration};
 
 use axum::{
     response::{IntoResponse, Response},
@@ -12,12 +17,13 @@ use boot::{
     TableOperation::{BatchGetItem, Query},
 };
 use domain::{
-    id::{AppId, Seq},
+    id::Seq,
     message::{self, Message},
+    page::{link, link_from},
 };
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::Filter;
+use store::{Filter, HistoryCursor, HistoryPage};
 
 use crate::{
     api::{
@@ -27,6 +33,7 @@ use crate::{
         message_filter,
         openapi::{Auth, Failure, Kind, Operation, PAGES, Parameter, Reply, WAIT},
         page,
+        params::Params,
         response::ApiResponse,
         state::AppState,
     },
@@ -51,10 +58,13 @@ pub const ENDPOINT: Endpoint = Endpoint {
     },
 };
 
+/// The longest cursor, in characters.
+const MAX_CURSOR: usize = 64;
+
 pub(crate) const OPERATIONS: &[Operation] = &[Operation {
     method: Method::Get,
     paths: &["/message", "/messages"],
-    summary: "The history, newest first. With `after`: the later messages, oldest first.",
+    summary: "The history, newest first. With the parameter after: the later messages, oldest first.",
     auth: Auth::Signature,
     parameters: &[
         &[
@@ -96,6 +106,12 @@ pub(crate) const OPERATIONS: &[Operation] = &[Operation {
                 "A cursor: `content.id` of a message, or `cursor`.",
                 "44",
             ),
+            Parameter::query(
+                "cursor",
+                Kind::Text(MAX_CURSOR),
+                "Where a response with `complete` false ended.",
+                "48120.300.680",
+            ),
             WAIT,
         ],
         PAGES,
@@ -112,75 +128,114 @@ pub(crate) const OPERATIONS: &[Operation] = &[Operation {
 #[expect(dead_code, reason = "only describes them")]
 enum Messages<'a> {
     Page(page::Body<MessageRow<'a>>),
+    Part(ApiResponse<Part<'a>>),
     New(ApiResponse<NewMessages<'a>>),
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Part<'a> {
+    count: u64,
+    next: Option<String>,
+    previous: Option<String>,
+    results: Vec<MessageRow<'a>>,
+    #[serde(skip_serializing_if = "is_true")]
+    complete: bool,
+    /// The value of `cursor` for the next request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
 struct NewMessages<'a> {
     results: Vec<MessageRow<'a>>,
     /// The value of `after` for the next request.
+    #[schemars(example = &"44")]
     cursor: String,
+    #[serde(skip_serializing_if = "is_true")]
+    complete: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_true(value: &bool) -> bool {
+    *value
 }
 
 async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
     let filter = message_filter::parse(&caller.params, &state.relay.zone)?;
     let wait = caller.params.wait()?;
-    if let Some(after) = caller.params.get("after") {
-        let after = after
-            .parse()
-            .map(Seq::new)
-            .map_err(|_| ApiError::field("after", "must be a cursor from an earlier answer"))?;
-        return new_messages(&state, &caller, &filter, after, wait).await;
+    let after = cursor::<u64>(&caller.params, "after")?;
+    match (after, cursor(&caller.params, "cursor")?) {
+        (Some(_), Some(_)) => Err(ApiError::field("cursor", "must not be given with after")),
+        (Some(after), None) => new_messages(&state, &caller, &filter, Seq::new(after), wait).await,
+        (None, Some(cursor)) => from_cursor(&state, &caller, &filter, cursor).await,
+        (None, None) => page(&state, &caller, &filter).await,
     }
-    let request = page::request(&caller.params)?;
-    let history = state.relay.store.history(&caller.app.id, &filter, request).await?;
-    let history = history.ok_or(ApiError::InvalidPage)?;
-    page::respond(request, &caller.url, history.count, rows(&state, &history.rows))
 }
 
-fn rows<'a>(state: &AppState, messages: &'a [Message]) -> Vec<MessageRow<'a>> {
-    messages.iter().map(|message| MessageRow::of(message, TimeFormat::History, Times(&state.relay.zone))).collect()
+/// A parameter whose value comes from an earlier response.
+fn cursor<T: FromStr>(params: &Params, name: &'static str) -> Result<Option<T>, ApiError> {
+    let value = params.filled(name).map_err(|why| ApiError::field(name, why))?;
+    let cursor = value.map(str::parse).transpose();
+    cursor.map_err(|_| ApiError::field(name, "must be a cursor from an earlier answer"))
+}
+
+async fn page(state: &AppState, caller: &Caller, filter: &Filter) -> Result<Response, ApiError> {
+    let request = page::request(&caller.params)?;
+    let begin = HistoryCursor::of_page(request);
+    let found = state.relay.store.history(&caller.app.id, filter, begin, request.size).await?;
+    if found.complete {
+        return page::respond(request, &caller.url, found.count, rows(state, caller, &found.rows));
+    }
+    let previous = (request.page > 1).then(|| link(&caller.url, request.page - 1));
+    Ok(part(state, caller, &found, previous))
+}
+
+async fn from_cursor(
+    state: &AppState,
+    caller: &Caller,
+    filter: &Filter,
+    cursor: HistoryCursor,
+) -> Result<Response, ApiError> {
+    let size = page::size(&caller.params)?;
+    let found = state.relay.store.history(&caller.app.id, filter, cursor, size).await?;
+    Ok(part(state, caller, &found, None))
+}
+
+/// The response from which the caller goes on with a cursor.
+fn part(state: &AppState, caller: &Caller, found: &HistoryPage, previous: Option<String>) -> Response {
+    let cursor = found.next.map(|next| next.to_string());
+    let next = cursor.as_deref().map(|cursor| link_from(&caller.url, cursor));
+    let (count, results, complete) = (found.count, rows(state, caller, &found.rows), found.complete);
+    ApiResponse::new(Part { count, next, previous, results, complete, cursor }).into_response()
+}
+
+fn rows<'a>(state: &AppState, caller: &Caller, messages: &'a [Message]) -> Vec<MessageRow<'a>> {
+    let (times, links) = (Times(&state.relay.zone), caller.links(state));
+    messages.iter().map(|message| MessageRow::of(message, TimeFormat::History, times, &links)).collect()
 }
 
 async fn new_messages(
     state: &AppState,
     caller: &Caller,
     filter: &Filter,
-    mut after: Seq,
+    after: Seq,
     wait: Duration,
 ) -> Result<Response, ApiError> {
-    let (limit, polling) = (page::size(&caller.params)?, state.poll_for(wait));
-    let mut found = read_after(state, &caller.app.id, filter, &mut after, limit).await?;
-    while found.is_empty() && polling.next().await {
-        found = read_after(state, &caller.app.id, filter, &mut after, limit).await?;
+    let (store, app) = (&state.relay.store, &caller.app.id);
+    let (size, polling) = (page::size(&caller.params)?, state.poll_for(wait));
+    let mut found = store.messages_after(app, filter, after, size).await?;
+    while found.rows.is_empty() && found.complete && polling.next().await {
+        found = store.messages_after(app, filter, found.last, size).await?;
     }
-    Ok(ApiResponse::new(NewMessages { results: rows(state, &found), cursor: after.to_string() }).into_response())
-}
-
-/// The messages after `after` that match. Moves `after` past every message that was read, whether it matches or not.
-async fn read_after(
-    state: &AppState,
-    app: &AppId,
-    filter: &Filter,
-    after: &mut Seq,
-    limit: u32,
-) -> Result<Vec<Message>, ApiError> {
-    let head = state.relay.store.head(app).await?;
-    if head <= *after {
-        return Ok(Vec::new());
-    }
-    let found = state.relay.store.messages_after(app, filter, *after, limit).await?;
-    let last = found.last().map_or(Seq::START, |message| message.seq);
-    // A page that is not full was read up to the head.
-    *after = if found.len() < limit as usize { last.max(head) } else { last };
-    Ok(found)
+    let (cursor, complete) = (found.last.to_string(), found.complete);
+    Ok(ApiResponse::new(NewMessages { results: rows(state, caller, &found.rows), cursor, complete }).into_response())
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use domain::message::{Content, Direction};
+    use domain::message::{Content, Direction, Message};
 
     use testing::message;
 
@@ -312,6 +367,95 @@ mod tests {
         assert_eq!(api.signed("/message?after=9").await.json["cursor"], "9");
         assert_eq!(api.signed("/message?after=x").await.json["code"], "invalid_parameter");
         assert_eq!(api.signed("/message?after=1&wait=21").await.json["code"], "invalid_parameter");
+        let history = api.signed("/message?cursor=3.0.0&page_size=1").await;
+        assert_eq!((history.seqs(), &history.json["count"]), (vec![2], &2.into()));
+        assert_eq!(history.json["cursor"], "2.1.0");
+        assert_eq!(api.signed("/message?cursor=2.1.0&page_size=1&page=9").await.seqs(), [1]);
+    }
+
+    #[tokio::test]
+    async fn every_wrong_parameter_is_named() {
+        let api = Api::start().await;
+        let long = "a".repeat(129);
+        for (query, fields) in [
+            ("type=", vec!["type"]),
+            ("type=text", vec!["type"]),
+            ("type=Text&type=Map", vec!["type"]),
+            ("send_user=&receiver=", vec!["receiver", "send_user"]),
+            ("chat=a&chat=a", vec!["chat"]),
+            (&format!("maps={long}"), vec!["maps"]),
+            ("create_time=2020-13-01", vec!["create_time"]),
+            ("create_time__gte=now&receive_time__lte=1578367965", vec!["create_time__gte", "receive_time__lte"]),
+            ("receive_time__lt=2020-01-07&receive_time__lt=2020-01-08", vec!["receive_time__lt"]),
+            ("receive_time__gt=99999-01-01", vec!["receive_time__gt"]),
+            ("receive_time=9999-12-31 23:59:59", vec!["receive_time"]),
+            ("after=", vec!["after"]),
+            ("after=-1", vec!["after"]),
+            ("after=18446744073709551616", vec!["after"]),
+            ("after=1&after=2", vec!["after"]),
+            ("after=1&cursor=1.0.0", vec!["cursor"]),
+            ("cursor=", vec!["cursor"]),
+            ("cursor=7", vec!["cursor"]),
+            ("cursor=1.2.18446744073709551616", vec!["cursor"]),
+            ("after=1&wait=x", vec!["wait"]),
+        ] {
+            let answer = api.signed(&format!("/message?{query}")).await;
+            assert_eq!((answer.status.as_u16(), &answer.json["code"]), (400, &"invalid_parameter".into()), "{query}");
+            let named: Vec<&String> = answer.json["fields"].as_object().unwrap().keys().collect();
+            assert_eq!(named, fields, "{query}");
+        }
+        for page in ["0", "-1", "x", "2", "99999999999999999999"] {
+            for filter in ["", "&type=Text"] {
+                let answer = api.signed(&format!("/message?page={page}{filter}")).await;
+                assert_eq!((answer.status.as_u16(), &answer.json["code"]), (404, &"invalid_page".into()), "{page}");
+            }
+        }
+        // A cursor past the log's ends is a cursor.
+        for cursor in ["0.0.0", "1.0.9", "18446744073709551615.18446744073709551615.18446744073709551615"] {
+            assert_eq!(api.signed(&format!("/message?type=Text&cursor={cursor}")).await.seqs(), [0_u64; 0]);
+            assert_eq!(api.signed(&format!("/message?cursor={cursor}")).await.seqs(), [0_u64; 0]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_time_may_have_an_offset() {
+        let api = Api::start().await;
+        api.append(message(1)).await;
+        for (time, found) in [
+            ("2020-01-07T03:25:45Z", 1),
+            ("2020-01-07T11:25:45%2B08:00", 1),
+            ("2020-01-07T11:25:45.988020", 1),
+            ("2020-01-07T11:25:45Z", 0),
+        ] {
+            assert_eq!(api.signed(&format!("/message?receive_time={time}")).await.seqs().len(), found, "{time}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_long_search_is_continued_with_its_cursor() {
+        let api = Api::start().await;
+        let rows: Vec<Message> = (1..=5_000).map(message).collect();
+        api.fixture.relay.store.append_all(&api.app.id, &rows, None).await.unwrap();
+        let first = api.signed("/message?type=Map&page_size=5&page=3").await;
+        assert_eq!((first.status.as_u16(), first.seqs()), (200, vec![]));
+        assert_eq!((&first.json["complete"], &first.json["count"]), (&false.into(), &0.into()));
+        let cursor = first.json["cursor"].as_str().unwrap();
+        let next = first.json["next"].as_str().unwrap();
+        assert!(next.ends_with(&format!("&cursor={cursor}")) && !next.contains("page="), "{next}");
+        assert!(first.json["previous"].as_str().unwrap().contains("page=2"));
+        insta::assert_snapshot!(api.signed(&format!("/message?type=Map&page_size=5&cursor={cursor}")).await, @r#"
+        200 OK
+        {
+          "count": 0,
+          "next": null,
+          "previous": null,
+          "results": [],
+          "success": true
+        }
+        "#);
+        let after = api.signed("/message?type=Map&after=0&wait=20").await;
+        assert_eq!((after.seqs(), &after.json["complete"]), (vec![], &false.into()), "it does not wait");
+        assert!(after.json["cursor"].as_str().unwrap().parse::<u64>().unwrap() > 4_000);
     }
 
     #[tokio::test]

@@ -18,7 +18,7 @@ use crate::{
         page,
         row_filter::{CITY, Field, NAME, NICK_NAME, PROVINCE, SEARCH, USER_NAME},
         state::AppState,
-        view::contact::OfficialAccount,
+        view::contact::{Linked, OfficialAccount},
     },
     times::Times,
 };
@@ -56,7 +56,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[Operation {
     ],
     body: &[],
     file: None,
-    replies: &[Reply::ok::<page::Body<OfficialAccount>>("A page of them.")],
+    replies: &[Reply::ok::<page::Body<Linked<'static, OfficialAccount>>>("A page of them.")],
     failures: &[Failure::INVALID_PAGE],
 }];
 
@@ -92,6 +92,7 @@ mod tests {
           "results": [
             {
               "avatar": "/media/image/avatar/0badcafe.jpg",
+              "avatar_url": "http://relay.test/media/image/avatar/0badcafe.jpg?app_id=00000000000000000000000000000001&expires=1578371145&sig=0e0ca28b519fdea9ebc9ac844e89bda3601c9ed86a50f2f62af482405f41a1ea",
               "city": null,
               "insert_time": "2020-01-07T11:25:45.988020",
               "name": "新闻",

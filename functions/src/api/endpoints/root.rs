@@ -36,7 +36,7 @@ pub const ENDPOINT: Endpoint = Endpoint {
 pub(crate) const OPERATIONS: &[Operation] = &[Operation {
     method: Method::Get,
     paths: &["/"],
-    summary: "Name, version and links; as a page if `Accept` asks for one.",
+    summary: "Name, version and links; as a page if Accept asks for one.",
     auth: Auth::None,
     parameters: &[],
     body: &[],
@@ -51,16 +51,19 @@ const PAGE: &str = include_str!("root.html");
 
 #[derive(Serialize, JsonSchema)]
 struct Root {
+    #[schemars(example = NAME)]
     name: &'static str,
+    #[schemars(example = &"0.1.0")]
     version: &'static str,
     /// Absolute.
+    #[schemars(example = &"https://relay.example/docs")]
     docs: String,
     /// Absolute; null as long as the relay serves no console.
     console: Option<String>,
 }
 
 async fn handle(state: AppState, headers: HeaderMap, parts: Parts) -> Response {
-    let mut docs = request_url::of(&parts, state.config.public_url.as_ref());
+    let mut docs = request_url::of(&parts, &request_url::base(&parts, state.config.public_url.as_ref()));
     docs.set_query(None);
     docs.set_path(&format!("{}docs", docs.path()));
     if preferred(&headers, &[Representation::Page, Representation::Json]) == Representation::Page {

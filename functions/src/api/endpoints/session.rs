@@ -125,7 +125,7 @@ async fn handle(state: AppState, caller: Caller) -> Result<Response, ApiError> {
         capabilities: (state.config.capabilities)(app.channel),
         state: session.state.as_str(),
         since: times.iso(session.since),
-        user: session.user.as_ref().filter(|_| online).map(User::from),
+        user: session.user.as_ref().filter(|_| online).map(|user| User::of(user, &caller.links(&state))),
         ending: session.ending.as_ref(),
         last_error: session.last_error.as_deref(),
         last_sync: session.last_sync.map(|at| times.iso(at)),
@@ -254,6 +254,7 @@ mod tests {
           "updating": true,
           "user": {
             "avatar": "/media/image/avatar/e1d54615.jpg",
+            "avatar_url": "http://relay.test/media/image/avatar/e1d54615.jpg?app_id=00000000000000000000000000000001&expires=1578371145&sig=38b982249824a7748571e4d8b6e6b70414b739abefc9b7fa03b2cbf0fbc3fb17",
             "name": "我",
             "nick_name": "我",
             "puid": "e1d54615",

@@ -20,14 +20,19 @@ impl Failure {
     const TOO_LARGE: Self = Self::new(413, "too_large", "the body or the text is too large");
     const UNSUPPORTED_BY_CHANNEL: Self = Self::new(422, "unsupported_by_channel", "the app's channel cannot do this");
     const INTERNAL: Self = Self::new(500, "internal", "a defect of the relay");
-    const UNAVAILABLE: Self =
-        Self::new(503, "unavailable", "the ledger or a queue cannot be reached; `Retry-After` says when to try again");
+    const UNAVAILABLE: Self = Self::new(
+        503,
+        "unavailable",
+        "the ledger, a queue or the bucket cannot be reached; `Retry-After` says when to try again",
+    );
     pub(crate) const NOT_FOUND: Self = Self::new(404, "not_found", "what the path or a parameter names does not exist");
     pub(crate) const INVALID_PAGE: Self = Self::new(404, "invalid_page", "`page` is not a number, or past the end");
     pub(crate) const SESSION_OFFLINE: Self = Self::new(409, "session_offline", "the app is not online: log in first");
     pub(crate) const ACCOUNT_MISMATCH: Self = Self::new(409, "account_mismatch", "the app is bound to another account");
     pub(crate) const UNSUPPORTED_MSG_TYPE: Self =
-        Self::new(400, "unsupported_msg_type", "messages of this type cannot be sent");
+        Self::new(422, "unsupported_by_channel", "the app's channel cannot send messages of this type");
+    pub(crate) const NOT_SENT: Self = Self::new(409, "not_sent", "the message is not sent");
+    pub(crate) const TOO_LATE: Self = Self::new(409, "too_late", "the message was sent more than two minutes ago");
     pub(crate) const IDEMPOTENCY_CONFLICT: Self =
         Self::new(422, "idempotency_conflict", "this `Idempotency-Key` was used for another message");
     pub(crate) const WORKER_UNAVAILABLE: Self =

@@ -25,7 +25,7 @@ pub(crate) struct Operation {
     pub method: Method,
     /// As the routes have them. The first is the one that our documents use, the others are the same.
     pub paths: &'static [&'static str],
-    /// One sentence, in Markdown.
+    /// One or two sentences.
     pub summary: &'static str,
     pub auth: Auth,
     /// Those in the path, in the query or in headers.

@@ -12,8 +12,33 @@ use serde::Serialize;
 use super::non_empty;
 use crate::{
     api::openapi::{LocalTime, MediaUrl},
+    links::Links,
     times::Times,
 };
+
+/// A row with a picture.
+pub trait Pictured {
+    /// The path of the picture.
+    fn avatar(&self) -> &str;
+}
+
+/// A row with a link to its picture. Rows are cached, links are not: they expire.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "{Row}")]
+pub struct Linked<'a, Row> {
+    #[serde(flatten)]
+    row: &'a Row,
+    /// Opens the picture without credentials for an hour.
+    #[schemars(url)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    avatar_url: Option<String>,
+}
+
+impl<'a, Row: Pictured> Linked<'a, Row> {
+    pub fn of(row: &'a Row, links: &Links<'_>) -> Self {
+        Self { row, avatar_url: links.link(row.avatar()) }
+    }
+}
 
 /// A friend, or a member of a group.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -23,20 +48,29 @@ pub struct Person {
     pub insert_time: String,
     #[schemars(with = "LocalTime")]
     pub update_time: String,
+    #[schemars(example = &"测试")]
     pub name: Option<String>,
+    #[schemars(example = &"测试")]
     pub nick_name: Option<String>,
+    #[schemars(example = &"@b5062876e38c69d46e08bffc445933c7")]
     pub user_name: Option<String>,
+    #[schemars(example = &"备注")]
     pub remark_name: Option<String>,
     #[schemars(with = "MediaUrl")]
     pub avatar: String,
+    #[schemars(example = &"想念从前")]
     pub signature: Option<String>,
     /// 1 is male, 2 is female.
+    #[schemars(example = 1)]
     pub sex: Option<u8>,
+    #[schemars(example = &"广东")]
     pub province: Option<String>,
+    #[schemars(example = &"深圳")]
     pub city: Option<String>,
     pub is_friend: bool,
     /// The same as `is_friend`; the predecessor shows both.
     pub friend: bool,
+    #[schemars(example = &"e1d54615")]
     pub owner: Option<Arc<str>>,
 }
 
@@ -68,6 +102,7 @@ pub struct MemberRow {
     #[serde(flatten)]
     pub person: Person,
     /// The name that the member has in this group.
+    #[schemars(example = &"群里的名字")]
     pub display_name: Option<String>,
 }
 
@@ -80,16 +115,21 @@ impl MemberRow {
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Group {
     pub puid: Puid,
+    #[schemars(example = 3)]
     pub member_count: u32,
     #[schemars(with = "LocalTime")]
     pub insert_time: String,
     #[schemars(with = "LocalTime")]
     pub update_time: String,
+    #[schemars(example = &"测试")]
     pub name: Option<String>,
+    #[schemars(example = &"测试")]
     pub nick_name: Option<String>,
+    #[schemars(example = &"@b5062876e38c69d46e08bffc445933c7")]
     pub user_name: Option<String>,
     #[schemars(with = "MediaUrl")]
     pub avatar: String,
+    #[schemars(example = &"e1d54615")]
     pub owner: Option<Arc<str>>,
 }
 
@@ -117,14 +157,21 @@ pub struct OfficialAccount {
     pub insert_time: String,
     #[schemars(with = "LocalTime")]
     pub update_time: String,
+    #[schemars(example = &"测试")]
     pub name: Option<String>,
+    #[schemars(example = &"测试")]
     pub nick_name: Option<String>,
+    #[schemars(example = &"@b5062876e38c69d46e08bffc445933c7")]
     pub user_name: Option<String>,
     #[schemars(with = "MediaUrl")]
     pub avatar: String,
+    #[schemars(example = &"广东")]
     pub province: Option<String>,
+    #[schemars(example = &"深圳")]
     pub city: Option<String>,
+    #[schemars(example = &"想念从前")]
     pub signature: Option<String>,
+    #[schemars(example = &"e1d54615")]
     pub owner: Option<Arc<str>>,
 }
 
@@ -143,5 +190,29 @@ impl OfficialAccount {
             signature: non_empty(contact.signature.as_deref()),
             owner,
         }
+    }
+}
+
+impl Pictured for Person {
+    fn avatar(&self) -> &str {
+        &self.avatar
+    }
+}
+
+impl Pictured for MemberRow {
+    fn avatar(&self) -> &str {
+        &self.person.avatar
+    }
+}
+
+impl Pictured for Group {
+    fn avatar(&self) -> &str {
+        &self.avatar
+    }
+}
+
+impl Pictured for OfficialAccount {
+    fn avatar(&self) -> &str {
+        &self.avatar
     }
 }

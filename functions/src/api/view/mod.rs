@@ -1,6 +1,7 @@
 //! Rows as a client sees them: the fields of the predecessor's README, in its order.
 
 pub mod contact;
+pub mod job;
 pub mod session;
 
 /// `None` for an empty text.

@@ -7,27 +7,37 @@ use domain::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::api::openapi::MediaUrl;
+use crate::{api::openapi::MediaUrl, links::Links};
 
 #[derive(Debug, Serialize, JsonSchema)]
 #[expect(clippy::struct_field_names, reason = "the contract's names")]
 pub struct User<'a> {
+    #[schemars(example = &"e1d54615")]
     puid: &'a str,
+    #[schemars(example = &"我")]
     name: &'a str,
+    #[schemars(example = &"我")]
     nick_name: &'a str,
+    #[schemars(example = &"@e1d54615")]
     user_name: &'a str,
     #[schemars(with = "MediaUrl")]
     avatar: String,
+    /// Opens the picture without credentials for an hour.
+    #[schemars(url)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    avatar_url: Option<String>,
 }
 
-impl<'a> From<&'a session::User> for User<'a> {
-    fn from(user: &'a session::User) -> Self {
+impl<'a> User<'a> {
+    pub fn of(user: &'a session::User, links: &Links<'_>) -> Self {
+        let avatar = avatar_path(&user.puid);
         Self {
             puid: user.puid.as_str(),
             name: &user.nick_name,
             nick_name: &user.nick_name,
             user_name: &user.user_name,
-            avatar: avatar_path(&user.puid),
+            avatar_url: links.link(&avatar),
+            avatar,
         }
     }
 }

@@ -79,6 +79,11 @@ impl Client {
         Ok(Self { http, policy })
     }
 
+    /// What apps may have called.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// Posts once.
     pub async fn post(&self, post: &Post, at: Timestamp) -> Result<CallbackResponse, Failure> {
         let url = signed_url(post, at)?;

@@ -19,7 +19,7 @@ use boot::{
 use domain::{
     delivery::{self, Delivery, Parked, RetrySchedule},
     id::{AppId, Seq},
-    job::{Command, Job, Origin, derived_id},
+    job::{Job, Origin, derived_id},
     puid::Puid,
     secret::CannotOpen,
 };
@@ -27,12 +27,15 @@ use jiff::{SignedDuration, Timestamp};
 use queue::{CommandEnvelope, InboundEnvelope, QueueError};
 use store::{PendingDelivery, StoreError};
 use tokio::time::Instant;
+use url::Url;
 
 use crate::{
     delivery::{
         batch::{self, Record},
         callback::{CallbackResponse, Client, Failure, Post},
+        dispatch::reply::Rules,
     },
+    links::Links,
     message_row::{MessageRow, TimeFormat},
     times::Times,
 };
@@ -82,11 +85,13 @@ pub struct Dispatcher {
     pub(crate) relay: Relay,
     client: Client,
     schedule: Arc<RetrySchedule>,
+    public_url: Option<Url>,
 }
 
 impl Dispatcher {
-    pub fn new(relay: Relay, client: Client, schedule: RetrySchedule) -> Self {
-        Self { relay, client, schedule: Arc::new(schedule) }
+    /// `public_url` is the API's URL, which the links in messages begin with; without it they have none.
+    pub fn new(relay: Relay, client: Client, schedule: RetrySchedule, public_url: Option<Url>) -> Self {
+        Self { relay, client, schedule: Arc::new(schedule), public_url }
     }
 
     /// Delivers a batch of the inbound queue. Returns the ids of the messages that must be received again.
@@ -206,7 +211,8 @@ impl Dispatcher {
 
     fn post(&self, found: &PendingDelivery, url: &str) -> Result<Post, DispatchError> {
         let PendingDelivery { app, message, .. } = found;
-        let row = MessageRow::of(message, TimeFormat::Callback, Times(&self.relay.zone));
+        let links = Links::new(self.public_url.as_ref(), app, self.relay.now());
+        let row = MessageRow::of(message, TimeFormat::Callback, Times(&self.relay.zone), &links);
         Ok(Post {
             url: url.to_owned(),
             id: delivery::id(&app.id, message.seq),
@@ -219,16 +225,17 @@ impl Dispatcher {
     /// Creates a job for each reply in the response, in order.
     async fn queue_replies(&self, found: &PendingDelivery, response: &[u8]) -> Result<(), DispatchError> {
         let PendingDelivery { app, message, .. } = found;
-        for (index, reply) in reply::parse(response).into_iter().enumerate() {
-            let text = match reply {
-                Ok(text) => text,
+        let rules = Rules { capabilities: app.channel.capabilities(), policy: self.client.policy() };
+        for (index, reply) in reply::parse(response, rules).into_iter().enumerate() {
+            let outgoing = match reply {
+                Ok(outgoing) => outgoing,
                 Err(why) => {
                     tracing::warn!(reply.index = index, %why, "a reply cannot be sent");
                     continue;
                 }
             };
             let id = derived_id(&["reply", &app.id, &message.seq.to_string(), &index.to_string()]);
-            let command = Command::SendText { to: message.chat.clone(), text };
+            let command = outgoing.to(message.chat.clone());
             let job = Job::queued(id.clone(), app.id.clone(), app.shard, command, self.relay.now())
                 .made_for(Some(Origin::Delivery(message.seq)));
             self.relay.store.put_job(&job).await?;

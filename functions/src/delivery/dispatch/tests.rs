@@ -1,7 +1,9 @@
 use domain::{
+    channel::MediaKind,
     delivery::Delivery,
-    job::{JobState, derived_id},
-    message::Message,
+    job::{Command, JobState, OutgoingSource, derived_id},
+    media::MediaState,
+    message::{Content, Message, Refer},
     signature,
 };
 use guard::Policy;
@@ -183,6 +185,86 @@ async fn a_response_that_is_too_long_is_no_reply() {
     assert_eq!(test.deliver(1, "1fee435b").await, Outcome::Delivered);
     let id = derived_id(&["reply", &test.app.id, "1", "0"]);
     assert_eq!(test.fixture.relay.store.job(&test.app.id, &id).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_reply_with_media_becomes_a_job_and_one_to_an_internal_address_is_skipped() {
+    let test = Deliveries::with(Policy::parse("127.0.0.1").unwrap()).await;
+    test.answer(|_| {
+        r#"[{"msg_type": "image", "url": "http://10.0.0.1/a.png"}, {"msg_type": "file", "url": "https://a.example/b.pdf"}]"#
+    });
+    assert_eq!(test.deliver(1, "1fee435b").await, Outcome::Delivered);
+    let [job] = &commands(&test.fixture.relay, 1).await[..] else { panic!("one job") };
+    let source = OutgoingSource::Url("https://a.example/b.pdf".to_owned());
+    let to = Puid::new("1fee435b");
+    assert_eq!(job.command, Command::SendMedia { to, kind: MediaKind::File, source, name: None });
+    assert_eq!(job.id, derived_id(&["reply", &test.app.id, "1", "1"]));
+}
+
+#[tokio::test]
+async fn media_are_posted_with_links_and_with_why_they_are_missing() {
+    let test = Deliveries::start().await;
+    let image = Some("/media/image/6050338562629220245.jpg".to_owned());
+    let refer = Refer { id: Some(7), sender: Some("小红".to_owned()), text: "原文".to_owned() };
+    let picture = Message {
+        content: Content::Picture { image, img_height: Some(3), img_width: None },
+        media: Some(MediaState::Failed { why: "WeChat no longer has it".to_owned() }),
+        whole: Some("/media/file/6050338562629220245/content.txt".to_owned()),
+        refer: Some(refer),
+        ..message(1)
+    };
+    let envelope = test.append_message(picture).await;
+    assert_eq!(test.deliver_envelope(&envelope).await, Outcome::Delivered);
+    let mut posted = test.taken()[0].json();
+    let links = [posted["content"]["image_url"].take(), posted["whole_url"].take()];
+    for (link, path) in links.iter().zip(["image/6050338562629220245.jpg", "file/6050338562629220245/content.txt"]) {
+        let link = Url::parse(link.as_str().unwrap()).unwrap();
+        assert_eq!((link.host_str(), link.path()), (Some("relay.test"), &*format!("/media/{path}")));
+        let [(_, app), (_, expires), (_, sig)] = &link.query_pairs().collect::<Vec<_>>()[..] else { panic!("{link}") };
+        let path = domain::media::MediaPath::parse(path).unwrap();
+        assert_eq!(**app, *test.app.id);
+        assert!(path.verify(&test.app, expires, sig, test.fixture.relay.now()));
+    }
+    insta::assert_snapshot!(serde_json::to_string_pretty(&posted).unwrap(), @r#"
+    {
+      "chat": "1fee435b",
+      "content": {
+        "id": 1,
+        "image": "/media/image/6050338562629220245.jpg",
+        "image_url": null,
+        "img_height": 3,
+        "img_width": null,
+        "insert_time": "2020-01-07T11:25:45.988020",
+        "message": 6050338562629220245,
+        "update_time": "2020-01-07T11:25:45.988020"
+      },
+      "create_time": "2020-01-07T11:32:48",
+      "direction": "in",
+      "id": 6050338562629220245,
+      "id_str": "6050338562629220245",
+      "insert_time": "2020-01-07T11:25:45.988020",
+      "is_at": null,
+      "maps": null,
+      "media_error": "WeChat no longer has it",
+      "owner": "e1d54615",
+      "receive_time": "2020-01-07T11:25:45.988020",
+      "receiver": "e1d54615",
+      "receiver_group": null,
+      "refer": {
+        "id": 7,
+        "id_str": "7",
+        "sender": "小红",
+        "text": "原文"
+      },
+      "send_group": null,
+      "send_user": "1fee435b",
+      "truncated": true,
+      "type": "Picture",
+      "update_time": "2020-01-07T11:25:45.988020",
+      "whole": "/media/file/6050338562629220245/content.txt",
+      "whole_url": null
+    }
+    "#);
 }
 
 #[tokio::test]

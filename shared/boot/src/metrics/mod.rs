@@ -64,6 +64,13 @@ pub const DELIVERY_FAILURES: Counter =
     Counter { name: "delivery_failures", help: "Requests to callbacks that were not answered with 2xx" };
 pub const PARKED: Counter = Counter { name: "parked", help: "Messages parked for a later attempt" };
 pub const SESSIONS_ENDED: Counter = Counter { name: "sessions_ended", help: "Sessions that WeChat ended" };
+pub const MEDIA_IN: Counter = Counter { name: "media_in", help: "Media of received messages that were stored" };
+pub const MEDIA_IN_BYTES: Counter = Counter { name: "media_in_bytes", help: "Bytes of stored media" };
+pub const MEDIA_FAILED: Counter =
+    Counter { name: "media_failed", help: "Media of received messages that were given up" };
+pub const MEDIA_OUT: Counter = Counter { name: "media_out", help: "Media sent and acknowledged by WeChat" };
+pub const MEDIA_OUT_BYTES: Counter = Counter { name: "media_out_bytes", help: "Bytes of sent media" };
+pub const AVATARS: Counter = Counter { name: "avatars", help: "Pictures of contacts that were stored" };
 
 pub const SESSIONS_ONLINE: Gauge = Gauge { name: "sessions_online", help: "Sessions that are online" };
 pub const SESSIONS_LOGGING_IN: Gauge = Gauge { name: "sessions_logging_in", help: "Sessions with a login under way" };
@@ -85,8 +92,22 @@ pub const QUEUE_AGE: Histogram = Histogram {
     buckets: &[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1_800.0],
 };
 
-pub const COUNTERS: [Counter; 8] =
-    [MESSAGES_IN, MESSAGES_OUT, SENDS_FAILED, DELIVERIES, DELIVERY_ATTEMPTS, DELIVERY_FAILURES, PARKED, SESSIONS_ENDED];
+pub const COUNTERS: [Counter; 14] = [
+    MESSAGES_IN,
+    MESSAGES_OUT,
+    SENDS_FAILED,
+    DELIVERIES,
+    DELIVERY_ATTEMPTS,
+    DELIVERY_FAILURES,
+    PARKED,
+    SESSIONS_ENDED,
+    MEDIA_IN,
+    MEDIA_IN_BYTES,
+    MEDIA_FAILED,
+    MEDIA_OUT,
+    MEDIA_OUT_BYTES,
+    AVATARS,
+];
 pub const GAUGES: [Gauge; 3] = [SESSIONS_ONLINE, SESSIONS_LOGGING_IN, SESSIONS_OFFLINE];
 pub const HISTOGRAMS: [Histogram; 2] = [DELIVERY_LATENCY, QUEUE_AGE];
 

@@ -80,6 +80,11 @@ async fn appending_a_sent_message_and_ending_its_job_is_one_transaction() {
     store.append_sent(&sent, &checkpoint, &job("one", 0, 0), at(2)).await.unwrap();
     let newest = store.tail(&APP, 1).await.unwrap().remove(0);
     assert_eq!((&newest.message, newest.checkpoint.as_ref()), (&sent, Some(&checkpoint)));
+    assert_eq!(newest.sent_by, Some(job_id("one")));
+    let found = store.newest(&APP, 1, |message| message.id == sent.id).await.unwrap().unwrap();
+    assert_eq!((&found.message, found.sent_by), (&sent, Some(job_id("one"))));
+    assert!(store.newest(&APP, 1, |message| message.seq == Seq::FIRST).await.unwrap().is_none(), "it is one row back");
+    assert!(store.newest(&APP, 2, |message| message.seq == Seq::FIRST).await.unwrap().is_some());
     let state = JobState::Sent { message_id: Some(sent.id) };
     assert_eq!(store.job(&APP, &job_id("one")).await.unwrap(), Some(Job { state, updated: at(2), ..job("one", 0, 0) }));
     assert!(store.open_jobs(0).await.unwrap().is_empty());

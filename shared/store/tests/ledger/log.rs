@@ -68,11 +68,28 @@ async fn the_tail_includes_checkpoints() {
     append(store, &[message(1, "a"), message(2, "b")]).await;
     store.append(&APP, &message(3, "c"), Some(&checkpoint(r#"{"keys":[[1,2]]}"#))).await.unwrap();
     append(store, &[message(4, "d")]).await;
-    let entry = |seq, text, checkpoint| Entry { message: message(seq, text), checkpoint };
+    let entry = |seq, text, checkpoint| Entry { message: message(seq, text), checkpoint, sent_by: None };
     let tail = store.tail(&APP, 2).await.unwrap();
     assert_eq!(tail, [entry(4, "d", None), entry(3, "c", Some(checkpoint(r#"{"keys":[[1,2]]}"#)))]);
     assert_eq!(store.tail(&APP, 100).await.unwrap().len(), 4);
     assert!(store.tail(&APP, 0).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_newest_message_is_searched_from_the_end_within_its_limit() {
+    let ledger = Ledger::start().await;
+    let store = &ledger.store;
+    assert!(store.newest(&APP, 10, |_| true).await.unwrap().is_none());
+    let rows: Vec<Message> =
+        (1..=230).map(|seq| message(seq, if seq % 50 == 0 { "wanted" } else { "other" })).collect();
+    append(store, &rows).await;
+    let found = async |rows| {
+        let wanted = |message: &Message| matches!(&message.content, Content::Text { text } if text == "wanted");
+        store.newest(&APP, rows, wanted).await.unwrap().map(|entry| entry.message.seq.get())
+    };
+    assert_eq!([found(1_000).await, found(31).await, found(30).await], [Some(200), Some(200), None]);
+    let oldest = store.newest(&APP, 230, |message| message.seq == Seq::FIRST).await.unwrap();
+    assert_eq!(oldest.map(|entry| entry.message.seq), Some(Seq::FIRST));
 }
 
 #[tokio::test]
@@ -88,7 +105,7 @@ async fn long_messages_do_not_shorten_the_tail() {
     assert_eq!(tail, [12, 11, 10, 9, 8, 7, 6, 5, 4, 3]);
     assert_eq!(store.head(&APP).await.unwrap(), Seq::new(12));
     assert_eq!(store.messages(&APP, Seq::FIRST..=Seq::new(12)).await.unwrap().len(), 12);
-    assert_eq!(store.undelivered(&APP, Seq::new(0)).await.unwrap().len(), 12);
+    assert_eq!(store.unfinished(&APP, Seq::new(0)).await.unwrap().len(), 12);
 }
 
 #[tokio::test]
@@ -196,23 +213,6 @@ async fn a_message_is_marked_as_delivered_once() {
 }
 
 #[tokio::test]
-async fn undelivered_messages_are_found_after_the_watermark() {
-    let ledger = Ledger::start().await;
-    let store = &ledger.store;
-    append(store, &[message(1, "a"), message(2, "b"), Message { chat: puid("group001"), ..message(3, "c") }]).await;
-    append(store, &[Message { delivery: Delivery::Unwanted, ..message(4, "d") }]).await;
-    store.mark_delivered(&APP, Seq::new(2), at(9)).await.unwrap();
-    let pending = [(Seq::new(1), puid("friend01")), (Seq::new(3), puid("group001"))];
-    assert_eq!(store.undelivered(&APP, Seq::new(0)).await.unwrap(), pending);
-    assert_eq!(store.undelivered(&APP, Seq::new(1)).await.unwrap(), pending[1..]);
-    assert!(store.undelivered(&APP, Seq::MAX).await.unwrap().is_empty());
-    assert_eq!(store.watermark(&APP).await.unwrap(), Seq::new(0));
-    store.advance_watermark(&APP, Seq::new(2)).await.unwrap();
-    store.advance_watermark(&APP, Seq::new(7)).await.unwrap();
-    assert_eq!(store.watermark(&APP).await.unwrap(), Seq::new(7));
-}
-
-#[tokio::test]
 async fn a_pending_delivery_has_the_app_and_the_message() {
     let ledger = Ledger::start().await;
     let (store, app) = (&ledger.store, ledger.app().await);
@@ -236,5 +236,5 @@ async fn unreadable_messages_are_reported() {
     assert!(is_corrupt(store.message(&APP, Seq::new(1)).await, sk));
     assert!(is_corrupt(store.messages(&APP, Seq::FIRST..=Seq::FIRST).await, sk));
     ledger.spoil(&pk, sk, "chat").await;
-    assert!(is_corrupt(store.undelivered(&APP, Seq::new(0)).await, sk));
+    assert!(is_corrupt(store.unfinished(&APP, Seq::new(0)).await, sk));
 }

@@ -6,6 +6,7 @@ mod history;
 mod jobs;
 mod leases;
 mod log;
+mod media;
 mod parking;
 mod sessions;
 mod size;

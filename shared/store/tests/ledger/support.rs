@@ -154,7 +154,8 @@ pub(crate) async fn append(store: &Store, messages: &[Message]) {
 
 /// Sequence numbers of the messages of [`APP`] that a filter selects, oldest first.
 pub(crate) async fn found(store: &Store, filter: &Filter) -> Vec<u64> {
-    store.messages_after(&APP, filter, Seq::START, 1_000).await.unwrap().iter().map(|row| row.seq.get()).collect()
+    let found = store.messages_after(&APP, filter, Seq::START, 100).await.unwrap();
+    found.rows.iter().map(|row| row.seq.get()).collect()
 }
 
 pub(crate) fn is_conflict<T>(result: &Result<T, StoreError>) -> bool {

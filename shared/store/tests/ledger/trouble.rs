@@ -100,7 +100,7 @@ async fn a_transaction_whose_condition_failed_is_a_conflict_despite_a_collision(
 async fn a_transaction_refused_for_other_reasons_is_not_a_conflict() {
     let service = Scripted::start(|_, _, _| cancelled(&["ValidationError", "None"])).await;
     let refused = service.store.park_behind(&APP, &puid("friend01"), Seq::FIRST).await;
-    assert!(matches!(refused, Err(StoreError::Unavailable(_))));
+    assert!(matches!(refused, Err(StoreError::Refused(_))));
     assert_eq!(service.requested(), "TransactWriteItems");
     let service = Scripted::start(|_, _, _| cancelled(&["TransactionConflict"])).await;
     let refused = service.store.park_behind(&APP, &puid("friend01"), Seq::FIRST).await;

@@ -157,7 +157,7 @@ async fn avatars_are_downloaded() {
         vec![(opened.user.peer(), opened.user.picture_seq, None), (home.clone(), None, None), (friend, None, None)];
     wanted.extend(strangers.into_iter().map(|stranger| (stranger, None, Some(&home))));
     for (peer, seq, group) in wanted {
-        let download = opened.connection.avatar(&peer, seq, group).await.unwrap();
+        let download = opened.connection.avatar(&peer, seq, group).await.unwrap().expect("a picture");
         assert_eq!(download.content_type.as_deref(), Some("image/png"), "{peer:?}");
         assert_eq!(read(download).await.unwrap()[..4], *b"\x89PNG");
     }

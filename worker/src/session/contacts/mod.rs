@@ -23,6 +23,7 @@ pub(super) use self::{
     full_sync::{full_sync, update},
     gather::{Gathered, LoginSnapshot, gather},
     names::{NameCache, ResolvedPeer, resolve},
+    write::write_contact,
 };
 use super::{Halt, ledger::Ledger};
 

@@ -9,7 +9,7 @@ use boot::metrics;
 use channel::{Connection, Credentials, Error};
 use domain::{
     job::Command,
-    session::{EndReason, Progress},
+    session::{EndReason, Progress, Session as SessionRow},
 };
 use tokio::time::{Instant, sleep_until};
 
@@ -22,6 +22,8 @@ use crate::{
     backoff::Backoff,
     session::{
         Context, Halt,
+        actions::act,
+        avatars::{Avatars, Ended, Extent, Wanted},
         contacts::{LoginSnapshot, full_sync},
         inbound::Inbound,
         inbox::{ClaimedJob, Inbox},
@@ -51,6 +53,9 @@ pub(in crate::session) struct Online {
     saved: SavedCredentials,
     /// The update of the contacts that is running.
     update: Option<Box<Update>>,
+    /// Whether the session's row says that pictures of contacts may be left.
+    avatars_left: bool,
+    avatars: Option<Box<Avatars>>,
 }
 
 /// Which credentials the ledger holds.
@@ -79,6 +84,8 @@ enum Event {
     Polled(Result<bool, Error>),
     /// The running update has proceeded.
     Update(Proceeded),
+    /// The downloads of pictures of contacts have ended.
+    AvatarsEnded(Ended),
 }
 
 impl Online {
@@ -94,12 +101,15 @@ impl Online {
             commands: 0,
             saved,
             update: None,
+            avatars_left: false,
+            avatars: None,
         }
     }
 
-    /// Notes that the row shows an error of before a restart.
-    pub(super) fn resume_error(&mut self, shows_error: bool) {
-        self.shows_error = shows_error;
+    /// Takes over what the row says of before a restart: an error that it shows, and pictures of contacts that are left.
+    pub(super) fn resume(&mut self, row: &SessionRow) {
+        self.shows_error = row.last_error.is_some();
+        self.avatars_left = row.avatars_left;
     }
 
     /// Reads all contacts before the first poll: without them the senders of messages would count as strangers.
@@ -143,8 +153,10 @@ impl Online {
                 row.updating = false;
                 row.syncs += 1;
                 row.credentials = Some(sealed);
+                row.avatars_left = true;
             })
             .await?;
+        self.avatars_left = true;
         self.saved = SavedCredentials::new(&credentials);
         tracing::info!(contacts.total = total, "contact sync finished");
         Ok(())
@@ -152,7 +164,10 @@ impl Online {
 
     /// Polls and executes commands until the session ends.
     pub(super) async fn run(mut self: Box<Self>, context: &Context, inbox: &mut Inbox) -> Result<Phase, Halt> {
-        Box::pin(self.inbound.reconcile(&context.ledger)).await?;
+        Box::pin(self.inbound.reconcile(context)).await?;
+        if self.avatars_left {
+            self.avatars = Avatars::start(context, self.connection.credentials(), Extent::All);
+        }
         let outcome = self.run_until_ended(context, inbox).await;
         if let Some(update) = self.update.take() {
             // Another worker begins it anew; without a session it fails.
@@ -178,22 +193,43 @@ impl Online {
 
     async fn next_event(&mut self, context: &Context, inbox: &mut Inbox) -> Result<Event, Halt> {
         let (has_work, poll_after) = (inbox.has_work(), self.poll_after);
-        let not_before = self.outbound.not_before.filter(|at| *at > Instant::now());
+        let Self { connection, inbound, outbound, avatars, update, .. } = self;
+        let not_before = outbound.not_before.filter(|at| *at > Instant::now());
         let turn = async {
+            if outbound.has_upload() {
+                Box::pin(outbound.uploaded()).await?;
+            }
             match (has_work, not_before) {
                 (false, _) => pending().await,
                 (true, None) => {}
                 (true, Some(at)) => sleep_until(at).await,
             }
+            Ok(Event::Turn)
+        };
+        let avatars = async {
+            match avatars {
+                Some(avatars) => Box::pin(avatars.ended()).await.map(Event::AvatarsEnded),
+                None => pending().await,
+            }
+        };
+        let cursor = inbound.cursor.clone();
+        // Run beside the poll, which goes on.
+        let downloads = inbound.has_downloads().then(|| connection.credentials());
+        let downloads = downloads.map(|credentials| Box::pin(inbound.run_downloads(context, credentials)));
+        let downloads = async {
+            if let Some(downloads) = downloads {
+                downloads.await?;
+            }
+            pending().await
         };
         let poll = async {
             if let Some(at) = poll_after {
                 sleep_until(at).await;
             }
-            self.connection.wait(&self.inbound.cursor).await
+            connection.wait(&cursor).await
         };
-        let update = async {
-            match &mut self.update {
+        let updating = async {
+            match update {
                 Some(update) => Box::pin(update.next()).await,
                 None => pending().await,
             }
@@ -202,25 +238,35 @@ impl Online {
             biased;
             () = context.ledger.stopped() => Err(Halt::Stopped),
             received = inbox.receive() => received.map(|()| Event::CommandsReceived),
-            proceeded = update => Ok(Event::Update(proceeded)),
-            () = turn => Ok(Event::Turn),
+            proceeded = updating => Ok(Event::Update(proceeded)),
+            turn = turn => turn,
+            halted = downloads => halted,
+            ended = avatars => ended,
             polled = poll => Ok(Event::Polled(polled)),
         }
     }
 
     async fn handle(&mut self, context: &Context, inbox: &mut Inbox, event: Event) -> Result<Option<Phase>, Halt> {
         match event {
-            Event::CommandsReceived => Ok(None),
+            Event::CommandsReceived => self.act_during_upload(context, inbox).await,
             Event::Turn => self.take_turn(context, inbox).await,
             Event::Polled(Ok(false)) => {
                 self.poll_succeeded(context).await?;
-                self.inbound.reconcile_if_due(&context.ledger).await?;
+                self.inbound.reconcile_if_due(context).await?;
                 Ok(None)
             }
+            Event::AvatarsEnded(ended) => self.avatars_ended(context, ended).await.map(|()| None),
             Event::Polled(Ok(true)) => self.fetch_after_poll(context, inbox).await,
             Event::Polled(Err(error)) => self.poll_failed(context, inbox, error).await,
             Event::Update(proceeded) => {
-                update::proceed(context, inbox, &mut self.inbound, &mut self.update, proceeded).await.map(|()| None)
+                let (inbound, running) = (&mut self.inbound, &mut self.update);
+                if update::proceed(context, inbox, inbound, running, proceeded).await? {
+                    self.avatars_left = true;
+                    if self.avatars.is_none() {
+                        self.avatars = Avatars::start(context, self.connection.credentials(), Extent::All);
+                    }
+                }
+                Ok(None)
             }
         }
     }
@@ -235,9 +281,26 @@ impl Online {
             }
         }
         match self.outbound.next_job(inbox).await? {
-            Some(claimed) => self.execute(context, inbox, claimed).await,
+            Some(claimed) => match self.execute(context, inbox, claimed).await? {
+                None => self.act_during_upload(context, inbox).await,
+                phase => Ok(phase),
+            },
             None => Ok(None),
         }
+    }
+
+    /// Executes the commands that send no message while the media of a job are uploaded; those that do wait.
+    async fn act_during_upload(&mut self, context: &Context, inbox: &mut Inbox) -> Result<Option<Phase>, Halt> {
+        while self.outbound.is_uploading()
+            && let Some(command) = inbox.pop_action().await?
+        {
+            if let Some(claimed) = inbox.claim(command).await?
+                && let Some(phase) = self.execute(context, inbox, claimed).await?
+            {
+                return Ok(Some(phase));
+            }
+        }
+        Ok(None)
     }
 
     async fn execute(
@@ -246,31 +309,35 @@ impl Online {
         inbox: &mut Inbox,
         claimed: ClaimedJob,
     ) -> Result<Option<Phase>, Halt> {
-        match claimed.job.command.clone() {
-            Command::Login => inbox.refuse(claimed).await.map(|()| None),
+        let Self { connection, inbound, outbound, update, .. } = self;
+        let connection = &mut **connection;
+        let outcome = match claimed.job.command.clone() {
+            Command::Login => return inbox.refuse(claimed).await.map(|()| None),
             Command::Logout => {
-                close(&mut *self.connection).await;
+                close(connection).await;
                 context.ledger.end_session(EndReason::LoggedOut, None).await?;
                 inbox.refuse(claimed).await?;
-                Ok(Some(Phase::Offline))
+                inbox.unclaim();
+                return Ok(Some(Phase::Offline));
             }
-            Command::SendMedia { .. }
-            | Command::Recall { .. }
-            | Command::AcceptFriend { .. }
-            | Command::SetRemark { .. } => inbox.fail(claimed, "the worker cannot do this yet").await.map(|()| None),
             Command::Update => {
-                let credentials = self.connection.credentials();
-                let starting = update::start(context, inbox, &mut self.inbound, &mut self.update, credentials, claimed);
-                starting.await.map(|()| None)
+                let credentials = connection.credentials();
+                update::start(context, inbox, inbound, update, credentials, claimed).await?;
+                return Ok(None);
             }
             Command::SendText { to, text } => {
-                let Self { connection, inbound, outbound, .. } = self;
-                let sending = outbound.send_text(context, &mut **connection, inbound, inbox, claimed, (to, text));
-                match sending.await? {
-                    Outcome::Handled => Ok(None),
-                    Outcome::LoggedOut { code } => self.ended(context, Some(inbox), code).await.map(Some),
-                }
+                outbound.send_text(context, connection, inbound, inbox, claimed, (to, text)).await?
             }
+            Command::SendMedia { to, .. } => {
+                outbound.send_media(context, connection, inbound, inbox, claimed, &to).await?
+            }
+            Command::Recall { .. } | Command::AcceptFriend { .. } | Command::SetRemark { .. } => {
+                act(context, connection, outbound, inbox, claimed).await?
+            }
+        };
+        match outcome {
+            Outcome::Handled => Ok(None),
+            Outcome::LoggedOut { code } => self.ended(context, Some(inbox), code).await.map(Some),
         }
     }
 
@@ -297,9 +364,10 @@ impl Online {
                 Err(error) => return self.poll_failed(context, inbox, error).await,
             };
             let more = batch.more && batch.cursor != self.inbound.cursor;
-            self.inbound.store_batch(context, &mut *self.connection, batch).await?;
+            let pictures = self.inbound.store_batch(context, &mut *self.connection, batch).await?;
+            self.pictures_changed(context, pictures).await?;
             self.poll_succeeded(context).await?;
-            self.inbound.reconcile_if_due(ledger).await?;
+            self.inbound.reconcile_if_due(context).await?;
             if self.saved.at.elapsed() >= context.worker.config.save_credentials_every {
                 self.save_credentials(context).await;
             }
@@ -307,6 +375,42 @@ impl Online {
                 return Ok(None);
             }
         }
+    }
+
+    /// Has the pictures of changed contacts downloaded.
+    async fn pictures_changed(&mut self, context: &Context, pictures: Vec<Wanted>) -> Result<(), Halt> {
+        if !pictures.is_empty() && !std::mem::replace(&mut self.avatars_left, true) {
+            context.ledger.change_session(|row| row.avatars_left = true).await?;
+        }
+        for mut picture in pictures {
+            loop {
+                let running = match &self.avatars {
+                    Some(running) => Some(running),
+                    None => {
+                        self.avatars = Avatars::start(context, self.connection.credentials(), Extent::Added);
+                        self.avatars.as_ref()
+                    }
+                };
+                match running.map_or(Ok(()), |running| running.add(picture)) {
+                    Ok(()) => break,
+                    Err(refused) => picture = refused,
+                }
+                // They have just ended; only the ledger has still to be told.
+                if let Some(mut ended) = self.avatars.take() {
+                    ended.ended().await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes in the session's row that no pictures of contacts are left.
+    async fn avatars_ended(&mut self, context: &Context, ended: Ended) -> Result<(), Halt> {
+        self.avatars = None;
+        if ended == Ended::Complete && std::mem::take(&mut self.avatars_left) {
+            context.ledger.change_session(|row| row.avatars_left = false).await?;
+        }
+        Ok(())
     }
 
     /// Resets the pauses, and removes the error from the session's row.

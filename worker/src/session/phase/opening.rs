@@ -95,12 +95,12 @@ pub(super) async fn resume_online(context: &Context, row: SessionRow) -> Result<
         Some(credentials) => context.channel.connect(&credentials).await.ok(),
         None => None,
     };
-    let (Some(connection), Some(user)) = (connection, row.user) else { return unreadable(context).await };
+    let (Some(connection), Some(user)) = (connection, row.user.clone()) else { return unreadable(context).await };
     let (log, stored) = Log::load(ledger.clone(), row.login_number).await?;
-    let Some(cursor) = stored.or(row.cursor) else { return unreadable(context).await };
+    let Some(cursor) = stored.or(row.cursor.clone()) else { return unreadable(context).await };
     let inbound = Inbound::new(context, cursor, row.login_number, user.puid.clone(), log);
     let mut online = Online::new(context, connection, inbound);
-    online.resume_error(row.last_error.is_some());
+    online.resume(&row);
     if row.last_sync.is_none() {
         // The first sync of this login was interrupted. Recent chats that are saved nowhere were named at the login
         // only; they come again with their next message.

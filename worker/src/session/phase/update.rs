@@ -148,25 +148,25 @@ async fn groups_and_official_accounts(ledger: &Ledger) -> Result<Vec<Peer>, Halt
     Ok(contacts.iter().filter(listed).map(Contact::peer).collect())
 }
 
-/// Shows the progress of an update, or writes what it has gathered and ends it.
+/// Shows the progress of an update, or writes what it has gathered and ends it: whether the contacts were read.
 pub(super) async fn proceed(
     context: &Context,
     inbox: &mut Inbox,
     inbound: &mut Inbound,
     running: &mut Option<Box<Update>>,
     proceeded: Proceeded,
-) -> Result<(), Halt> {
+) -> Result<bool, Halt> {
     let ledger = &context.ledger;
     let gathered = match proceeded {
         Proceeded::Read(read) => {
             let show = |row: &mut Session| {
                 row.contacts = Progress { done: read, total: row.contacts.total.max(read) };
             };
-            return ledger.change_session(show).await;
+            return ledger.change_session(show).await.map(|()| false);
         }
         Proceeded::Gathered(gathered) => gathered,
     };
-    let Some(update) = running.take() else { return Ok(()) };
+    let Some(update) = running.take() else { return Ok(false) };
     let Update { claimed, before, .. } = *update;
     let newer = inbound.names.take_changes();
     let gathered = match *gathered {
@@ -184,17 +184,20 @@ pub(super) async fn proceed(
                 row.sync_error = None;
                 row.updating = false;
                 row.syncs += 1;
+                row.avatars_left = true;
             });
             write.await?;
             tracing::info!(contacts.total = total, "contact sync finished");
-            inbox.finish(claimed, JobState::Sent { message_id: None }).await
+            inbox.finish(claimed, JobState::Sent { message_id: None }).await?;
+            Ok(true)
         }
         Err(error) => {
             tracing::warn!(%error, "contact sync failed; the contacts stay as they were");
             let why = format!("the contacts could not be read: {error}");
             ledger.change_session(|row| row.contacts = before).await?;
             record_failure(ledger, &why).await?;
-            inbox.fail(claimed, why).await
+            inbox.fail(claimed, why).await?;
+            Ok(false)
         }
     }
 }

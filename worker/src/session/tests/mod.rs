@@ -1,10 +1,15 @@
 //! The session's loop, driven by a scripted channel. Time is paused: a pause of minutes takes no time, and a test waits
 //! until every task is idle.
 
+mod actions;
+mod avatars;
 mod contacts;
 mod login;
+mod media_in;
+mod media_out;
 mod online;
 mod scripted;
+mod whole;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -16,6 +21,8 @@ use domain::{
     message::Message,
     session::{Session as SessionRow, SessionState},
 };
+use media::Object;
+use queue::InboundEnvelope;
 use store::Lease;
 use testing::{Fixture, Meter};
 use tokio::{
@@ -54,6 +61,11 @@ impl Running {
     }
 }
 
+/// No pacing, and no pictures of contacts.
+fn config() -> Config {
+    Config { pace: None, avatar_every: None, ..Config::default() }
+}
+
 /// Waits until every task is idle: with paused time, a timer fires only then.
 async fn settle() {
     sleep(Duration::from_millis(1)).await;
@@ -69,7 +81,7 @@ impl Stage {
     }
 
     fn run(&self) -> Running {
-        self.run_with(Config { pace: None, ..Config::default() })
+        self.run_with(config())
     }
 
     fn run_with(&self, config: Config) -> Running {
@@ -83,7 +95,7 @@ impl Stage {
 
     /// A session that is online, with its channel's calls so far.
     async fn online(&self) -> Running {
-        self.online_with(Config { pace: None, ..Config::default() }).await
+        self.online_with(config()).await
     }
 
     async fn online_with(&self, config: Config) -> Running {
@@ -137,6 +149,29 @@ impl Stage {
         let store = &self.fixture.relay.store;
         let tail = store.tail(&self.app.id, 100).await.expect("the ledger answers");
         tail.into_iter().rev().map(|entry| entry.message).collect()
+    }
+
+    /// The object of the bucket under a path; `None` if there is none.
+    async fn stored(&self, rest: &str) -> Option<Object> {
+        let key = format!("{}/{rest}", self.app.id);
+        self.fixture.relay.media.head(&key).await.expect("the bucket answers")
+    }
+
+    /// Takes the envelopes of the inbound queue: their sequence numbers, in order.
+    async fn take_envelopes(&self) -> Vec<u64> {
+        let inbound = &self.fixture.relay.queues.inbound;
+        let mut seqs = Vec::new();
+        loop {
+            let received = inbound.receive(Duration::ZERO).await.expect("the queue answers");
+            if received.is_empty() {
+                return seqs;
+            }
+            for message in received {
+                let envelope: InboundEnvelope = serde_json::from_str(&message.body).expect("an envelope");
+                seqs.push(envelope.seq.get());
+                inbound.delete(&[&message.receipt]).await.expect("the queue answers");
+            }
+        }
     }
 
     /// Envelopes in the inbound queue.

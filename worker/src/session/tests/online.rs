@@ -14,7 +14,7 @@ use domain::{
 use tokio::time::sleep;
 
 use super::{
-    Stage,
+    Stage, config,
     scripted::{ACCOUNT, FRIEND, batch, new_login, transient},
     settle,
 };
@@ -282,7 +282,7 @@ async fn a_text_that_meets_the_end_of_the_session_fails_and_the_rest_waits_for_t
 async fn texts_are_paced() {
     let stage = Stage::new().await;
     let pace = Pace { burst: 2, every: Duration::from_secs(10) };
-    let running = stage.online_with(Config { pace: Some(pace), ..Config::default() }).await;
+    let running = stage.online_with(Config { pace: Some(pace), ..config() }).await;
     for id in 1..=4 {
         stage.channel.send_text(Ok(Sent { id }));
     }

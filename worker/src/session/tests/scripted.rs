@@ -8,12 +8,14 @@ use std::{
 use async_trait::async_trait;
 use channel::{
     AccountId, Batch, Card, Channel, Connection, ContactPage, Credentials, Cursor, Download, Error, Incoming,
-    LoginProgress, LoginStep, MediaSource, NewLogin, Opened, Opening, OutgoingFile, Peer, Sent, Ticket, Uploaded,
+    IncomingMedia, LoginProgress, LoginStep, MediaKind, MediaSource, NewLogin, Opened, Opening, OutgoingFile, Peer,
+    Sent, Ticket, Uploaded,
 };
 use domain::{
     contact::ContactKind,
     message::{Content, Direction},
 };
+use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
@@ -64,6 +66,10 @@ struct Script {
     wait: Answers<bool>,
     fetch: Answers<Batch>,
     send_text: Answers<Sent>,
+    download: Answers<Vec<u8>>,
+    avatar: Answers<Option<Vec<u8>>>,
+    upload: Answers<()>,
+    act: Answers<()>,
 }
 
 /// A scripted channel. A clone follows the same script.
@@ -105,6 +111,46 @@ pub(super) fn batch(cursor: &str, texts: &[(i64, &str)]) -> Batch {
         cursor: Cursor::new(cursor),
         more: false,
     }
+}
+
+/// The peer of another friend.
+pub(super) const OTHER: &str = "@00000000abcd1234";
+
+/// A batch of these messages.
+pub(super) fn batch_of(cursor: &str, messages: Vec<Incoming>) -> Batch {
+    Batch { messages, ..batch(cursor, &[]) }
+}
+
+/// A text of the friend.
+pub(super) fn text(id: i64) -> Incoming {
+    batch("", &[(id, "字")]).messages.remove(0)
+}
+
+/// The message, from another chat.
+pub(super) fn from(peer: &str, message: Incoming) -> Incoming {
+    let peer = Peer::new(peer, ContactKind::Stranger);
+    Incoming { chat: peer.clone(), sender: Some(peer), ..message }
+}
+
+/// The message, as the account's phone sends it.
+pub(super) fn from_phone(message: Incoming) -> Incoming {
+    Incoming { direction: Direction::Out, ..message }
+}
+
+/// A message of the friend with a picture, whose source is its id.
+pub(super) fn picture(id: i64) -> Incoming {
+    let mut message = batch("", &[(id, "")]).messages.remove(0);
+    message.content = Content::Picture { image: None, img_height: None, img_width: None };
+    let source = MediaSource::new(id.to_string());
+    message.media = Some(IncomingMedia { kind: MediaKind::Image, source, sticker: false });
+    message
+}
+
+/// The bytes in two parts.
+fn stream_of(bytes: Vec<u8>) -> Download {
+    let (first, second) = bytes.split_at(bytes.len() / 2);
+    let parts = [first.to_vec(), second.to_vec()].map(|part| Ok(part.into()));
+    Download { content_type: None, length: None, bytes: stream::iter(parts).boxed() }
 }
 
 impl Scripted {
@@ -186,6 +232,25 @@ impl Scripted {
         self.0.send_text.push(answer);
     }
 
+    /// The bytes of the next download, or why it fails.
+    pub(super) fn download(&self, answer: Result<&[u8], Error>) {
+        self.0.download.push(answer.map(<[u8]>::to_vec));
+    }
+
+    /// The picture of the contact that is asked for next.
+    pub(super) fn avatar(&self, answer: Result<Option<&[u8]>, Error>) {
+        self.0.avatar.push(answer.map(|bytes| bytes.map(<[u8]>::to_vec)));
+    }
+
+    pub(super) fn upload(&self, answer: Result<(), Error>) {
+        self.0.upload.push(answer);
+    }
+
+    /// The answer to a recall, an accepted friend request or a remark.
+    pub(super) fn act(&self, answer: Result<(), Error>) {
+        self.0.act.push(answer);
+    }
+
     fn connection(&self, credentials: &str) -> ScriptedConnection {
         ScriptedConnection { channel: self.clone(), credentials: credentials.to_owned() }
     }
@@ -260,17 +325,24 @@ impl Connection for ScriptedConnection {
 
     async fn download(&mut self, source: &MediaSource) -> Result<Download, Error> {
         self.channel.record(format!("download {}", source.as_str()));
-        Err(transient())
+        self.channel.0.download.next().await.map(stream_of)
     }
 
-    async fn avatar(&mut self, peer: &Peer, _seq: Option<u64>, _group: Option<&Peer>) -> Result<Download, Error> {
-        self.channel.record(format!("avatar {}", peer.id));
-        Err(transient())
+    /// No picture where nothing is scripted.
+    async fn avatar(&mut self, peer: &Peer, seq: Option<u64>, group: Option<&Peer>) -> Result<Option<Download>, Error> {
+        let group = group.map_or("-", |group| group.id.as_str());
+        self.channel.record(format!("avatar {} {} {group}", peer.id, seq.unwrap_or(0)));
+        self.channel.0.avatar.take().unwrap_or(Ok(None)).map(|picture| picture.map(stream_of))
     }
 
     async fn upload(&mut self, to: &Peer, file: &OutgoingFile<'_>) -> Result<Uploaded, Error> {
-        self.channel.record(format!("upload {} {}", to.id, file.name));
-        Ok(Uploaded { kind: file.kind, reference: file.name.into() })
+        let mut bytes = file.bytes.open().await?;
+        let mut size = 0;
+        while let Some(chunk) = bytes.next().await {
+            size += chunk?.len();
+        }
+        self.channel.record(format!("upload {} {} {} {} {size}", to.id, file.name, file.content_type, file.size));
+        self.channel.0.upload.next().await.map(|()| Uploaded { kind: file.kind, reference: file.name.into() })
     }
 
     async fn send_media(&mut self, to: &Peer, uploaded: &Uploaded, key: &str) -> Result<Sent, Error> {
@@ -280,17 +352,17 @@ impl Connection for ScriptedConnection {
 
     async fn recall(&mut self, to: &Peer, message_id: i64, key: &str) -> Result<(), Error> {
         self.channel.record(format!("recall {} {message_id} {key}", to.id));
-        Ok(())
+        self.channel.0.act.next().await
     }
 
     async fn accept_friend(&mut self, username: &str, ticket: &str) -> Result<(), Error> {
         self.channel.record(format!("accept_friend {username} {ticket}"));
-        Ok(())
+        self.channel.0.act.next().await
     }
 
     async fn set_remark(&mut self, to: &Peer, remark: &str) -> Result<(), Error> {
         self.channel.record(format!("set_remark {} {remark}", to.id));
-        Ok(())
+        self.channel.0.act.next().await
     }
 
     async fn close(&mut self) -> Result<(), Error> {

@@ -1,0 +1,4 @@
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    functions::runtime::serve(&functions::api::endpoints::revoke::ENDPOINT).await
+}
