@@ -11,6 +11,7 @@ use std::future::pending;
 
 use channel::{Card, Credentials, Peer};
 use domain::puid::Puid;
+use store::Names;
 use tokio::{
     sync::mpsc::{self, UnboundedSender},
     task::JoinSet,

@@ -57,6 +57,13 @@ fn unreadable(error: &store::StoreError) -> Halt {
     Halt::Unreadable
 }
 
+/// Writes a contact that has changed from `before` to `after` without a report of the channel.
+pub(in crate::session) async fn write_contact(ledger: &Ledger, before: Contact, after: Contact) -> Result<(), Halt> {
+    let (head, _) = current(ledger).await?;
+    let contacts = HashMap::from([(after.puid.clone(), (Some(before), after))]);
+    write_changes(ledger, &head, Changes { contacts, ..Changes::default() }, Names::default(), &[]).await
+}
+
 /// Writes changes of some contacts. `new` are the user names that the name table lacks.
 pub(super) async fn write_changes(
     ledger: &Ledger,
