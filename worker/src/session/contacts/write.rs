@@ -98,14 +98,6 @@ pub(super) async fn write_changes(
     if is_consistent { Ok(()) } else { derive_all(ledger, &written).await.map(drop) }
 }
 
-/// Writes a contact that a command has changed; the channel does not report it.
-pub(in crate::session) async fn write_contact(ledger: &Ledger, before: Contact, after: Contact) -> Result<(), Halt> {
-    let (head, _) = current(ledger).await?;
-    let mut changes = Changes::default();
-    changes.contacts.insert(after.puid.clone(), (Some(before), after));
-    write_changes(ledger, &head, changes, Names::default(), &[]).await
-}
-
 fn changed_lists(
     mut lists: Lists,
     contacts: &[(Option<Contact>, Contact)],
