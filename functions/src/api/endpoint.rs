@@ -116,7 +116,7 @@ impl Sample {
             return status == 200 && found == Some(self.fields.iter().copied().collect());
         }
         let promised = self.fields.iter().copied().chain(["success"]).collect();
-        status == 200 && found == Some(promised) && body["success"] == true
+        matches!(status, 200 | 202) && found == Some(promised) && body["success"] == true
     }
 }
 

@@ -7,6 +7,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::{
+    channel::AccountId,
     contact::{Card, Contact, Member},
     matching::Category,
     puid::Puid,
@@ -64,7 +65,7 @@ impl DepartedKeys {
         let properties = Properties {
             user_name: &contact.user_name,
             nick_name: &contact.nick_name,
-            account: contact.account.as_ref().map(|account| account.as_str()),
+            account: contact.account.as_ref().map(AccountId::as_str),
             alias: contact.alias.as_deref(),
             remark_name: contact.remark_name.as_deref(),
             picture_seq: contact.picture_seq,
@@ -78,7 +79,7 @@ impl DepartedKeys {
         let properties = Properties {
             user_name: &card.user_name,
             nick_name: &card.nick_name,
-            account: card.account.as_ref().map(|account| account.as_str()),
+            account: card.account.as_ref().map(AccountId::as_str),
             alias: card.alias.as_deref(),
             remark_name: card.remark_name.as_deref(),
             picture_seq: card.picture_seq,
@@ -123,7 +124,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::{channel::AccountId, contact::ContactKind};
+    use crate::contact::ContactKind;
 
     fn card(user_name: &str, nick_name: &str) -> Card {
         Card { nick_name: nick_name.into(), ..Card::bare(user_name, ContactKind::Friend) }

@@ -293,7 +293,7 @@ fn entry(mut item: Item) -> Result<Entry, StoreError> {
     let checkpoint = checkpoint.map_err(|error: serde_dynamo::Error| {
         StoreError::corrupt(string_of(&item, keys::SK).unwrap_or_default(), error)
     })?;
-    let sent_by = string_of(&item, SENT_BY).map(|id| JobId::trusted(id));
+    let sent_by = string_of(&item, SENT_BY).map(JobId::trusted);
     Ok(Entry { message: message_of(item)?, checkpoint, sent_by })
 }
 

@@ -138,9 +138,16 @@ mod tests {
 
     /// An app with a friend, a group, a friend request, a sent message, and a login that no worker carries out.
     async fn api() -> Api {
+        let api = api_of_an_earlier_version().await;
+        api.contacts(Vec::new()).await;
+        api
+    }
+
+    /// The same, with a contact book without lists.
+    async fn api_of_an_earlier_version() -> Api {
         let api = Api::with(Config { worker_wait: Duration::ZERO, ..Config::default() }).await;
         let group = contact("973e46d8", ContactKind::Group, "群");
-        api.contacts(vec![contact("1fee435b", ContactKind::Friend, "朋友"), group]).await;
+        api.contacts_without_lists(vec![contact("1fee435b", ContactKind::Friend, "朋友"), group]).await;
         api.append(friend_request(1)).await;
         api.sent_job().await;
         api
@@ -179,9 +186,7 @@ mod tests {
     async fn every_grant_is_used() {
         for endpoint in ALL {
             // A contact book without lists is queried.
-            let api = Api::with(Config { worker_wait: Duration::ZERO, ..Config::default() }).await;
-            let group = contact("973e46d8", ContactKind::Group, "群");
-            api.contacts_without_lists(vec![contact("1fee435b", ContactKind::Friend, "朋友"), group]).await;
+            let api = api_of_an_earlier_version().await;
             api.session(|session| session.state = SessionState::Offline).await;
             let mut called = api.sample(endpoint).await.called;
             api.online().await;

@@ -3,7 +3,10 @@
 
 use std::{collections::HashMap, ops::RangeInclusive};
 
-use aws_sdk_dynamodb::{operation::query::QueryOutput, types::ReturnConsumedCapacity};
+use aws_sdk_dynamodb::{
+    operation::query::QueryOutput,
+    types::{ConsumedCapacity, ReturnConsumedCapacity},
+};
 use domain::{
     id::{AppId, Seq},
     message::Message,
@@ -168,7 +171,7 @@ impl Reader<'_> {
     }
 
     fn spend(&mut self, answer: QueryOutput) -> QueryOutput {
-        self.budget.spend(answer.consumed_capacity().and_then(|consumed| consumed.capacity_units()));
+        self.budget.spend(answer.consumed_capacity().and_then(ConsumedCapacity::capacity_units));
         answer
     }
 }

@@ -11,6 +11,7 @@ use std::future::pending;
 
 use channel::{Card, Credentials, Peer};
 use domain::puid::Puid;
+use store::Names;
 use tokio::{
     sync::mpsc::{self, UnboundedSender},
     task::JoinSet,
@@ -36,7 +37,7 @@ pub(super) async fn changed(context: &Context, cards: &[Card]) -> Result<Vec<Wan
     if cards.is_empty() || context.worker.config.avatar_every.is_none() {
         return Ok(Vec::new());
     }
-    let rows = store::Names::default().unread(cards.iter().map(|card| card.user_name.as_str()), []);
+    let rows = Names::default().unread(cards.iter().map(|card| card.user_name.as_str()), []);
     let names = context.ledger.ask(|store, app| store.names(app, &rows)).await?;
     let wanted = |card: &&Card| {
         let puid = names.get(&card.user_name)?;

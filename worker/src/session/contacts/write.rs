@@ -57,6 +57,13 @@ fn unreadable(error: &store::StoreError) -> Halt {
     Halt::Unreadable
 }
 
+/// Writes a contact that has changed from `before` to `after` without a report of the channel.
+pub(in crate::session) async fn write_contact(ledger: &Ledger, before: Contact, after: Contact) -> Result<(), Halt> {
+    let (head, _) = current(ledger).await?;
+    let contacts = HashMap::from([(after.puid.clone(), (Some(before), after))]);
+    write_changes(ledger, &head, Changes { contacts, ..Changes::default() }, Names::default(), &[]).await
+}
+
 /// Writes changes of some contacts. `new` are the user names that the name table lacks.
 pub(super) async fn write_changes(
     ledger: &Ledger,
@@ -89,14 +96,6 @@ pub(super) async fn write_changes(
     ledger.ask(|store, app| store.begin_book(app, head)).await?;
     let written = complete(ledger, head, &contacts, &members, &derived).await?;
     if is_consistent { Ok(()) } else { derive_all(ledger, &written).await.map(drop) }
-}
-
-/// Writes a contact that a command has changed; the channel does not report it.
-pub(in crate::session) async fn write_contact(ledger: &Ledger, before: Contact, after: Contact) -> Result<(), Halt> {
-    let (head, _) = current(ledger).await?;
-    let mut changes = Changes::default();
-    changes.contacts.insert(after.puid.clone(), (Some(before), after));
-    write_changes(ledger, &head, changes, Names::default(), &[]).await
 }
 
 fn changed_lists(
