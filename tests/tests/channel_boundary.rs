@@ -40,7 +40,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder of the workspace") {
         let path = entry.expect("a readable folder").path();
         let name = path.file_name().and_then(|name| name.to_str()).expect("a UTF-8 name");
-        if path.is_dir() && !["tests", "support", "target"].contains(&name) {
+        if path.is_dir() && !["tests", "support", "readme", "target"].contains(&name) {
             sources(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") && !name.ends_with("tests.rs") {
             found.push(path);
