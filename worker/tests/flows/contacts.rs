@@ -132,7 +132,8 @@ async fn an_update_reads_what_the_channel_has_not_reported() {
     stage.world.add_group(UIN, Group::new("新群").members(["李雷", "新人"]).unsaved()).unwrap();
     stage.world.push_text(UIN, From::member("新群", "新人"), "初来").unwrap();
     stage.log(&app, 1).await;
-    assert_eq!(stage.outcome(&app, Command::Update).await, JobState::Sent { message_id: None });
+    let update = stage.command_as(session.update_job(&app.id), &app, Command::Update).await;
+    assert_eq!(stage.final_state(&update).await, JobState::Sent { message_id: None });
     let updated = stage.session_when(&app, |session| !session.updating).await;
     assert_eq!((updated.state, updated.syncs), (session.state, session.syncs + 1));
     let after = stage.contacts(&app).await;

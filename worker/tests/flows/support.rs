@@ -145,16 +145,25 @@ impl Stage {
 
     /// Puts a job into the ledger without an envelope in the queue.
     pub(crate) async fn put_job(&self, app: &App, command: Command) -> Job {
+        self.put_job_as(JobId::generate(&*self.fixture.relay.ids), app, command).await
+    }
+
+    async fn put_job_as(&self, id: JobId, app: &App, command: Command) -> Job {
         let relay = &self.fixture.relay;
-        let job = Job::queued(JobId::generate(&*relay.ids), app.id.clone(), app.shard, command, relay.now());
+        let job = Job::queued(id, app.id.clone(), app.shard, command, relay.now());
         assert!(relay.store.put_job(&job).await.expect("the ledger takes the job"));
         job
     }
 
     /// Puts a job into the ledger and its envelope into the command queue, as the functions do.
     pub(crate) async fn command(&self, app: &App, command: Command) -> Job {
+        self.command_as(JobId::generate(&*self.fixture.relay.ids), app, command).await
+    }
+
+    /// [`Self::command`] with the id of its job.
+    pub(crate) async fn command_as(&self, id: JobId, app: &App, command: Command) -> Job {
         let relay = &self.fixture.relay;
-        let job = self.put_job(app, command).await;
+        let job = self.put_job_as(id, app, command).await;
         let envelope = CommandEnvelope { app: app.id.clone(), job: job.id.clone() };
         relay.queues.command(app.shard, &envelope).await.expect("the queue takes the command");
         job

@@ -89,7 +89,7 @@ async fn an_update_of_the_contacts_looks_for_new_pictures() {
     assert_eq!(stage.asked().len(), 3);
     let cards = vec![friend(FRIEND, 1), friend(OTHER, 9)];
     stage.channel.contacts(Ok(ContactPage { cards, next: None }));
-    stage.command(&running, Command::Update).await;
+    stage.update(&running).await;
     sleep(Duration::from_secs(2)).await;
     assert_eq!(stage.asked()[3..], [format!("{OTHER} 9 -")]);
     assert!(!stage.row().await.avatars_left);

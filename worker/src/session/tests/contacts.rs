@@ -125,7 +125,7 @@ impl Stage {
     }
 
     /// The update's job, as `POST /update` puts it, handed to the session.
-    async fn update(&self, running: &Running) -> Job {
+    pub(super) async fn update(&self, running: &Running) -> Job {
         let relay = &self.fixture.relay;
         let id = self.row().await.update_job(&self.app.id);
         let job = Job::queued(id.clone(), self.app.id.clone(), 0, Command::Update, relay.now());
