@@ -50,14 +50,14 @@ pub(crate) const OPERATIONS: &[Operation] = &[Operation {
     parameters: &[],
     body: &[],
     file: None,
-    replies: &[Reply::accepted::<ApiResponse<Updating>>(
+    replies: &[Reply::accepted::<ApiResponse<AcceptedUpdate>>(
         "The update was queued, or is running. `GET /session` shows its progress. A request during an update joins it.",
     )],
     failures: &[Failure::SESSION_OFFLINE],
 }];
 
 #[derive(Serialize, JsonSchema)]
-struct Updating {
+struct AcceptedUpdate {
     /// The job; the same for every request that joins it.
     id: JobId,
     status: &'static str,
@@ -69,11 +69,11 @@ struct Updating {
     last_sync: Option<String>,
 }
 
-async fn handle(state: AppState, caller: Caller) -> Result<ApiResponse<Updating>, ApiError> {
+async fn handle(state: AppState, caller: Caller) -> Result<ApiResponse<AcceptedUpdate>, ApiError> {
     let session = state.relay.store.session(&caller.app.id).await?;
     let session = session.filter(|session| session.state == SessionState::Online).ok_or(ApiError::SessionOffline)?;
     let job = state.enqueue(&caller.app, session.update_job(&caller.app.id), Command::Update).await?;
-    Ok(ApiResponse::accepted(Updating {
+    Ok(ApiResponse::accepted(AcceptedUpdate {
         id: job.id,
         status: job.state.as_str(),
         state: session.state.as_str(),

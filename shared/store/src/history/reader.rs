@@ -3,7 +3,10 @@
 
 use std::{collections::HashMap, ops::RangeInclusive};
 
-use aws_sdk_dynamodb::{operation::query::QueryOutput, types::{ConsumedCapacity, ReturnConsumedCapacity}};
+use aws_sdk_dynamodb::{
+    operation::query::QueryOutput,
+    types::{ConsumedCapacity, ReturnConsumedCapacity},
+};
 use domain::{
     id::{AppId, Seq},
     message::Message,
