@@ -134,7 +134,7 @@ fn message(seq: u64) -> Message {
     let text = "你好，这是一条普通的消息。".repeat(1 + (mix % 4) as usize);
     let content = match mix {
         0..20 => Content::Video { video: None, play_length: None },
-        20..100_000 => Content::Sharing { url: "https://example.com/".into(), text },
+        20..100_000 => Content::Sharing { url: "https://example.com/".into(), text, articles: Vec::new() },
         _ => Content::Text { text },
     };
     let bare = Message {

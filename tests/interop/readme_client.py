@@ -22,8 +22,8 @@ PICTURE = (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01
            b"\x00\x00\x00\rIDATx\x9cc\xf8\xff\xff?\x00\x05\xfe\x02\xfe\xa75\x81\x84\x00\x00\x00\x00IEND\xaeB`\x82")
 FILES = {"/picture.png": PICTURE, "/report.txt": "报告\n".encode() * 1000,
          "/film.mp4": b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + bytes(5000)}
-# The kinds of media that the relay sends.
-MEDIA = {}
+# A file of each kind of media.
+MEDIA = {"image": "/picture.png", "file": "/report.txt", "video": "/film.mp4"}
 
 received, replies = queue.Queue(), queue.Queue()
 

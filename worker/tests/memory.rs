@@ -37,7 +37,7 @@ const UIN: u64 = 7;
 const MEGABYTE: usize = 1_000_000;
 /// How much the process may grow, in kilobytes: parts of 8 MiB on their way to the bucket, with the copies that the SDK
 /// makes of one, chunks on their way to WeChat, buffers of sockets, the allocator's reserve.
-const MAX_GROWTH: u64 = 50_000;
+const MAX_GROWTH: u64 = 45_000;
 const PART: usize = 65_536;
 
 fn main() {

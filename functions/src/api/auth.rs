@@ -57,14 +57,14 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The puid of the app's account, which every row of a contact names.
-    pub(crate) fn owner(&self) -> Option<Arc<str>> {
-        self.app.bound.as_ref().map(|bound| Arc::from(bound.puid.as_str()))
-    }
-
     /// Signs links to the app's media.
     pub(crate) fn links(&self, state: &AppState) -> Links<'_> {
         Links::new(Some(&self.base), &self.app, state.relay.now())
+    }
+
+    /// The puid of the app's account, which every row of a contact names.
+    pub(crate) fn owner(&self) -> Option<Arc<str>> {
+        self.app.bound.as_ref().map(|bound| Arc::from(bound.puid.as_str()))
     }
 }
 

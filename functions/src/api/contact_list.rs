@@ -33,6 +33,6 @@ pub(super) async fn respond<Row: Pictured + Serialize>(
         None if filter.is_empty() => state.page_of(caller, list, request).await?,
         None => state.page_of_matching(caller, list, request, |contact| filter.matches(contact)).await?,
     };
-    let (rows, links): (Vec<Row>, _) = (rows.iter().map(row).collect(), caller.links(state));
+    let (rows, links) = (rows.iter().map(row).collect::<Vec<_>>(), caller.links(state));
     page::respond(request, &caller.url, count, rows.iter().map(|row| Linked::of(row, &links)).collect())
 }

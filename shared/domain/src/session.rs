@@ -156,6 +156,9 @@ pub struct Session {
     pub contacts: Progress,
     /// When the last contact sync of this login succeeded.
     pub last_sync: Option<Timestamp>,
+    /// Whether pictures of contacts may not be stored yet.
+    #[serde(default)]
+    pub avatars_left: bool,
     /// Why the last contact sync failed; `None` after one that succeeded.
     #[serde(default)]
     pub sync_error: Option<String>,
@@ -165,9 +168,6 @@ pub struct Session {
     /// Counts contact syncs that have ended, failed ones included.
     #[serde(default)]
     pub syncs: u64,
-    /// Whether pictures of contacts may not be stored yet.
-    #[serde(default)]
-    pub avatars_left: bool,
 }
 
 impl Session {
@@ -200,10 +200,10 @@ impl Session {
             last_error: None,
             contacts: Progress::default(),
             last_sync: None,
+            avatars_left: false,
             sync_error: None,
             updating: false,
             syncs: 0,
-            avatars_left: false,
         }
     }
 

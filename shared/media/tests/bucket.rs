@@ -100,3 +100,13 @@ async fn the_bucket_works_without_sockets() {
     assert_eq!(media.head("nothing").await.unwrap(), None);
     assert_eq!(fixture.relay.now(), before, "no request moves the clock");
 }
+
+#[tokio::test]
+async fn an_object_without_bytes_is_one() {
+    for fixture in [Fixture::start().await, Fixture::in_process().await] {
+        let media = &fixture.relay.media;
+        media.put(KEY, Bytes::new(), MediaType::text()).await.unwrap();
+        assert_eq!(media.head(KEY).await.unwrap().map(|object| object.size), Some(0));
+        assert!(read(media, None).await.is_empty());
+    }
+}

@@ -61,6 +61,6 @@ fn refused(reason: &str) -> Error {
 async fn keep_remark(context: &Context, friend: Contact, remark: &str) -> Result<(), Halt> {
     let ledger = &context.ledger;
     let remark_name = (!remark.is_empty()).then(|| remark.to_owned());
-    let contact = Contact { remark_name, update_time: ledger.now(), ..friend.clone() };
-    write_contact(ledger, friend, contact).await
+    let changed = Contact { remark_name, update_time: ledger.now(), ..friend.clone() };
+    write_contact(ledger, friend, changed).await
 }

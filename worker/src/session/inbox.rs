@@ -119,13 +119,13 @@ impl Inbox {
     pub(super) fn unclaim(&mut self) {
         if let Some(claimed) = self.in_hand.take() {
             self.requeue(claimed);
-            self.sends = 0;
         }
     }
 
     /// Makes a job that was not completed wait again, before the others.
     pub(super) fn requeue(&mut self, claimed: ClaimedJob) {
         self.waiting.push_front(PendingCommand { job: claimed.job.id, receipt: claimed.receipt });
+        self.sends = 0;
     }
 
     /// Claims a command's job; `None` when it has ended already.

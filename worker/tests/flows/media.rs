@@ -32,6 +32,7 @@ async fn program() -> String {
         .route("/loop", get(async || Redirect::temporary("/loop")))
         .route("/inside", get(async || Redirect::temporary("http://[::1]:1/a.png")))
         .route("/large", get(async || vec![0; 2_000]))
+        .route("/empty", get(async || ()))
         .route("/gone", get(async || StatusCode::GONE));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
@@ -115,6 +116,7 @@ async fn a_url_that_cannot_be_sent_says_why() {
         ("/gone", "the URL answered 410"),
         ("/loop", "the URL redirects more than 3 times"),
         ("/inside", "the URL may not be called: ::1 is not a public address"),
+        ("/empty", "there are no bytes"),
         ("/large", "the media have more than 1000 bytes"),
         ("/pdf", "the bytes are not a picture but application/pdf"),
     ] {

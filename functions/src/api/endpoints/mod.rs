@@ -52,8 +52,8 @@ pub const ALL: &[Endpoint] = &[
     root::ENDPOINT,
     send::ENDPOINT,
     session::ENDPOINT,
-    update::ENDPOINT,
     upload::ENDPOINT,
+    update::ENDPOINT,
 ];
 
 /// What the OpenAPI document says of every endpoint. A test checks it against [`ROUTES`], both ways.
@@ -75,8 +75,8 @@ pub(crate) static OPERATIONS: &[&[Operation]] = &[
     root::OPERATIONS,
     send::OPERATIONS,
     session::OPERATIONS,
-    update::OPERATIONS,
     upload::OPERATIONS,
+    update::OPERATIONS,
 ];
 
 /// Every endpoint, ready to serve.

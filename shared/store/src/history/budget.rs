@@ -18,9 +18,18 @@ pub(crate) struct Limit {
     pub(crate) rows: u64,
 }
 
-/// Together with the largest request that may follow (1 MB, 128 units) and a page of a hundred rows (50 units if none is
-/// above 4 KB), at most 500 units.
-pub(super) const LIMIT: Limit = Limit { units: 320.0, rows: 4_096 };
+/// With a page of a hundred rows (50 units if none is above 4 KB), at most 500 units.
+pub(super) const LIMIT: Limit = Limit { units: 450.0, rows: 2_048 };
+
+/// Units that a row of the log takes at most, eventually consistent; one above 4 KB takes more.
+pub(super) const ROW: f64 = 0.5;
+/// Units that the summaries of [`BLOCKS_AT_ONCE`] blocks take at most; some above 16 KB take more. No other request needs
+/// so many.
+const REQUEST: f64 = 32.0;
+/// Summaries of blocks in one request.
+pub(super) const BLOCKS_AT_ONCE: usize = 16;
+/// Units that the summary of a span takes at most; one above 128 KB takes more.
+pub(super) const SPAN: f64 = 16.0;
 
 impl Budget {
     pub(super) fn new(limit: Limit) -> Self {
@@ -35,7 +44,14 @@ impl Budget {
         self.rows += rows;
     }
 
+    /// How many rows may be read at once that take so many units each: at least one, not above `most`.
+    pub(super) fn fitting(&self, each: f64, most: u32) -> u32 {
+        let left = self.limit.units - self.units;
+        (2..=most).take_while(|count| f64::from(*count) * each <= left).last().unwrap_or(1)
+    }
+
+    /// Whether it might not suffice for another request.
     pub(super) fn is_spent(&self) -> bool {
-        self.units >= self.limit.units || self.rows >= self.limit.rows
+        self.units > self.limit.units - REQUEST || self.rows >= self.limit.rows
     }
 }

@@ -12,7 +12,10 @@ use domain::{
     message::Message,
 };
 
-use super::{Filter, budget::Budget};
+use super::{
+    Filter,
+    budget::{Budget, ROW},
+};
 use crate::{
     Store, StoreError,
     item::{bytes_of, string_of},
@@ -20,6 +23,9 @@ use crate::{
     log::message_of,
     summary::{BYTES, Block, Span},
 };
+
+/// Messages in one request, at most.
+const ROWS_AT_ONCE: u32 = 512;
 
 /// In which direction the log is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +65,12 @@ impl Reader<'_> {
         range: RangeInclusive<u64>,
         order: Order,
     ) -> Result<ReadRows, StoreError> {
+        let (from, to) = range.into_inner();
+        let others = u64::from(self.budget.fitting(ROW, ROWS_AT_ONCE) - 1);
+        let range = match order {
+            Order::OldestFirst => from..=to.min(from + others),
+            Order::NewestFirst => from.max(to.saturating_sub(others))..=to,
+        };
         match self.read_rows(filter, range.clone(), order, false).await? {
             (rows, true) => Ok(rows),
             (_, false) => Ok(self.read_rows(filter, range, order, true).await?.0),

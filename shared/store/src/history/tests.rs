@@ -148,7 +148,7 @@ impl Stage {
             let past = self.page(&filter, expected.len() as u64 + 2, size).await;
             assert_eq!((past.rows, past.count, past.next), (vec![], expected.len() as u64, None), "{filter:?}");
             let limit =
-                Limit { units: f64::from(4 + u32::try_from(random.below(8)).unwrap()), rows: 1 + random.below(20) };
+                Limit { units: f64::from(36 + u32::try_from(random.below(8)).unwrap()), rows: 1 + random.below(20) };
             self.check_cursors(&filter, &expected, limit, size).await;
             self.check_after(&filter, &expected, limit, size).await;
         }

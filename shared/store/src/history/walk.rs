@@ -6,6 +6,7 @@ use domain::{id::Seq, message::Message};
 
 use super::{
     Filter,
+    budget::{BLOCKS_AT_ONCE, SPAN},
     reader::{Order, Reader},
 };
 use crate::{
@@ -13,10 +14,8 @@ use crate::{
     summary::{Block, Layout, Span},
 };
 
-/// Summaries of blocks in one request.
-const BLOCKS_AT_ONCE: usize = 16;
-/// Summaries of spans in one request.
-const SPANS_AT_ONCE: u64 = 8;
+/// Summaries of spans in one request, at most.
+const SPANS_AT_ONCE: u32 = 8;
 
 /// A message that matches.
 enum Found {
@@ -246,9 +245,10 @@ impl<'a> Walk<'a> {
             return Ok(span);
         }
         let span_of = |seq: u64| self.layout.span_of(self.layout.block_of(seq));
+        let others = u64::from(self.reader.budget.fitting(SPAN, SPANS_AT_ONCE) - 1);
         let wanted = match self.order {
-            Order::OldestFirst => number..=span_of(*self.left.end()).min(number + SPANS_AT_ONCE - 1),
-            Order::NewestFirst => span_of(*self.left.start()).max(number.saturating_sub(SPANS_AT_ONCE - 1))..=number,
+            Order::OldestFirst => number..=span_of(*self.left.end()).min(number + others),
+            Order::NewestFirst => span_of(*self.left.start()).max(number.saturating_sub(others))..=number,
         };
         let (mut spans, known) = self.reader.spans(wanted, self.order).await?;
         for known in number.min(known)..=number.max(known) {

@@ -32,7 +32,11 @@ fn typical(seq: u64) -> Message {
         create_time: Timestamp::from_second(received.as_second() - 2).unwrap(),
         receive_time: received,
         update_time: received,
-        content: if mix.is_multiple_of(10) { Content::Sharing { url: "u".into(), text: "t".into() } } else { text },
+        content: if mix.is_multiple_of(10) {
+            Content::Sharing { url: "u".into(), text: "t".into(), articles: Vec::new() }
+        } else {
+            text
+        },
         ..testing::message(seq)
     }
 }

@@ -180,7 +180,7 @@ async fn a_filter_finds_the_messages_of_a_long_log_in_its_summaries() {
 #[tokio::test]
 async fn a_request_reads_a_part_of_a_long_log_without_summaries_and_the_cursor_goes_on() {
     let ledger = Ledger::start().await;
-    let length = 10 * SUMMARY_BLOCK;
+    let length = 7 * SUMMARY_BLOCK;
     let rare = long_log(&ledger, length).await;
     let first = history(&ledger, &rare, page(1, 20)).await.unwrap();
     assert_eq!((first.count, numbers(&first.rows), first.complete), (1, vec![length], false));

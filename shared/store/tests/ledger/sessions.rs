@@ -41,6 +41,7 @@ async fn a_session_is_read_as_it_was_written() {
         last_error: Some("no response".into()),
         contacts: Progress { done: 3, total: 4 },
         last_sync: Some(at(2)),
+        avatars_left: true,
         sync_error: Some("the contacts could not be read".into()),
         updating: true,
         syncs: 3,

@@ -51,11 +51,11 @@ pub(in crate::session) struct Online {
     /// Commands executed since the last poll.
     commands: u32,
     saved: SavedCredentials,
-    /// The update of the contacts that is running.
-    update: Option<Box<Update>>,
     /// Whether the session's row says that pictures of contacts may be left.
     avatars_left: bool,
     avatars: Option<Box<Avatars>>,
+    /// The update of the contacts that is running.
+    update: Option<Box<Update>>,
 }
 
 /// Which credentials the ledger holds.
@@ -82,10 +82,43 @@ enum Event {
     /// A command may be executed.
     Turn,
     Polled(Result<bool, Error>),
-    /// The running update has proceeded.
-    Update(Proceeded),
     /// The downloads of pictures of contacts have ended.
     AvatarsEnded(Ended),
+    /// The running update has proceeded.
+    Update(Proceeded),
+}
+
+/// What goes on beside polls and commands: downloads, pictures of contacts, an update of the contacts. May be cancelled; all
+/// of it continues with the next call.
+async fn beside(
+    context: &Context,
+    credentials: Credentials,
+    inbound: &mut Inbound,
+    avatars: &mut Option<Box<Avatars>>,
+    update: &mut Option<Box<Update>>,
+) -> Result<Event, Halt> {
+    let downloads = async {
+        inbound.run_downloads(context, credentials).await?;
+        pending().await
+    };
+    let avatars = async {
+        match avatars {
+            Some(avatars) => avatars.ended().await.map(Event::AvatarsEnded),
+            None => pending().await,
+        }
+    };
+    let update = async {
+        match update {
+            Some(update) => update.next().await,
+            None => pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        proceeded = update => Ok(Event::Update(proceeded)),
+        halted = downloads => halted,
+        ended = avatars => ended,
+    }
 }
 
 impl Online {
@@ -100,9 +133,9 @@ impl Online {
             shows_error: false,
             commands: 0,
             saved,
-            update: None,
             avatars_left: false,
             avatars: None,
+            update: None,
         }
     }
 
@@ -206,21 +239,15 @@ impl Online {
             }
             Ok(Event::Turn)
         };
-        let avatars = async {
-            match avatars {
-                Some(avatars) => Box::pin(avatars.ended()).await.map(Event::AvatarsEnded),
+        let cursor = inbound.cursor.clone();
+        // Boxed, and only while there is something: most sessions wait for polls and commands alone.
+        let is_busy = inbound.has_downloads() || avatars.is_some() || update.is_some();
+        let beside = is_busy.then(|| Box::pin(beside(context, connection.credentials(), inbound, avatars, update)));
+        let beside = async {
+            match beside {
+                Some(beside) => beside.await,
                 None => pending().await,
             }
-        };
-        let cursor = inbound.cursor.clone();
-        // Run beside the poll, which goes on.
-        let downloads = inbound.has_downloads().then(|| connection.credentials());
-        let downloads = downloads.map(|credentials| Box::pin(inbound.run_downloads(context, credentials)));
-        let downloads = async {
-            if let Some(downloads) = downloads {
-                downloads.await?;
-            }
-            pending().await
         };
         let poll = async {
             if let Some(at) = poll_after {
@@ -228,20 +255,12 @@ impl Online {
             }
             connection.wait(&cursor).await
         };
-        let updating = async {
-            match update {
-                Some(update) => Box::pin(update.next()).await,
-                None => pending().await,
-            }
-        };
         tokio::select! {
             biased;
             () = context.ledger.stopped() => Err(Halt::Stopped),
             received = inbox.receive() => received.map(|()| Event::CommandsReceived),
-            proceeded = updating => Ok(Event::Update(proceeded)),
+            event = beside => event,
             turn = turn => turn,
-            halted = downloads => halted,
-            ended = avatars => ended,
             polled = poll => Ok(Event::Polled(polled)),
         }
     }
@@ -259,12 +278,10 @@ impl Online {
             Event::Polled(Ok(true)) => self.fetch_after_poll(context, inbox).await,
             Event::Polled(Err(error)) => self.poll_failed(context, inbox, error).await,
             Event::Update(proceeded) => {
-                let (inbound, running) = (&mut self.inbound, &mut self.update);
-                if update::proceed(context, inbox, inbound, running, proceeded).await? {
+                if update::proceed(context, inbox, &mut self.inbound, &mut self.update, proceeded).await? {
                     self.avatars_left = true;
-                    if self.avatars.is_none() {
-                        self.avatars = Avatars::start(context, self.connection.credentials(), Extent::All);
-                    }
+                    // It replaces one that looks for the pictures of few contacts.
+                    self.avatars = Avatars::start(context, self.connection.credentials(), Extent::All);
                 }
                 Ok(None)
             }
@@ -322,8 +339,8 @@ impl Online {
             }
             Command::Update => {
                 let credentials = connection.credentials();
-                update::start(context, inbox, inbound, update, credentials, claimed).await?;
-                return Ok(None);
+                let starting = update::start(context, inbox, inbound, update, credentials, claimed);
+                return starting.await.map(|()| None);
             }
             Command::SendText { to, text } => {
                 outbound.send_text(context, connection, inbound, inbox, claimed, (to, text)).await?

@@ -148,7 +148,7 @@ async fn groups_and_official_accounts(ledger: &Ledger) -> Result<Vec<Peer>, Halt
     Ok(contacts.iter().filter(listed).map(Contact::peer).collect())
 }
 
-/// Shows the progress of an update, or writes what it has gathered and ends it: whether the contacts were read.
+/// Shows the progress of an update, or writes what it has gathered and ends it. Whether the contacts were read anew.
 pub(super) async fn proceed(
     context: &Context,
     inbox: &mut Inbox,
@@ -188,16 +188,14 @@ pub(super) async fn proceed(
             });
             write.await?;
             tracing::info!(contacts.total = total, "contact sync finished");
-            inbox.finish(claimed, JobState::Sent { message_id: None }).await?;
-            Ok(true)
+            inbox.finish(claimed, JobState::Sent { message_id: None }).await.map(|()| true)
         }
         Err(error) => {
             tracing::warn!(%error, "contact sync failed; the contacts stay as they were");
             let why = format!("the contacts could not be read: {error}");
             ledger.change_session(|row| row.contacts = before).await?;
             record_failure(ledger, &why).await?;
-            inbox.fail(claimed, why).await?;
-            Ok(false)
+            inbox.fail(claimed, why).await.map(|()| false)
         }
     }
 }

@@ -82,6 +82,21 @@ async fn a_changed_picture_is_downloaded_alone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_update_of_the_contacts_looks_for_new_pictures() {
+    let stage = Stage::new().await;
+    let running = stage.online_with_friends().await;
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(stage.asked().len(), 3);
+    let cards = vec![friend(FRIEND, 1), friend(OTHER, 9)];
+    stage.channel.contacts(Ok(ContactPage { cards, next: None }));
+    stage.command(&running, Command::Update).await;
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(stage.asked()[3..], [format!("{OTHER} 9 -")]);
+    assert!(!stage.row().await.avatars_left);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_restart_continues_where_it_was() {
     let stage = Stage::new().await;
     stage.channel.avatar(Ok(None));

@@ -136,6 +136,8 @@ async fn a_recall_and_a_logout_do_not_wait_for_an_upload() {
 async fn what_cannot_be_sent_says_why() {
     let stage = Stage::new().await;
     let running = stage.online_with(Config { max_media_bytes: 30, ..config() }).await;
+    // After many commands in a row messages are fetched.
+    stage.channel.fetch_only(batch("1", &[]));
     let failed = |why: &str| JobState::Failed { why: why.to_owned() };
     let outcome = async |kind| stage.outcome(&running, media(kind, None)).await;
     assert_eq!(outcome(MediaKind::Image).await, failed("nothing was uploaded under this name"));
@@ -194,7 +196,7 @@ async fn an_upload_that_always_fails_is_given_up() {
 #[tokio::test(start_paused = true)]
 async fn an_outage_of_the_bucket_delays_a_send() {
     let mut stage = Stage::new().await;
-    let outage = stage.fixture.media_outage();
+    let outage = stage.media_outage();
     let running = stage.online().await;
     stage.upload(PNG).await;
     outage.begin();

@@ -24,7 +24,7 @@ use domain::{
 use media::Object;
 use queue::InboundEnvelope;
 use store::Lease;
-use testing::{Fixture, Meter};
+use testing::{Fixture, Meter, Outage};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
@@ -78,6 +78,13 @@ impl Stage {
         let lease = fixture.relay.store.acquire_lease(0, "worker", None).await.expect("a free lease");
         let (relay, meter) = fixture.metered();
         Self { fixture, app, lease: Arc::new(lease), channel: Scripted::default(), relay, meter }
+    }
+
+    /// A switch for outages of the bucket.
+    fn media_outage(&mut self) -> Outage {
+        let outage = self.fixture.media_outage();
+        self.relay.media = self.fixture.relay.media.clone();
+        outage
     }
 
     fn run(&self) -> Running {

@@ -52,7 +52,7 @@ async fn a_long_text_is_kept_whole_in_the_bucket_and_cut_in_the_row() {
 #[tokio::test(start_paused = true)]
 async fn a_long_text_waits_for_the_bucket() {
     let mut stage = Stage::new().await;
-    let outage = stage.fixture.media_outage();
+    let outage = stage.media_outage();
     let running = stage.online().await;
     outage.begin();
     stage.channel.bring(batch("1", &[(1, &"x".repeat(70_000))]));

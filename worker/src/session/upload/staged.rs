@@ -81,6 +81,8 @@ fn shown_name(kind: MediaKind, name: &str, content_type: &str) -> String {
     let ending = match content_type.rsplit('/').next().unwrap_or_default() {
         "jpeg" => "jpg",
         "quicktime" => "mov",
+        "x-msvideo" => "avi",
+        "x-matroska" => "mkv",
         other => other,
     };
     format!("{name}.{ending}")
