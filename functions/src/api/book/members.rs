@@ -18,7 +18,7 @@ use crate::api::{auth::Caller, error::ApiError, state::AppState};
 pub(crate) struct Members {
     /// Of the book that they were read from.
     pub(super) version: u64,
-    pub members: Arc<Vec<Member>>,
+    pub list: Arc<Vec<Member>>,
     /// The friends among the members whose contacts were read: a friend's own contact is newer than the copy in the
     /// group, and has more fields.
     friends: HashMap<Puid, Contact>,
@@ -32,7 +32,7 @@ impl Members {
     }
 
     pub(super) fn contacts(&self) -> usize {
-        self.members.len() + self.friends.len()
+        self.list.len() + self.friends.len()
     }
 }
 
@@ -50,20 +50,24 @@ impl AppState {
         let mut members = match &before {
             Some(members) => Members {
                 version,
-                members: Arc::clone(&members.members),
+                list: Arc::clone(&members.list),
                 friends: members.friends.clone(),
                 read: members.read.clone(),
             },
             None => match store.group(app, group).await? {
                 Some((_, members)) => {
-                    Members { version, members: Arc::new(members), friends: HashMap::new(), read: HashSet::new() }
+                    Members { version, list: Arc::new(members), friends: HashMap::new(), read: HashSet::new() }
                 }
                 None => return Ok(None),
             },
         };
         let puids = |range: Range<usize>| {
-            let members = members.members.iter().skip(range.start).take(range.len());
-            members.map(|member| &member.contact.puid).filter(|puid| !members_read(&before, puid)).cloned().collect()
+            let members = members.list.iter().skip(range.start).take(range.len());
+            members
+                .map(|member| &member.contact.puid)
+                .filter(|puid| !was_read(before.as_ref(), puid))
+                .cloned()
+                .collect()
         };
         let mut unread: HashSet<Puid> = puids(range);
         if let (Some(before), true) = (&before, unread.is_empty()) {
@@ -85,6 +89,6 @@ impl AppState {
     }
 }
 
-fn members_read(members: &Option<Arc<Members>>, puid: &Puid) -> bool {
-    members.as_ref().is_some_and(|members| members.read.contains(puid))
+fn was_read(members: Option<&Arc<Members>>, puid: &Puid) -> bool {
+    members.is_some_and(|members| members.read.contains(puid))
 }

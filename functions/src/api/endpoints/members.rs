@@ -54,13 +54,13 @@ async fn handle(state: AppState, PathSegment(group): PathSegment, caller: Caller
     let range = offset..offset.saturating_add(request.size as usize);
     let read = state.members(&caller, &Puid::new(group), range.clone()).await?.ok_or(ApiError::NotFound("group"))?;
     let (owner, times) = (caller.owner(), Times(&state.relay.zone));
-    let rows = read.members.iter().skip(range.start).take(range.len()).map(|member| {
+    let rows = read.list.iter().skip(range.start).take(range.len()).map(|member| {
         let (contact, is_friend) = read.friend(member).map_or((&member.contact, false), |friend| (friend, true));
         MemberRow::of(member, Person::of(contact, is_friend, owner.clone(), times))
     });
     let (rows, links) = (rows.collect::<Vec<_>>(), caller.links(&state));
     let linked = rows.iter().map(|row| Linked::of(row, &links)).collect();
-    page::respond(request, &caller.url, read.members.len() as u64, linked)
+    page::respond(request, &caller.url, read.list.len() as u64, linked)
 }
 
 #[cfg(test)]
