@@ -20,8 +20,9 @@ use crate::{document, source, stack::Function, string};
 /// The functions that are no endpoint, with their entry points in `runtime`.
 const OTHERS: [(&str, &str); 3] = [("dispatcher", "dispatch"), ("fallback", "fallback"), ("sweep", "sweep")];
 /// Variables that the code reads and the template does not set, and why.
-const NOT_SET: [(&str, &str); 7] = [
+const NOT_SET: [(&str, &str); 8] = [
     ("AWS_CA_BUNDLE", "for a proxy or for services that are not Amazon's"),
+    ("AWS_ENDPOINT_URL", "for services that are not Amazon's"),
     ("AWS_LAMBDA_FUNCTION_NAME", "Lambda sets it"),
     ("AWS_REGION", "Lambda and Fargate set it"),
     ("HEALTH_PORT", "the health check asks the worker's default port"),
