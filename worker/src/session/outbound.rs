@@ -105,8 +105,8 @@ impl Outbound {
         };
         match connection.send_text(&contact.peer(), &text, &claimed.job.id).await {
             Ok(sent) => {
-                let content = Content::Text { text };
-                record_sent(context, inbound, inbox, claimed, (&contact, content, None), sent).await?;
+                let sending = (&contact, Content::Text { text }, None);
+                record_sent(context, inbound, inbox, claimed, sending, sent).await?;
                 Ok(Outcome::Handled)
             }
             Err(error) => self.failed(context, inbox, claimed, &error).await,
@@ -233,7 +233,7 @@ async fn record_sent(
     inbound: &mut Inbound,
     inbox: &Inbox,
     claimed: ClaimedJob,
-    (to, content, size): (&Contact, Content, Option<u64>),
+    (to, body, size): (&Contact, Content, Option<u64>),
     sent: Sent,
 ) -> Result<(), Halt> {
     let now = context.ledger.now();
@@ -254,7 +254,7 @@ async fn record_sent(
         create_time: now,
         receive_time: now,
         update_time: now,
-        content,
+        content: body,
         media: size.map(|size| MediaState::Stored { size }),
         whole: None,
         refer: None,

@@ -401,13 +401,10 @@ impl Online {
         }
         for mut picture in pictures {
             loop {
-                let running = match &self.avatars {
-                    Some(running) => Some(running),
-                    None => {
-                        self.avatars = Avatars::start(context, self.connection.credentials(), Extent::Added);
-                        self.avatars.as_ref()
-                    }
-                };
+                if self.avatars.is_none() {
+                    self.avatars = Avatars::start(context, self.connection.credentials(), Extent::Added);
+                }
+                let running = self.avatars.as_ref();
                 match running.map_or(Ok(()), |running| running.add(picture)) {
                     Ok(()) => break,
                     Err(refused) => picture = refused,

@@ -14,6 +14,7 @@ use domain::{
     contact::Contact,
     id::JobId,
     job::{Command, OutgoingSource},
+    media::MediaPath,
     message::Content,
 };
 use tokio::{
@@ -129,12 +130,17 @@ async fn attempt(context: &Context, credentials: &Credentials, order: &Order) ->
     };
     let mut connection = context.channel.connect(credentials).await?;
     let uploaded = connection.upload(&order.to.peer(), &file).await?;
+    let size = object.size;
+    Ok(Ready { to: order.to.clone(), uploaded, content: shown(order.kind, &path, name, size), size })
+}
+
+/// The content of a message with these media.
+fn shown(kind: MediaKind, path: &MediaPath, name: String, size: u64) -> Content {
     let path = Some(path.as_str().to_owned());
-    let content = match order.kind {
+    match kind {
         MediaKind::Image => Content::Picture { image: path, img_height: None, img_width: None },
         MediaKind::Record => Content::Recording { record: path, voice_length: None },
-        MediaKind::File => Content::Attachment { file: path, file_name: name, file_size: Some(object.size) },
+        MediaKind::File => Content::Attachment { file: path, file_name: name, file_size: Some(size) },
         MediaKind::Video => Content::Video { video: path, play_length: None },
-    };
-    Ok(Ready { to: order.to.clone(), uploaded, content, size: object.size })
+    }
 }
