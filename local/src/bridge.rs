@@ -36,7 +36,7 @@ const INVOCATION: Duration = Duration::from_mins(3);
 #[derive(Clone)]
 pub enum Target {
     /// In this process.
-    Here(Dispatcher),
+    Here(Box<Dispatcher>),
     /// Lambda functions that are invoked over HTTP, as `cargo lambda watch` serves them.
     Invoked { client: reqwest::Client, url: String },
 }
@@ -49,7 +49,7 @@ impl Target {
             return Ok(Self::Invoked { client, url: url.trim_end_matches('/').to_owned() });
         }
         let client = Client::new(policy()?).context("TLS cannot be set up")?;
-        Ok(Self::Here(Dispatcher::new(relay.clone(), client, RetrySchedule::default(), public_url)))
+        Ok(Self::Here(Box::new(Dispatcher::new(relay.clone(), client, RetrySchedule::default(), public_url))))
     }
 
     /// Delivers a batch. Returns the ids of the messages that failed.

@@ -114,15 +114,15 @@ async fn measure(size: usize) {
     })
     .await;
     assert!(matches!(state, JobState::Sent { .. }), "{state:?}");
-    let sent = peak();
+    let after_sending = peak();
 
     println!(
-        "{} MB: peak {start} kB before the login, {received} kB after the file came in, {sent} kB after it went out",
+        "{} MB: peak {start} kB before the login, {received} kB after the file came in, {after_sending} kB after it went out",
         size / MEGABYTE
     );
     drop(process.stdin.take());
     process.wait().unwrap();
-    assert!(sent < start + MAX_GROWTH, "the process grew by {} kB", sent - start);
+    assert!(after_sending < start + MAX_GROWTH, "the process grew by {} kB", after_sending - start);
 }
 
 async fn relay(dynamodb: &str, sqs: &str, s3: &str) -> Relay {

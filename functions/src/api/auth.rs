@@ -119,7 +119,7 @@ pub(crate) async fn admit(parts: &Parts, params: Params, state: &AppState, mode:
     let mode = if token.is_some() { AuthMode::AccessToken } else { mode };
     let (app, book) = match token {
         Some(token) => authenticate_by_token(state, token).await?,
-        None => authenticate_by_secret(state, &params, &basic(&parts), mode).await?,
+        None => authenticate_by_secret(state, &params, basic(parts).as_ref(), mode).await?,
     };
     if let Some(NeededCapability(needed)) = parts.extensions.get()
         && !(state.config.capabilities)(app.channel).has(*needed)
@@ -187,7 +187,7 @@ async fn authenticate_by_token(state: &AppState, token: &str) -> Result<(App, st
 async fn authenticate_by_secret(
     state: &AppState,
     params: &Params,
-    basic: &Option<(String, String)>,
+    basic: Option<&(String, String)>,
     mode: AuthMode,
 ) -> Result<(App, store::Book), ApiError> {
     let given = |name: &str| match (name, basic) {

@@ -108,8 +108,9 @@ impl ApiError {
             Self::SessionOffline => (StatusCode::CONFLICT, "session_offline"),
             Self::AccountMismatch => (StatusCode::CONFLICT, "account_mismatch"),
             Self::IdempotencyConflict => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_conflict"),
-            Self::UnsupportedByChannel(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unsupported_by_channel"),
-            Self::UnsupportedMedia(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unsupported_by_channel"),
+            Self::UnsupportedByChannel(_) | Self::UnsupportedMedia(_) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "unsupported_by_channel")
+            }
             Self::TooLarge(_) | Self::FileTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::NotSent => (StatusCode::CONFLICT, "not_sent"),
             Self::TooLate => (StatusCode::CONFLICT, "too_late"),

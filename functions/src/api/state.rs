@@ -48,8 +48,7 @@ impl Config {
     /// The defaults, changed by the variables `PUBLIC_URL`, `SIGNATURE_MAX_AGE` (seconds), `MAX_MEDIA_BYTES` and
     /// `CALLBACK_ALLOW`.
     pub fn from_env() -> Result<Self, SettingError> {
-        let mut config = Self::default();
-        config.public_url = public_url()?;
+        let mut config = Self { public_url: public_url()?, ..Self::default() };
         if let Some(seconds) = boot::optional("SIGNATURE_MAX_AGE") {
             let seconds = seconds.parse().map_err(|error: ParseIntError| {
                 SettingError::caused("SIGNATURE_MAX_AGE", "is not a number of seconds", error)

@@ -145,6 +145,7 @@ mod tests {
     use super::*;
     use crate::support::Api;
 
+    #[expect(clippy::too_many_lines, reason = "whole responses")]
     #[tokio::test]
     async fn a_session_is_shown_with_its_user_channel_and_backlog() {
         let api = Api::start().await;

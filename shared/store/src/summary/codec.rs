@@ -94,9 +94,15 @@ mod tests {
         let signed = [0, 1, -1, 63, -64, 64, i128::from(i64::MIN), i128::MAX, i128::MIN];
         let texts = ["", "1fee435b", "abc", "ABCD", "@名", "00"];
         let mut encoder = Encoder::default();
-        numbers.iter().for_each(|value| encoder.number(*value));
-        signed.iter().for_each(|value| encoder.signed(*value));
-        texts.iter().for_each(|value| encoder.text(value));
+        for value in &numbers {
+            encoder.number(*value);
+        }
+        for value in &signed {
+            encoder.signed(*value);
+        }
+        for value in &texts {
+            encoder.text(value);
+        }
         let bytes = encoder.finish();
         let mut decoder = Decoder(&bytes);
         assert_eq!(numbers.map(|_| decoder.number::<u128>().unwrap()), numbers);

@@ -126,7 +126,7 @@ async fn some_contacts_and_groups_are_read_by_their_puids() {
     let members = vec![Member { contact: all[0].clone(), display_name: None }];
     store.put_members(&APP, &[(group.puid.clone(), members.clone())]).await.unwrap();
     assert_eq!(store.group(&APP, &group.puid).await.unwrap(), None, "it has no contact");
-    store.put_contacts(&APP, &[group.clone()]).await.unwrap();
+    store.put_contacts(&APP, std::slice::from_ref(&group)).await.unwrap();
     assert_eq!(store.group(&APP, &group.puid).await.unwrap(), Some((group.clone(), members.clone())));
     assert_eq!(store.group(&APP, &all[0].puid).await.unwrap(), None, "a friend");
     let read = store.members_of(&APP, [&group.puid, &unknown]).await.unwrap();

@@ -49,21 +49,18 @@ pub(super) async fn apply(
     let ledger = &context.ledger;
     let described = describe(ledger, connection, &changes.undescribed).await?;
     let reported = reported(described, changes);
-    match read_few(ledger, &reported, &mut names).await? {
-        Some(Few { mut book, new }) => {
-            change(&mut book, &reported);
-            write_changes(ledger, head, book.take_changes(), names, &new).await?;
-        }
-        None => {
-            let _permit = context.worker.books.acquire().await;
-            let (contacts, members) = read_book(ledger).await?;
-            let mut book = Book::new(contacts, members, ledger.now());
-            book.keep_present();
-            change(&mut book, &reported);
-            let changes = book.take_changes();
-            let new = changes.names.clone();
-            write_changes(ledger, head, changes, names, &new).await?;
-        }
+    if let Some(Few { mut book, new }) = read_few(ledger, &reported, &mut names).await? {
+        change(&mut book, &reported);
+        write_changes(ledger, head, book.take_changes(), names, &new).await?;
+    } else {
+        let _permit = context.worker.books.acquire().await;
+        let (contacts, members) = read_book(ledger).await?;
+        let mut book = Book::new(contacts, members, ledger.now());
+        book.keep_present();
+        change(&mut book, &reported);
+        let changes = book.take_changes();
+        let new = changes.names.clone();
+        write_changes(ledger, head, changes, names, &new).await?;
     }
     Ok(reported.user_names().map(str::to_owned).collect())
 }

@@ -52,10 +52,10 @@ pub(super) async fn read_few(ledger: &Ledger, reported: &Reported, names: &mut N
     read_names(ledger, names, reported.user_names()).await?;
     let puids = |cards: &[Card]| cards.iter().filter_map(|card| names.get(&card.user_name)).collect::<HashSet<Puid>>();
     let groups = puids(&reported.groups);
-    let named: HashSet<Puid> = reported.user_names().filter_map(|name| names.get(name)).collect();
+    let concerned: HashSet<Puid> = reported.user_names().filter_map(|name| names.get(name)).collect();
     let (members, mut contacts) = try_join(
         ledger.ask(|store, app| store.members_of(app, &groups)),
-        ledger.ask(|store, app| store.contacts_of(app, &named)),
+        ledger.ask(|store, app| store.contacts_of(app, &concerned)),
     )
     .await?;
     // A member's user name is in the group's row, unless the member has just joined.

@@ -35,7 +35,7 @@ pub(in crate::session) struct ResolvedPeer {
 pub(in crate::session) struct NameCache {
     peers: VecDeque<(u64, ResolvedPeer)>,
     /// The contacts that have changed, while an update of the contacts runs.
-    changed: Option<Box<HashSet<String>>>,
+    changed: Option<HashSet<String>>,
 }
 
 fn hash(name: &str) -> u64 {
@@ -68,12 +68,12 @@ impl NameCache {
 
     /// Begins to note which contacts change.
     pub(in crate::session) fn note_changes(&mut self) {
-        self.changed = Some(Box::default());
+        self.changed = Some(HashSet::new());
     }
 
     /// The user names of the contacts that have changed since [`Self::note_changes`].
     pub(in crate::session) fn take_changes(&mut self) -> HashSet<String> {
-        self.changed.take().map(|changed| *changed).unwrap_or_default()
+        self.changed.take().unwrap_or_default()
     }
 }
 
@@ -116,10 +116,10 @@ pub(in crate::session) async fn resolve(
             names = read_names(ledger, wanted()).await?;
             changes = changes_in(batch, &missing, |id| names.get(id).is_some());
         }
-        let changed = Box::pin(changes::apply(context, connection, &head, changes, names)).await?;
+        let reported = Box::pin(changes::apply(context, connection, &head, changes, names)).await?;
         cache.clear();
         if let Some(noted) = &mut cache.changed {
-            noted.extend(changed);
+            noted.extend(reported);
         }
         names = read_names(ledger, wanted()).await?;
     }

@@ -27,6 +27,9 @@ use crate::session::{
 /// How often the contacts are read.
 const ATTEMPTS: u32 = 3;
 
+/// What the task of an update brings.
+type Read = Result<Result<Gathered, Error>, Halt>;
+
 /// A running update.
 pub(super) struct Update {
     pub(super) claimed: ClaimedJob,
@@ -35,7 +38,7 @@ pub(super) struct Update {
     /// Contacts read so far.
     read: mpsc::Receiver<u32>,
     /// The one task. It ends with this value.
-    gathering: JoinSet<Result<Result<Gathered, Error>, Halt>>,
+    gathering: JoinSet<Read>,
 }
 
 /// How an update has proceeded.
@@ -43,7 +46,7 @@ pub(super) enum Proceeded {
     /// Contacts were read: how many so far.
     Read(u32),
     /// Boxed, since a session that waits holds memory for it.
-    Gathered(Box<Result<Result<Result<Gathered, Error>, Halt>, JoinError>>),
+    Gathered(Box<Result<Read, JoinError>>),
 }
 
 impl Update {

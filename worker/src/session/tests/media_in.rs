@@ -48,8 +48,8 @@ impl Stage {
     }
 }
 
-fn stored() -> Option<MediaState> {
-    Some(MediaState::Stored { size: PNG.len() as u64 })
+fn stored() -> MediaState {
+    MediaState::Stored { size: PNG.len() as u64 }
 }
 
 fn is_pending(media: Option<&MediaState>) -> bool {
@@ -70,12 +70,12 @@ async fn a_chat_waits_for_its_picture_and_other_chats_do_not() {
     assert_eq!(stage.take_envelopes().await, [7]);
     stage.channel.download(Ok(PNG));
     settle().await;
-    assert_eq!(stage.media(2).await, stored());
+    assert_eq!(stage.media(2).await, Some(stored()));
     assert_eq!(stage.take_envelopes().await, [2, 3, 6], "in order, and before the picture from the phone is there");
     assert_eq!(stage.stored("image/2.jpg").await.unwrap().content_type, "image/png");
     stage.channel.download(Ok(PNG));
     settle().await;
-    assert_eq!((stage.media(5).await, stage.take_envelopes().await), (stored(), vec![]));
+    assert_eq!((stage.media(5).await, stage.take_envelopes().await), (Some(stored()), vec![]));
     stage.bring(vec![text(8)]).await;
     assert_eq!(stage.take_envelopes().await, [8], "nothing waits any more");
     running.stop().await;
@@ -108,7 +108,7 @@ async fn an_empty_picture_is_asked_for_again_until_there_are_bytes() {
     sleep(Duration::from_secs(3)).await;
     assert!(stage.take_envelopes().await.is_empty());
     sleep(Duration::from_secs(5)).await;
-    assert_eq!((stage.channel.count("download"), stage.media(1).await), (4, stored()));
+    assert_eq!((stage.channel.count("download"), stage.media(1).await), (4, Some(stored())));
     assert_eq!(stage.take_envelopes().await, [1, 2]);
     running.stop().await;
 }
@@ -156,7 +156,7 @@ async fn an_outage_of_the_bucket_is_no_failure_of_the_picture() {
     assert!(stage.channel.count("download") > 5, "more than the attempts that a picture has");
     outage.end();
     sleep(Duration::from_mins(1)).await;
-    assert_eq!(stage.media(1).await, stored());
+    assert_eq!(stage.media(1).await, Some(stored()));
     let mut envelopes = stage.take_envelopes().await;
     envelopes.retain(|seq| *seq != 3);
     assert_eq!(envelopes, [1, 2]);
@@ -175,7 +175,7 @@ async fn a_crash_after_the_row_was_appended_loses_neither_picture_nor_order() {
     stage.channel.download(Ok(PNG));
     stage.channel.download(Ok(PNG));
     settle().await;
-    assert_eq!((stage.media(2).await, stage.media(4).await), (stored(), stored()));
+    assert_eq!((stage.media(2).await, stage.media(4).await), (Some(stored()), Some(stored())));
     assert_eq!(stage.take_envelopes().await, [2, 3, 6]);
     running.stop().await;
 }
@@ -191,7 +191,7 @@ async fn a_crash_after_the_bytes_were_stored_stores_them_again() {
     let running = stage.run();
     stage.channel.download(Ok(PNG));
     settle().await;
-    assert_eq!((stage.media(1).await, stage.take_envelopes().await), (stored(), vec![1, 2]));
+    assert_eq!((stage.media(1).await, stage.take_envelopes().await), (Some(stored()), vec![1, 2]));
     running.stop().await;
 }
 
@@ -203,7 +203,7 @@ async fn a_crash_after_the_row_knows_the_bytes_downloads_nothing_again() {
     stage.kill(running).await;
     let downloads = stage.channel.count("download");
     let (store, at) = (&stage.fixture.relay.store, stage.fixture.relay.now());
-    assert!(store.finish_media(&stage.app.id, Seq::FIRST, &stored().unwrap(), at).await.unwrap());
+    assert!(store.finish_media(&stage.app.id, Seq::FIRST, &stored(), at).await.unwrap());
     let running = stage.run();
     settle().await;
     assert_eq!((stage.channel.count("download"), stage.take_envelopes().await), (downloads, vec![1, 2]));
@@ -261,7 +261,7 @@ async fn the_end_of_the_session_is_no_failure_and_the_next_login_continues() {
     stage.channel.confirm(ACCOUNT);
     stage.channel.download(Ok(PNG));
     sleep(Duration::from_mins(5)).await;
-    assert_eq!((stage.media(1).await, stage.take_envelopes().await), (stored(), vec![1, 2]));
+    assert_eq!((stage.media(1).await, stage.take_envelopes().await), (Some(stored()), vec![1, 2]));
     running.stop().await;
 }
 
@@ -292,7 +292,7 @@ async fn two_workers_send_each_envelope_once_and_in_order() {
     stage.channel.download(Ok(PNG));
     stage.channel.download(Ok(PNG));
     settle().await;
-    assert_eq!((stage.media(1).await, stage.take_envelopes().await), (stored(), vec![1, 2]));
+    assert_eq!((stage.media(1).await, stage.take_envelopes().await), (Some(stored()), vec![1, 2]));
     // Both receive the next message; the row of one is the other's conflict.
     stage.channel.bring(batch_of("later", vec![text(3)]));
     stage.channel.bring(batch_of("later", vec![text(3)]));
@@ -315,7 +315,7 @@ async fn three_hundred_pictures_come_two_at_a_time_and_in_order() {
     sleep(Duration::from_secs(1)).await;
     let store = &stage.fixture.relay.store;
     let rows = store.messages(&stage.app.id, Seq::FIRST..=Seq::MAX).await.unwrap();
-    assert!(rows.len() == 300 && rows.iter().all(|row| row.media == stored()));
+    assert!(rows.len() == 300 && rows.iter().all(|row| row.media == Some(stored())));
     let envelopes = stage.take_envelopes().await;
     assert_eq!(envelopes.len(), 300);
     for chat in 0..10 {

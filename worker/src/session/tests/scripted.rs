@@ -147,7 +147,7 @@ pub(super) fn picture(id: i64) -> Incoming {
 }
 
 /// The bytes in two parts.
-fn stream_of(bytes: Vec<u8>) -> Download {
+fn stream_of(bytes: &[u8]) -> Download {
     let (first, second) = bytes.split_at(bytes.len() / 2);
     let parts = [first.to_vec(), second.to_vec()].map(|part| Ok(part.into()));
     Download { content_type: None, length: None, bytes: stream::iter(parts).boxed() }
@@ -325,14 +325,14 @@ impl Connection for ScriptedConnection {
 
     async fn download(&mut self, source: &MediaSource) -> Result<Download, Error> {
         self.channel.record(format!("download {}", source.as_str()));
-        self.channel.0.download.next().await.map(stream_of)
+        self.channel.0.download.next().await.map(|bytes| stream_of(&bytes))
     }
 
     /// No picture where nothing is scripted.
     async fn avatar(&mut self, peer: &Peer, seq: Option<u64>, group: Option<&Peer>) -> Result<Option<Download>, Error> {
         let group = group.map_or("-", |group| group.id.as_str());
         self.channel.record(format!("avatar {} {} {group}", peer.id, seq.unwrap_or(0)));
-        self.channel.0.avatar.take().unwrap_or(Ok(None)).map(|picture| picture.map(stream_of))
+        self.channel.0.avatar.take().unwrap_or(Ok(None)).map(|picture| picture.map(|bytes| stream_of(&bytes)))
     }
 
     async fn upload(&mut self, to: &Peer, file: &OutgoingFile<'_>) -> Result<Uploaded, Error> {

@@ -38,13 +38,13 @@ async fn a_long_text_is_kept_whole_in_the_bucket_and_cut_in_the_row() {
     let long = "字\0".repeat(400_000);
     stage.channel.bring(batch("1", &[(-1, &long), (2, "短")]));
     settle().await;
-    let log = stage.log().await;
-    let Content::Text { text } = &log[0].content else { panic!("it stays a text") };
+    let rows = stage.log().await;
+    let Content::Text { text } = &rows[0].content else { panic!("it stays a text") };
     assert!(text.len() > 65_000 && text.len() <= 64 * 1024 && long.starts_with(text.as_str()));
-    let whole = log[0].whole.as_deref().unwrap();
+    let whole = rows[0].whole.as_deref().unwrap();
     assert_eq!(whole, "/media/file/18446744073709551615/content.txt");
     assert!(stage.bytes(whole).await == long.as_bytes());
-    assert_eq!((log[1].content.clone(), log[1].whole.clone()), (Content::Text { text: "短".into() }, None));
+    assert_eq!((rows[1].content.clone(), rows[1].whole.clone()), (Content::Text { text: "短".into() }, None));
     assert_eq!(stage.take_envelopes().await, [1, 2]);
     running.stop().await;
 }
