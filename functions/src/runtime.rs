@@ -14,12 +14,11 @@
 
 use std::{io, sync::Arc};
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use axum::Router;
 use boot::{OsIds, Relay, metrics::Emf};
 use domain::{delivery::RetrySchedule, error::chain};
-use guard::Policy;
 use lambda_http::{Adapter, request::LambdaRequest};
 use lambda_runtime::{LambdaEvent, Service, service_fn};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -28,7 +27,7 @@ use crate::{
     api::{
         endpoint::Endpoint,
         fallback, router,
-        state::{AppState, Config, public_url},
+        state::{AppState, Config, policy, public_url},
     },
     delivery::{
         batch::Record,
@@ -122,8 +121,7 @@ async fn dispatcher() -> anyhow::Result<(Dispatcher, Emf)> {
     boot::start_logs(LOGS, false);
     let metrics = Emf::from_env();
     metrics.install();
-    let allowed = boot::optional("CALLBACK_ALLOW").unwrap_or_default();
-    let client = Client::new(Policy::parse(&allowed).context("CALLBACK_ALLOW")?)?;
+    let client = Client::new(policy()?)?;
     let dispatcher = Dispatcher::new(Relay::from_env().await?, client, RetrySchedule::default(), public_url()?);
     Ok((dispatcher, metrics))
 }

@@ -48,7 +48,7 @@ impl Config {
     /// The defaults, changed by the variables `PUBLIC_URL`, `SIGNATURE_MAX_AGE` (seconds), `MAX_MEDIA_BYTES` and
     /// `CALLBACK_ALLOW`.
     pub fn from_env() -> Result<Self, SettingError> {
-        let mut config = Self { public_url: public_url()?, ..Self::default() };
+        let mut config = Self { public_url: public_url()?, policy: Arc::new(policy()?), ..Self::default() };
         if let Some(seconds) = boot::optional("SIGNATURE_MAX_AGE") {
             let seconds = seconds.parse().map_err(|error: ParseIntError| {
                 SettingError::caused("SIGNATURE_MAX_AGE", "is not a number of seconds", error)
@@ -60,12 +60,6 @@ impl Config {
                 SettingError::caused("MAX_MEDIA_BYTES", "is not a number of bytes", error)
             })?;
         }
-        if let Some(allowed) = boot::optional("CALLBACK_ALLOW") {
-            let policy = Policy::parse(&allowed);
-            config.policy = Arc::new(policy.map_err(|error| {
-                SettingError::caused("CALLBACK_ALLOW", "is not a list of hosts, addresses and networks", error)
-            })?);
-        }
         Ok(config)
     }
 }
@@ -74,6 +68,13 @@ impl Config {
 pub fn public_url() -> Result<Option<Url>, SettingError> {
     let url = boot::optional("PUBLIC_URL").map(|url| Url::parse(&url)).transpose();
     url.map_err(|error| SettingError::caused("PUBLIC_URL", "is not a URL", error))
+}
+
+/// The variable `CALLBACK_ALLOW`: what may be called besides public addresses.
+pub fn policy() -> Result<Policy, SettingError> {
+    Policy::parse(&boot::optional("CALLBACK_ALLOW").unwrap_or_default()).map_err(|error| {
+        SettingError::caused("CALLBACK_ALLOW", "is not a list of hosts, addresses and networks", error)
+    })
 }
 
 /// The relay, and what the endpoints keep in the process. Cheap to clone.

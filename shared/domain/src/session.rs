@@ -207,6 +207,25 @@ impl Session {
         }
     }
 
+    /// Notes that a contact sync has read `total` contacts. Pictures of them may be left.
+    pub fn sync_succeeded(&mut self, total: u32, at: Timestamp) {
+        self.contacts = Progress { done: total, total };
+        self.last_sync = Some(at);
+        self.avatars_left = true;
+        self.sync_ended(None);
+    }
+
+    /// Notes that a contact sync has failed. The contacts are as they were.
+    pub fn sync_failed(&mut self, why: &str) {
+        self.sync_ended(Some(why.to_owned()));
+    }
+
+    fn sync_ended(&mut self, error: Option<String>) {
+        self.sync_error = error;
+        self.updating = false;
+        self.syncs += 1;
+    }
+
     /// The job that updates the contacts of this login. The id is the same until the update has ended, so that a second
     /// request joins the first.
     pub fn update_job(&self, app: &AppId) -> JobId {

@@ -3,6 +3,7 @@
 mod builders;
 mod callback;
 mod fixture;
+mod item_size;
 mod meter;
 mod outage;
 mod recorder;
@@ -12,6 +13,7 @@ pub use builders::{contact, message};
 pub use callback::{Callback, Delivered};
 pub use domain::doubles::{CountedIds, FixedClock};
 pub use fixture::{APP_SECRET, Fixture, TOKEN};
+pub use item_size::item_size;
 pub use meter::{Meter, Units};
 pub use outage::Outage;
 pub use recorder::Recorder;

@@ -19,10 +19,9 @@ use aws_sdk_dynamodb::{
         query::QueryOutput,
         update_item::UpdateItemInput,
     },
-    types::AttributeValue,
 };
 
-type Item = HashMap<String, AttributeValue>;
+use crate::item_size::{Item, item_size};
 
 /// Units that `DynamoDB` bills: a read unit for each started 4 KB of an item that is read consistently, a write unit for each
 /// started kilobyte of one that is written. Rows that a query reads count together.
@@ -84,7 +83,7 @@ impl Intercept for Meter {
         let read = if let Some(found) = output.downcast_ref::<GetItemOutput>() {
             found.item().map_or(1, read_units)
         } else if let Some(found) = output.downcast_ref::<QueryOutput>() {
-            found.items().iter().map(size).sum::<usize>().div_ceil(4096).max(1)
+            found.items().iter().map(item_size).sum::<usize>().div_ceil(4096).max(1)
         } else if let Some(found) = output.downcast_ref::<BatchGetItemOutput>() {
             let items = found.responses().into_iter().flat_map(HashMap::values).flatten();
             items.map(|item| read_units(item) - 1).sum()
@@ -98,28 +97,9 @@ impl Intercept for Meter {
 }
 
 fn read_units(item: &Item) -> usize {
-    size(item).div_ceil(4096)
+    item_size(item).div_ceil(4096)
 }
 
 fn write_units(item: &Item) -> usize {
-    size(item).div_ceil(1024)
-}
-
-/// An item's size in bytes: the names and the values of its attributes.
-///
-/// Source: *`DynamoDB` item sizes and formats* of the Amazon `DynamoDB` developer guide.
-fn size(item: &Item) -> usize {
-    item.iter().map(|(name, value)| name.len() + value_size(value)).sum()
-}
-
-fn value_size(value: &AttributeValue) -> usize {
-    match value {
-        AttributeValue::S(text) => text.len(),
-        // A byte for two significant digits, one more byte, and one for the sign.
-        AttributeValue::N(number) => number.trim_matches(['0', '-']).len().div_ceil(2) + 2,
-        AttributeValue::B(bytes) => bytes.as_ref().len(),
-        AttributeValue::M(map) => 3 + map.iter().map(|(name, part)| 1 + name.len() + value_size(part)).sum::<usize>(),
-        AttributeValue::L(list) => 3 + list.iter().map(|part| 1 + value_size(part)).sum::<usize>(),
-        _ => 1,
-    }
+    item_size(item).div_ceil(1024)
 }

@@ -1,6 +1,5 @@
 //! Write units of a row: DynamoDB bills one for each started kilobyte of an item.
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     channel::Cursor,
     id::Seq,
@@ -9,28 +8,9 @@ use domain::{
     puid::Puid,
 };
 use store::Checkpoint;
+use testing::item_size;
 
-use crate::support::{APP, Item, Ledger, at, job_id, message, puid};
-
-/// An item's size in bytes: the names and the values of its attributes.
-///
-/// Source: *`DynamoDB` item sizes and formats* of the Amazon `DynamoDB` developer guide.
-fn size(item: &Item) -> usize {
-    item.iter().map(|(name, value)| name.len() + value_size(value)).sum()
-}
-
-fn value_size(value: &AttributeValue) -> usize {
-    match value {
-        AttributeValue::S(text) => text.len(),
-        // A byte for two significant digits, one more byte, and one for the sign.
-        AttributeValue::N(number) => number.trim_matches(['0', '-']).len().div_ceil(2) + 2,
-        AttributeValue::B(bytes) => bytes.as_ref().len(),
-        AttributeValue::Bool(_) | AttributeValue::Null(_) => 1,
-        AttributeValue::M(map) => 3 + map.iter().map(|(name, part)| 1 + name.len() + value_size(part)).sum::<usize>(),
-        AttributeValue::L(list) => 3 + list.iter().map(|part| 1 + value_size(part)).sum::<usize>(),
-        other => panic!("no row has {other:?}"),
-    }
-}
+use crate::support::{APP, Ledger, at, job_id, message, puid};
 
 /// A text of a hundred characters in a group that mentions the account. Its times have nanoseconds.
 fn typical() -> Message {
@@ -62,9 +42,9 @@ async fn a_text_of_a_hundred_characters_takes_one_unit_to_append_and_one_to_deli
         Checkpoint { login_number: 12, cursor: Cursor::new(format!(r#"{{"sync":{keys},"check":{keys}}}"#)) };
     ledger.store.append(&APP, &typical(), Some(&checkpoint)).await.unwrap();
     let row = async || ledger.item(&format!("APP#{}", *APP), "LOG#00000000000001234567").await.unwrap();
-    let appended = size(&row().await);
+    let appended = item_size(&row().await);
     ledger.store.mark_delivered(&APP, Seq::new(1_234_567), at(1)).await.unwrap();
-    let delivered = size(&row().await);
+    let delivered = item_size(&row().await);
     assert!(appended <= 1_024, "{appended} bytes as appended");
     assert!(delivered <= 1_024, "{delivered} bytes as delivered");
 }
@@ -79,18 +59,7 @@ async fn a_job_with_an_origin_takes_one_unit_to_write() {
         let job = Job::queued(id.clone(), APP.clone(), 15, command, at(0)).made_for(Some(origin));
         ledger.store.put_job(&job).await.unwrap();
         assert_eq!(ledger.store.job(&APP, id).await.unwrap().as_ref(), Some(&job));
-        let put = size(&ledger.item(&format!("APP#{}", *APP), &format!("JOB#{id}")).await.unwrap());
+        let put = item_size(&ledger.item(&format!("APP#{}", *APP), &format!("JOB#{id}")).await.unwrap());
         assert!(put <= 1_024, "{put} bytes as written");
     }
-}
-
-#[test]
-fn sizes_follow_the_documented_rules() {
-    let text = |text: &str| AttributeValue::S(text.into());
-    let number = |number: &str| AttributeValue::N(number.into());
-    assert_eq!(value_size(&text("字a")), 4);
-    assert_eq!(value_size(&number("1578368745")), 7);
-    assert_eq!(value_size(&number("-100")), 3);
-    assert_eq!(value_size(&AttributeValue::M([("ab".to_owned(), text("c"))].into())), 7);
-    assert_eq!(value_size(&AttributeValue::L(vec![AttributeValue::Bool(true)])), 5);
 }

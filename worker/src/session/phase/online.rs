@@ -9,7 +9,7 @@ use boot::metrics;
 use channel::{Connection, Credentials, Error};
 use domain::{
     job::Command,
-    session::{EndReason, Progress, Session as SessionRow},
+    session::{EndReason, Session as SessionRow},
 };
 use tokio::time::{Instant, sleep_until};
 
@@ -180,13 +180,8 @@ impl Online {
         let sealed = ledger.seal(&credentials);
         ledger
             .change_session(|row| {
-                row.contacts = Progress { done: total, total };
-                row.last_sync = Some(at);
-                row.sync_error = None;
-                row.updating = false;
-                row.syncs += 1;
+                row.sync_succeeded(total, at);
                 row.credentials = Some(sealed);
-                row.avatars_left = true;
             })
             .await?;
         self.avatars_left = true;
