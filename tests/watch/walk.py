@@ -144,7 +144,7 @@ def main():
     check("/login as a picture", (headers["content-type"], image[:4]), ("image/png", b"\x89PNG"))
     uuid = login["uuid"]
     check("/check-login", program.secret("/check-login", uuid=uuid)[1]["status"], "408")
-    check("offline /send", program.signed("/send", "POST", {"msg_type": "text", "puid": "x", "text": "x"})[0], 404)
+    check("offline /send", program.signed("/send", "POST", {"msg_type": "text", "puid": "00000000", "text": "x"})[0], 404)
     control("login", {"uuid": uuid, "uin": UIN})
     status, standing, _ = program.secret("/check-login", uuid=uuid, seen="408", wait="20")
     if standing["status"] == "201":
@@ -190,9 +190,9 @@ def main():
     # A friend request, for those that accept one.
     control("push", {"uin": UIN, "from": {"special": "fmessage"},
                      "kind": {"friend_request": {"person": {"nick_name": "新朋友"}, "words": "你好"}}})
-    _, request = received.get(timeout=60)
-    check("friend request", request["type"], "Friends")
-    values = {"friend": puid, "group": group, "job": job["id"], "ticket": request["content"]["ticket"]}
+    _, asked = received.get(timeout=60)
+    check("friend request", asked["type"], "Friends")
+    values = {"friend": puid, "group": group, "job": job["id"], "ticket": asked["content"]["ticket"]}
     program.samples(True, values)
 
     # Errors.
