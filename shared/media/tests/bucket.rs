@@ -83,11 +83,19 @@ async fn presigned_urls_read_and_write_without_credentials() {
     assert_eq!(answer.headers()["content-type"], "application/octet-stream");
     assert_eq!(answer.headers()["content-disposition"], "attachment");
     assert_eq!(answer.bytes().await.unwrap(), "<!DOCTYPE");
-    assert_eq!(http.get(url.replace("7.jpg", "8.jpg")).send().await.unwrap().status(), 403);
 
     let url = media.presign_put("app/upload/1", minute).await.unwrap();
     assert_eq!(http.put(&url).body("bytes").send().await.unwrap().status(), 200);
     assert_eq!(media.head("app/upload/1").await.unwrap().map(|object| object.size), Some(5));
+}
+
+#[tokio::test]
+async fn a_presigned_url_opens_no_other_object() {
+    let fixture = Fixture::start().await;
+    let media = &fixture.relay.media;
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = media.presign_get(KEY, Duration::from_mins(1)).await.unwrap();
+    assert_eq!(http.get(url.replace("7.jpg", "8.jpg")).send().await.unwrap().status(), 403);
 }
 
 #[tokio::test(start_paused = true)]
