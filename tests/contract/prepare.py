@@ -97,7 +97,8 @@ def main():
     if sys.argv[1:] == ["--violations"]:
         found = control("violations?tolerated=false")["violations"]
         # User name and ticket of a friend request are the caller's own, and here they are made up.
-        found = [violation for violation in found if violation["endpoint"] != "webwxverifyuser"]
+        made_up = {("webwxverifyuser", "user_name_unknown"), ("webwxverifyuser", "verify_ticket")}
+        found = [violation for violation in found if (violation["endpoint"], violation["rule"]) not in made_up]
         assert found == [], found
     elif sys.argv[1:] == ["--token"]:
         show(ACCESS_TOKEN=token(os.environ["APP_ID"], os.environ["APP_SECRET"]))

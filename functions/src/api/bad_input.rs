@@ -199,6 +199,7 @@ fn encode(text: &str) -> String {
 fn wrong(kind: Kind) -> Vec<String> {
     let values: Vec<String> = match kind {
         Kind::Text(_) | Kind::Path => Vec::new(),
+        Kind::Opaque => ["two words", "测试", "\0", "a\u{7f}"].map(str::to_owned).to_vec(),
         Kind::Puid => ["no puid", "测试", "../1fee435b", "1FEE435B", "\0"].map(str::to_owned).to_vec(),
         Kind::Id => ["x", "0000", "测试"].map(str::to_owned).to_vec(),
         Kind::Boolean => ["perhaps", "2", "[]"].map(str::to_owned).to_vec(),

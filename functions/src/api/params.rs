@@ -198,6 +198,16 @@ impl Params {
         self.get(name).ok_or_else(|| ApiError::field(name, "is required"))
     }
 
+    /// A name that the channel has given out, which need not be known: visible ASCII characters.
+    pub fn opaque(&self, name: &'static str) -> Result<Option<&str>, ApiError> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        if value.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Ok(Some(value))
+        } else {
+            Err(ApiError::field(name, "must consist of visible ASCII characters"))
+        }
+    }
+
     /// A contact's puid, which need not exist.
     pub fn puid(&self, name: &'static str) -> Result<Option<Puid>, ApiError> {
         let Some(value) = self.get(name) else { return Ok(None) };

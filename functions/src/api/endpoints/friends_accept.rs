@@ -17,7 +17,6 @@ use crate::api::{
     endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
     error::ApiError,
     openapi::{Auth, Failure, Kind, Operation, Parameter, Reply, WAIT},
-    params::MAX_VALUE,
     response::ApiResponse,
     state::AppState,
     view::job::JobRow,
@@ -41,14 +40,14 @@ pub(crate) const OPERATIONS: &[Operation] = &[Operation {
     body: &[
         Parameter::query(
             "ticket",
-            Kind::Text(MAX_VALUE),
+            Kind::Opaque,
             "`ticket` of the message of type `Friends`.",
             "v2_9f2c@stranger",
         )
         .required(),
         Parameter::query(
             "username",
-            Kind::Text(MAX_VALUE),
+            Kind::Opaque,
             "`username` of that message. Without it, the message is searched among the newest 1,000.",
             "v1_58ab@stranger",
         ),
@@ -64,8 +63,9 @@ const SEARCHED: u64 = 1_000;
 
 async fn handle(state: AppState, caller: Caller) -> Result<ApiResponse<JobRow>, ApiError> {
     let (params, app) = (&caller.params, &caller.app);
-    let (polling, ticket) = (state.poll_for(params.wait()?), params.required("ticket")?);
-    let username = match params.get("username") {
+    let polling = state.poll_for(params.wait()?);
+    let ticket = params.opaque("ticket")?.ok_or_else(|| ApiError::field("ticket", "is required"))?;
+    let username = match params.opaque("username")? {
         Some(username) => username.to_owned(),
         None => sender(&state, &caller, ticket).await?,
     };
@@ -149,6 +149,10 @@ mod tests {
             accept(&api, &format!("ticket={}", "x".repeat(2_049))).await.json["fields"]["ticket"],
             "is too long"
         );
+        let refused = accept(&api, "ticket=v2%5Cu0001%00&username=x").await;
+        assert_eq!(refused.json["fields"]["ticket"], "must consist of visible ASCII characters");
+        let refused = accept(&api, &format!("ticket={TICKET}&username=测试")).await;
+        assert_eq!(refused.json["fields"]["username"], "must consist of visible ASCII characters");
         api.session(|session| session.state = SessionState::Offline).await;
         assert_eq!(accept(&api, &format!("ticket={TICKET}")).await.json["code"], "session_offline");
     }

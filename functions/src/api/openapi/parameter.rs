@@ -30,6 +30,8 @@ pub(crate) enum Place {
 pub(crate) enum Kind {
     /// At most so many characters.
     Text(usize),
+    /// A name that the channel has given out: at most [`MAX_VALUE`] visible ASCII characters.
+    Opaque,
     /// A contact's puid.
     Puid,
     /// 32 hexadecimal digits.
@@ -101,6 +103,7 @@ impl Parameter {
         match self.kind {
             Kind::Text(max) if self.required => json!({ "type": "string", "minLength": 1, "maxLength": max }),
             Kind::Text(max) => json!({ "type": "string", "maxLength": max }),
+            Kind::Opaque => json!({ "type": "string", "pattern": "^[!-~]+$", "maxLength": MAX_VALUE }),
             Kind::Puid => json!({ "type": "string", "pattern": "^[0-9a-f]{1,64}$" }),
             Kind::Id => json!({ "type": "string", "pattern": "^[0-9a-f]{32}$" }),
             Kind::Path => json!({ "type": "string", "minLength": 1 }),
