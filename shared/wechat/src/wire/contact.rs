@@ -7,7 +7,7 @@ use url::form_urlencoded;
 
 use crate::{
     peer::{is_group, is_special},
-    text::{decode_owned, non_empty},
+    text::decode_owned,
     wire::lenient,
 };
 
@@ -15,6 +15,9 @@ use crate::{
 const OFFICIAL: i64 = 8;
 /// `ContactFlag` bit of the contacts in the contact list.
 const IN_CONTACTS: i64 = 1;
+
+/// The longest text of a contact, in bytes. WeChat's are shorter; a longer one is cut, so that every contact fits into a row.
+const MAX_TEXT: usize = 2_048;
 
 /// The fields that the relay reads. Entries of `ModContactList` have fewer of them, members fewer still. Text is escaped.
 #[derive(Debug, Default, Deserialize)]
@@ -75,19 +78,19 @@ impl Contact {
         let kind = self.kind(me, source);
         Card {
             kind,
-            nick_name: decode_owned(self.nick_name),
-            remark_name: non_empty(self.remark_name),
-            display_name: non_empty(self.display_name),
-            signature: non_empty(self.signature),
+            nick_name: text(self.nick_name),
+            remark_name: filled(self.remark_name),
+            display_name: filled(self.display_name),
+            signature: filled(self.signature),
             sex: sex(self.sex),
-            province: non_empty(self.province),
-            city: non_empty(self.city),
-            alias: non_empty(self.alias),
+            province: filled(self.province),
+            city: filled(self.city),
+            alias: filled(self.alias),
             account: u64::try_from(self.uin).ok().filter(|uin| *uin != 0).map(|uin| AccountId::new(uin.to_string())),
             picture_seq: picture_seq(&decode_owned(self.head_img_url)),
             member_count: u32::try_from(self.member_count).unwrap_or(0),
             members: self.member_list.into_iter().map(|member| member.card(me, Source::Members)).collect(),
-            owner: non_empty(self.chat_room_owner),
+            owner: filled(self.chat_room_owner),
             user_name: self.user_name,
         }
     }
@@ -112,6 +115,18 @@ impl Contact {
         };
         if friend { ContactKind::Friend } else { ContactKind::Stranger }
     }
+}
+
+/// Decoded text of at most [`MAX_TEXT`] bytes.
+fn text(wire: String) -> String {
+    let mut text = decode_owned(wire);
+    text.truncate(text.floor_char_boundary(MAX_TEXT));
+    text
+}
+
+/// As [`text`]; `None` if it is empty.
+fn filled(wire: String) -> Option<String> {
+    Some(text(wire)).filter(|text| !text.is_empty())
 }
 
 /// 1 or 2; WeChat sends 0 if it is unknown.
@@ -156,6 +171,14 @@ mod tests {
                 ..Card::bare("@b506", ContactKind::Friend)
             }
         );
+    }
+
+    #[test]
+    fn a_text_that_no_person_wrote_is_cut() {
+        let long = "长".repeat(200_000);
+        let cut = card(&format!(r#"{{"UserName":"@a","NickName":"{long}","Signature":"{long}"}}"#), Source::ContactList);
+        assert_eq!(cut.nick_name, "长".repeat(MAX_TEXT / 3));
+        assert_eq!(cut.signature, Some(cut.nick_name));
     }
 
     #[test]
