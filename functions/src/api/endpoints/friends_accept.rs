@@ -38,13 +38,8 @@ pub(crate) const OPERATIONS: &[Operation] = &[Operation {
     auth: Auth::Signature,
     parameters: &[],
     body: &[
-        Parameter::query(
-            "ticket",
-            Kind::Opaque,
-            "`ticket` of the message of type `Friends`.",
-            "v2_9f2c@stranger",
-        )
-        .required(),
+        Parameter::query("ticket", Kind::Opaque, "`ticket` of the message of type `Friends`.", "v2_9f2c@stranger")
+            .required(),
         Parameter::query(
             "username",
             Kind::Opaque,

@@ -176,7 +176,8 @@ mod tests {
     #[test]
     fn a_text_that_no_person_wrote_is_cut() {
         let long = "长".repeat(200_000);
-        let cut = card(&format!(r#"{{"UserName":"@a","NickName":"{long}","Signature":"{long}"}}"#), Source::ContactList);
+        let cut =
+            card(&format!(r#"{{"UserName":"@a","NickName":"{long}","Signature":"{long}"}}"#), Source::ContactList);
         assert_eq!(cut.nick_name, "长".repeat(MAX_TEXT / 3));
         assert_eq!(cut.signature, Some(cut.nick_name));
     }
