@@ -36,7 +36,7 @@ launch() {
 
 # start_embedded_dynamodb: starts the embedded services in a process of their own; sets `dynamodb` to its URL.
 start_embedded_dynamodb() {
-    (cd "$root" && cargo build --quiet --workspace --bin wechat-relay)
+    "$root/tests/binaries"
     "$target/debug/wechat-relay" --only aws --data "$scratch/embedded" >"$scratch/relay" 2>&1 &
     services+=($!)
     wait_until "$scratch/relay" grep -q '^  DynamoDB ' "$scratch/relay"

@@ -195,7 +195,7 @@ impl Params {
     }
 
     pub fn required(&self, name: &'static str) -> Result<&str, ApiError> {
-        self.get(name).ok_or_else(|| ApiError::field(name, "is required"))
+        present(name, self.get(name))
     }
 
     /// A name that the channel has given out, which need not be known: visible ASCII characters.
@@ -232,6 +232,11 @@ impl Params {
             _ => Err(ApiError::field("wait", "must be a whole number of seconds from 0 to 20")),
         }
     }
+}
+
+/// The value of a parameter that must be there.
+pub(crate) fn present<T>(name: &'static str, value: Option<T>) -> Result<T, ApiError> {
+    value.ok_or_else(|| ApiError::field(name, "is required"))
 }
 
 /// What is wrong with a text that is no puid.

@@ -17,6 +17,7 @@ use crate::api::{
     endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
     error::ApiError,
     openapi::{Auth, Failure, Kind, Operation, Parameter, Reply, WAIT},
+    params::present,
     response::ApiResponse,
     state::AppState,
     view::job::JobRow,
@@ -59,7 +60,7 @@ const SEARCHED: u64 = 1_000;
 async fn handle(state: AppState, caller: Caller) -> Result<ApiResponse<JobRow>, ApiError> {
     let (params, app) = (&caller.params, &caller.app);
     let polling = state.poll_for(params.wait()?);
-    let ticket = params.opaque("ticket")?.ok_or_else(|| ApiError::field("ticket", "is required"))?;
+    let ticket = present("ticket", params.opaque("ticket")?)?;
     let username = match params.opaque("username")? {
         Some(username) => username.to_owned(),
         None => sender(&state, &caller, ticket).await?,

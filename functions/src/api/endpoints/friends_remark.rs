@@ -13,7 +13,7 @@ use crate::api::{
     endpoint::{Endpoint, Method, Route, Sample, SampleAuth, Title},
     error::ApiError,
     openapi::{Auth, Failure, Kind, Operation, Parameter, Reply, WAIT},
-    params::Params,
+    params::{Params, present},
     response::ApiResponse,
     state::AppState,
     view::job::JobRow,
@@ -56,7 +56,7 @@ const MAX_REMARK: usize = 64;
 async fn handle(state: AppState, caller: Caller) -> Result<ApiResponse<JobRow>, ApiError> {
     let (params, app) = (&caller.params, &caller.app);
     let polling = state.poll_for(params.wait()?);
-    let puid = params.puid("puid")?.ok_or_else(|| ApiError::field("puid", "is required"))?;
+    let puid = present("puid", params.puid("puid")?)?;
     let remark = remark(params)?;
     if state.contact(&app.id, &puid).await?.kind != ContactKind::Friend {
         return Err(ApiError::NotFound("friend"));

@@ -27,7 +27,7 @@ use crate::{
         error::{ApiError, Fields},
         multipart::{FILE, FilePart, FormCaller},
         openapi::{Auth, Failure, Kind, Operation, Parameter, Reply, WAIT},
-        params::{MAX_VALUE, Params},
+        params::{MAX_VALUE, Params, present},
         path_segment::PathSegment,
         response::ApiResponse,
         state::AppState,
@@ -218,7 +218,7 @@ impl SendRequest {
         let (params, mut faults, with_file) = (&caller.params, Faults::default(), file.is_some());
         let channel = (state.config.capabilities)(caller.app.channel);
         let msg_type = faults.keep(MessageType::parse(params.get("msg_type"), &channel).map_err(refused))?;
-        let puid = params.puid("puid").and_then(|puid| puid.ok_or_else(|| ApiError::field("puid", "is required")));
+        let puid = params.puid("puid").and_then(|puid| present("puid", puid));
         let puid = faults.keep(puid)?;
         let group = faults.keep(params.boolean("group"))?;
         let upload = faults.keep(upload(params))?.flatten();

@@ -7,7 +7,7 @@ use url::form_urlencoded;
 
 use crate::{
     peer::{is_group, is_special},
-    text::decode_owned,
+    text::{decode_owned, non_empty},
     wire::lenient,
 };
 
@@ -78,19 +78,19 @@ impl Contact {
         let kind = self.kind(me, source);
         Card {
             kind,
-            nick_name: text(self.nick_name),
-            remark_name: filled(self.remark_name),
-            display_name: filled(self.display_name),
-            signature: filled(self.signature),
+            nick_name: cut(decode_owned(self.nick_name)),
+            remark_name: non_empty(self.remark_name).map(cut),
+            display_name: non_empty(self.display_name).map(cut),
+            signature: non_empty(self.signature).map(cut),
             sex: sex(self.sex),
-            province: filled(self.province),
-            city: filled(self.city),
-            alias: filled(self.alias),
+            province: non_empty(self.province).map(cut),
+            city: non_empty(self.city).map(cut),
+            alias: non_empty(self.alias).map(cut),
             account: u64::try_from(self.uin).ok().filter(|uin| *uin != 0).map(|uin| AccountId::new(uin.to_string())),
             picture_seq: picture_seq(&decode_owned(self.head_img_url)),
             member_count: u32::try_from(self.member_count).unwrap_or(0),
             members: self.member_list.into_iter().map(|member| member.card(me, Source::Members)).collect(),
-            owner: filled(self.chat_room_owner),
+            owner: non_empty(self.chat_room_owner).map(cut),
             user_name: self.user_name,
         }
     }
@@ -117,16 +117,10 @@ impl Contact {
     }
 }
 
-/// Decoded text of at most [`MAX_TEXT`] bytes.
-fn text(wire: String) -> String {
-    let mut text = decode_owned(wire);
+/// The first [`MAX_TEXT`] bytes of a text.
+fn cut(mut text: String) -> String {
     text.truncate(text.floor_char_boundary(MAX_TEXT));
     text
-}
-
-/// As [`text`]; `None` if it is empty.
-fn filled(wire: String) -> Option<String> {
-    Some(text(wire)).filter(|text| !text.is_empty())
 }
 
 /// 1 or 2; WeChat sends 0 if it is unknown.
